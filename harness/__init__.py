@@ -1,0 +1,1 @@
+"""Restore verification and journal roll-forward harness for InterSystems IRIS external backups."""

@@ -1,0 +1,180 @@
+"""The nouns that stages, checks and reports share, and the arithmetic of verdicts.
+
+Everything here is frozen data. A `Record` is what one run leaves behind; every report is a function of it.
+Times are aware UTC, durations seconds from a monotonic clock, sizes and offsets bytes.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+SCHEMA = "harness.record/1"
+
+
+class Verdict(enum.Enum):
+    """An answer about a backup. Not checked is UNKNOWN, never PASS."""
+
+    PASS = "PASS"
+    SKIPPED = "SKIPPED"
+    UNKNOWN = "UNKNOWN"
+    FAIL = "FAIL"
+
+    @staticmethod
+    def worst(verdicts: Iterable[Verdict]) -> Verdict:
+        """FAIL > UNKNOWN > SKIPPED > PASS; of nothing at all: UNKNOWN."""
+        return max(verdicts, key=_SEVERITY.index, default=Verdict.UNKNOWN)
+
+
+_SEVERITY = [Verdict.PASS, Verdict.SKIPPED, Verdict.UNKNOWN, Verdict.FAIL]
+
+
+class RecoveryMode(enum.Enum):
+    """How far a restored snapshot is taken."""
+
+    AS_OF_FREEZE = "as-of-freeze"
+    ROLLFORWARD = "rollforward"
+    POINT_IN_TIME = "point-in-time"
+    BOOT = "boot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One fact a checker states. `verdict` is FAIL (the backup is bad) or UNKNOWN (could not be told).
+
+    `code` is stable and dotted (`chain.missing`); `message` names the cause a person must look at;
+    `witness` is the first transaction, node, block, journal record or line that shows it.
+    """
+
+    code: str
+    message: str
+    witness: str = ""
+    verdict: Verdict = Verdict.FAIL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What one checker found in one case; `verdict` is PASS only if it looked and found nothing."""
+
+    name: str
+    verdict: Verdict
+    duration_s: float
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A place in an instance's journal: file name without folder, byte offset from the file's start."""
+
+    journal_file: str
+    offset_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.journal_file} @ {self.offset_bytes}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeSummary:
+    """One freeze window. `held` is False if the instance was found running before our thaw."""
+
+    journal_file: str | None
+    offset_bytes: int | None
+    frozen_utc: datetime
+    thawed_utc: datetime
+    window_s: float
+    held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotSummary:
+    provider: str
+    duration_s: float
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreSummary:
+    duration_s: float
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollforwardSummary:
+    """What was applied. `records` is the engine's own count, None where it gives none."""
+
+    from_file: str
+    from_offset_bytes: int
+    to_file: str
+    files: tuple[str, ...]
+    records: int | None
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoverySummary:
+    """What came back. Counts are transactions; `lost_acknowledged` and `rpo_s` are relative to the recovery
+    point, `rto_s` is restore + roll-forward + checks."""
+
+    mode: RecoveryMode
+    acknowledged: int
+    recovered: int | None
+    lost_acknowledged: int | None
+    rpo_s: float | None
+    rto_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step of a case; `started_s` counts from the start of the run."""
+
+    name: str
+    started_s: float
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRecord:
+    """One combination of cycle, snapshot provider and recovery mode. A part that was not reached is None."""
+
+    name: str
+    verdict: Verdict
+    freeze: FreezeSummary | None
+    snapshot: SnapshotSummary | None
+    restore: RestoreSummary | None
+    rollforward: RollforwardSummary | None
+    recovery: RecoverySummary | None
+    checks: tuple[Check, ...]
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceSummary:
+    """Which product answered. `stand_in` is True if it was not IRIS: then nothing here speaks of IRIS."""
+
+    product: str
+    version: str
+    stand_in: bool
+    host: str
+
+    def __str__(self) -> str:
+        name = f"{self.product} {self.version}"
+        return f"stand-in ({name})" if self.stand_in else name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One run. `finished` is False while it goes on, and stays so if it was cut short: then no PASS."""
+
+    plan: str
+    seed: int
+    started_utc: datetime
+    finished: bool
+    verdict: Verdict
+    instance: InstanceSummary | None
+    cases: tuple[CaseRecord, ...]
+    versions: dict[str, str]
+    argv: tuple[str, ...]
+    error: str = ""
+    schema: str = field(default=SCHEMA)

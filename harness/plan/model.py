@@ -1,0 +1,73 @@
+"""What a plan says, as typed values: durations in seconds, defaults filled in."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from harness.model import RecoveryMode
+
+
+class Commit(enum.Enum):
+    """DURABLE: acknowledged means hardened in the journal. BUFFERED: acknowledged before that."""
+
+    DURABLE = "durable"
+    BUFFERED = "buffered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceSpec:
+    """Which instance: an image on a host. `image` is `stand-in` or a container image reference."""
+
+    image: str = "stand-in"
+    host: str = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadSpec:
+    """Load of one cycle: each writer ends after `duration_s`, or after its share of `transactions`."""
+
+    writers: int = 4
+    duration_s: float = 2.0
+    transactions: int | None = None
+    commit: Commit = Commit.BUFFERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotSpec:
+    """A provider by name and its own options."""
+
+    provider: str
+    options: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeSpec:
+    """Arguments of the freeze, under the names the engine gives them."""
+
+    external_freeze_timeout_s: int = 600
+    wd_suspend_limit_s: int = 300
+    switch_journal: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Past a limit is FAIL; None is no limit."""
+
+    window_s: float | None = None
+    rpo_s: float | None = None
+    rto_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A whole plan: every cycle × snapshot × recovery is one case."""
+
+    name: str
+    instance: InstanceSpec
+    workload: WorkloadSpec
+    cycles: int
+    snapshots: tuple[SnapshotSpec, ...]
+    recovery: tuple[RecoveryMode, ...]
+    freeze: FreezeSpec
+    limits: Limits

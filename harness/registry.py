@@ -1,0 +1,61 @@
+"""Adapters by name, found through entry points; built-in and third-party ones register alike.
+
+Only what a plan names is loaded. A name registered twice, an import that fails or a member that is missing
+is an error that names the distribution: an adapter that is silently absent could let a bad backup pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from harness.errors import PreconditionError, UsageError
+
+
+@cache
+def _group(group: str) -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=group):
+        if entry.name in found and entry.value != found[entry.name].value:
+            raise PreconditionError(
+                f"two adapters are called {entry.name!r} in {group}: {found[entry.name].value} and {entry.value}",
+                "Uninstall one of the two distributions.",
+            )
+        found[entry.name] = entry
+    return found
+
+
+def names(group: str) -> list[str]:
+    """Names registered in an entry-point group, sorted."""
+    return sorted(_group(group))
+
+
+def load(group: str, name: str, required: Iterable[str]) -> Any:
+    """The class registered under a name.
+
+    Args:
+        group: Entry-point group, such as `harness.snapshots`.
+        name: Name within the group.
+        required: Members the port needs; a missing one is an error here, not in mid-run.
+    Raises:
+        UsageError: no adapter has that name.
+        PreconditionError: it cannot be imported or lacks a member.
+    """
+    entry = _group(group).get(name)
+    if entry is None:
+        raise UsageError(f"no {name!r} in {group}; there is: {', '.join(names(group)) or 'nothing'}")
+    origin = entry.dist.name if entry.dist else "unknown distribution"
+    try:
+        adapter = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise PreconditionError(
+            f"{name!r} in {group} (from {origin}) cannot be loaded: {error}", f"Reinstall {origin}."
+        ) from error
+    missing = [member for member in required if not hasattr(adapter, member)]
+    if missing:
+        raise PreconditionError(
+            f"{name!r} in {group} (from {origin}) lacks {', '.join(missing)}", f"Upgrade {origin}."
+        )
+    return adapter

@@ -1,0 +1,57 @@
+"""The port for snapshots: copies of a directory tree that a freeze holds still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.command import Deadline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What to capture: `paths` (relative, files or folders) below `root`, which is one volume or folder."""
+
+    root: Path
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A finished copy. The paths of its source lie below `location` under the same relative names."""
+
+    provider: str
+    location: Path
+    paths: tuple[Path, ...]
+
+
+class SnapshotProvider(Protocol):
+    """Makes, gives out and removes snapshots. One object serves one run.
+
+    Constructed with `folder: Path` (exists, ours alone, for whatever the provider stores) and `options: dict`
+    (checked against `options_schema` when the plan was loaded).
+    """
+
+    options_schema: dict[str, object]
+    """JSON Schema of the options a plan may give; unknown keys are refused."""
+
+    def __init__(self, folder: Path, options: dict[str, str]) -> None: ...
+
+    def probe(self, source: Source) -> None:
+        """Called before the freeze. Raises PreconditionError if capture cannot work here."""
+
+    def capture(self, source: Source, deadline: Deadline) -> Snapshot:
+        """Called once a cycle, inside the freeze window: nothing here that could be done before or after.
+
+        Returns only when the image no longer depends on the source. Raises SnapshotError, and leaves nothing.
+        """
+
+    def expose(self, snapshot: Snapshot, target: Path) -> int:
+        """Put the captured paths below `target` (exists, empty): writable, independent of source and snapshot.
+
+        May be called many times. Returns bytes put there. Raises SnapshotError.
+        """
+
+    def release(self, snapshot: Snapshot) -> None:
+        """Remove the snapshot. May be called twice. Raises SnapshotError."""
