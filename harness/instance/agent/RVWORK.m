@@ -1,0 +1,70 @@
+RVWORK ; workload writer of the restore-verification harness; runs unchanged on IRIS and GT.M
+ ; Databases: ^RVB* lives in database two, every other global here in database one.
+ ;   ^RVA("b",writer,account)  balance, 64 accounts a writer          one
+ ;   ^RVA("n")                 counter kept by $INCREMENT             one
+ ;   ^RVAS(writer)             sequence number in database one        one
+ ;   ^RVAC(writer)             last commit, set after it, outside     one
+ ;   ^RVAX("stop")             changed by stop: writers end           one
+ ;   ^RVBS(writer)             sequence number in database two        two
+ ;   ^RVB("h",writer,i)        history of transaction i               two
+ ;   ^RVB("t",writer,i)        set by every 8th, killed 64 later      two
+ ;   ^RVB("l",writer,slot)     large value, every 16th, 4 slots       two
+ ; What transaction i of a writer does is a function of seed, writer and i alone, but for what it reads:
+ ; the last commit of another writer, and the counter.
+ quit
+ ;
+write(w,ws,seed,first,count,seconds,commit) ;
+ ; Runs transactions first, first+1, ... of writer w of ws. Prints "ready", then each number after its
+ ; commit returned, then "end". Ends after count transactions (0: no limit), after some seconds, or when told.
+ new amt,code,epoch,from,i,iris,j,last,limit,n,to,v,x
+ set iris=$zversion["IRIS"!($zversion["Cache")
+ if first=1 do open(w)
+ set epoch=$get(^RVAX("stop")),last=$select(count:first+count-1,1:999999999)
+ set limit=$piece($horolog,",",1)*86400+$piece($horolog,",",2)+seconds
+ set code=$$code(iris,commit)
+ write "ready",!
+ for i=first:1:last do  quit:$$ended(i,epoch,limit)
+ . set x=i*48271+(w*7919)+seed#2147483647
+ . set from=x#64,to=x\64#63+1+from#64,amt=x\4096#997+1
+ . set v=$select(ws=1:w,1:i#(ws-1)+w#ws+1)
+ . set n=0 set:i#16=0 n=$increment(^RVA("n"))
+ . xecute code
+ . set ^RVAC(w)=i
+ . write i,!
+ write "end",!
+ quit
+ ;
+open(w) ;
+ ; Opening state of one writer, before its first transaction.
+ new a
+ for a=0:1:63 set ^RVA("b",w,a)=1000000
+ set ^RVAS(w)=0,^RVBS(w)=0,^RVAC(w)=0
+ quit
+ ;
+ended(i,epoch,limit) ;
+ ; Looks at the clock and at the stop node once in 32 transactions.
+ quit:i#32 0
+ quit:$get(^RVAX("stop"))'=epoch 1
+ quit $piece($horolog,",",1)*86400+$piece($horolog,",",2)>limit
+ ;
+stop ;
+ ; Every writer ends after the transaction it is in.
+ set ^RVAX("stop")=$get(^RVAX("stop"))+1
+ quit
+ ;
+code(iris,commit) ;
+ ; One whole transaction as a line to XECUTE: TSTART and TCOMMIT must stand at one level, and the two
+ ; products write TSTART differently. BATCH makes GT.M acknowledge before the journal is hardened, as IRIS does.
+ new start
+ set start=$select(iris:"tstart ",commit="buffered":"tstart ():(serial:transactionid=""BATCH"")",1:"tstart ():serial")
+ quit start_" do body^RVWORK tcommit"
+ ;
+body ;
+ ; The updates of one transaction; variables are those of write.
+ set j=+$get(^RVAC(v))
+ set ^RVA("b",w,from)=^RVA("b",w,from)-amt,^RVA("b",w,to)=^RVA("b",w,to)+amt
+ set ^RVB("h",w,i)=(10000000000+i)_","_(100+from)_","_(100+to)_","_(1000+amt)_","_(100+v)_","_(10000000000+j)_","_(10000000000+n)
+ set ^RVAS(w)=i,^RVBS(w)=i
+ if i#8=0 set ^RVB("t",w,i)=i,^RVB("t",w,i,1)=-i kill ^RVB("t",w,i-64)
+ if i#16=0 set ^RVB("l",w,i\16#4)=i_":"_$translate($justify("",1000+(x#7000))," ",$char(65+(i#26)))
+ quit

@@ -1,0 +1,174 @@
+"""The control process: one per running instance, the owner of its state.
+
+It listens on `mgr/control.sock`. A request is the client's working folder, the command's name and its
+arguments, separated by NUL. The answer is `<exit status>` and a newline, then standard output; or `exec`, a
+newline, environment settings, an empty field and an argument list, separated by NUL, which the client runs in
+its own place. All commands that need a running instance come here; everything else is in `commands`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+
+from .agent import Agent, Run
+from .backup import BackupGeneral, Refused
+from .call import Call, parse
+from .gtm import Engine, GTMError
+from .layout import Layout, log_message
+
+DONE, FAILED = 5, 3
+"""Exit statuses of a class call that ends its session (class reference, Backup.General)."""
+
+_BACKUP_METHODS = {
+    "ExternalFreeze": BackupGeneral.external_freeze,
+    "ExternalThaw": BackupGeneral.external_thaw,
+    "ExternalSetHistory": BackupGeneral.external_set_history,
+}
+
+
+class Control:
+    """Answers requests of one instance until `stop` was asked."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._engine = Engine(layout)
+        self._backup = BackupGeneral(layout, self._engine)
+        self._agent = Agent(layout, self._engine, self._backup)
+
+    def serve(self) -> None:
+        """Listen until SIGTERM. A frozen instance is thawed before the process ends."""
+        signal.signal(signal.SIGTERM, lambda *_: self._end())
+        os.chdir(self._layout.manager)
+        self._layout.socket.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(self._layout.socket.name)
+            listener.listen(64)
+            self._layout.pid_file.write_text(f"{os.getpid()}\n")
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _end(self) -> None:
+        if self._backup.suspended:
+            self._backup.emergency_thaw()
+        raise SystemExit(0)
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection:
+            request = b"".join(iter(lambda: connection.recv(65536), b""))
+            if not request:
+                return
+            folder, *words = request.decode("utf-8", "surrogateescape").split("\0")
+            try:
+                answer = self._command(Path(folder), words)
+            except Exception as error:  # noqa: BLE001 - a defect must not leave the client waiting
+                log_message(self._layout, f"control process: {error!r}", severity=2)
+                answer = f"1\n<SYSTEM> {error!r}\n"
+            connection.sendall(answer.encode("utf-8", "surrogateescape"))
+
+    def _command(self, folder: Path, words: list[str]) -> str:
+        match words:
+            case ["freeze", *options]:
+                return self._freeze_or_thaw("ExternalFreeze", options)
+            case ["thaw", *options]:
+                return self._freeze_or_thaw("ExternalThaw", options)
+            case ["stat", "-W"]:
+                return self._emergency()
+            case ["session", *rest]:
+                return self._session(folder, rest)
+        return f"1\n{' '.join(words)}: not a command of the stand-in\n"
+
+    def _freeze_or_thaw(self, method: str, options: list[str]) -> str:
+        """`iris freeze` and `iris thaw`: 0 and 1, not 5 and 3 (Data Integrity Guide)."""
+        timeout = next((o.partition("=")[2] for o in options if o.startswith("timeout=")), "0")
+        arguments = ("", "", "1", "", "", "", timeout) if method == "ExternalFreeze" else ()
+        try:
+            _BACKUP_METHODS[method](self._backup, *arguments)
+        except Refused as refusal:
+            return f"1\n{refusal}\n"
+        return "0\n"
+
+    def _emergency(self) -> str:
+        try:
+            self._backup.emergency_thaw()
+        except Refused as refusal:
+            return f"1\n{refusal}\n"
+        return "0\n"
+
+    def _session(self, folder: Path, rest: list[str]) -> str:
+        namespace, command = _session_arguments(rest)
+        if namespace.upper() not in ("%SYS", "HARNESS", "USER"):
+            return f"1\n<NAMESPACE> {namespace}\n"
+        try:
+            call = parse(command)
+        except ValueError as error:
+            return f"1\n{error}\n"
+        if call.cls == "Harness.Agent":
+            return self._agent_verb(call)
+        if call.cls == "Backup.General":
+            return self._backup_call(folder, call)
+        return f"1\n<CLASS DOES NOT EXIST> {call.cls}\n"
+
+    def _backup_call(self, folder: Path, call: Call) -> str:
+        if call.method in ("IsWDSuspendedExt", "IsWDSuspended"):
+            return f"{DONE if self._backup.suspended else FAILED}\n"
+        method = _BACKUP_METHODS.get(call.method)
+        if method is None:
+            return f"1\n<METHOD DOES NOT EXIST> {call.method},Backup.General\n"
+        if self._backup.blocked and call.method != "ExternalThaw":
+            return _no_login()
+        arguments = [_in_folder(folder, call.arguments[0]), *call.arguments[1:]] if call.arguments else []
+        try:
+            return f"{DONE}\n{method(self._backup, *arguments)}"
+        except Refused as refusal:
+            return f"{FAILED}\nERROR #7200: {refusal}\n"
+        except TypeError:
+            return f"1\n<PARAMETER> {call.method}\n"
+
+    def _agent_verb(self, call: Call) -> str:
+        if self._backup.blocked:
+            return _no_login()
+        try:
+            answer = self._agent.verb(call.method)(*call.arguments)
+        except (Refused, GTMError, OSError) as error:
+            return f"{FAILED}\n{json.dumps({'error': str(error)})}\n"
+        except TypeError as error:
+            return f"{FAILED}\n{json.dumps({'error': f'<PARAMETER> {error}'})}\n"
+        if isinstance(answer, Run):
+            return self._run_in_client(answer)
+        return f"{DONE}\n" + "".join(f"{json.dumps(one)}\n" for one in answer)
+
+    def _run_in_client(self, run: Run) -> str:
+        settings = [
+            f"{key}={value}" for key, value in self._engine.environment.items() if os.environ.get(key) != value
+        ]
+        argv = self._engine.mumps_argv("%XCMD", f"{run.code} zhalt {DONE}")
+        return "exec\n" + "\0".join([*settings, "", *argv])
+
+
+def _session_arguments(rest: list[str]) -> tuple[str, str]:
+    """Namespace and command from what follows the instance: `-U%SYS cmd` or `-U %SYS cmd`."""
+    namespace, command, words = "USER", "", list(rest)
+    while words:
+        word = words.pop(0)
+        if word == "-U" and words:
+            namespace = words.pop(0)
+        elif word.startswith("-U"):
+            namespace = word[2:]
+        elif not word.startswith("-"):
+            command = word
+    return namespace, command
+
+
+def _in_folder(folder: Path, log_file: str) -> str:
+    return log_file if log_file in ("", "0") else str(folder / log_file)
+
+
+def _no_login() -> str:
+    """No new process can log in past ExternalFreezeTimeOut; the words are the stand-in's own."""
+    return "1\nSign-on inhibited: updates are blocked by an external freeze\n"

@@ -1,0 +1,190 @@
+"""Every call of GT.M's own programs: mupip, mumps, dse.
+
+Facts measured on GT.M V7.0-005 (Debian package fis-gtm 7.0-005-1):
+
+* `mupip freeze -on -online` switches every journal, flushes, and holds the database files still while
+  processes go on updating buffers and journals; `-noautorelease` makes updaters wait when buffers run out
+  instead of letting the freeze go. `mupip freeze -off` switches every journal again.
+* A second freeze ends with status 10; a thaw without a freeze ends with 0.
+* `dse crit -seize` holds a region's critical section: every updater of it waits, the file stays as it is.
+* The header of a copied database names the shared memory of the live one, so a copy may be opened only in an
+  IPC namespace of its own; there `mupip rundown -file` and `freeze -off` make it usable.
+* The file name in a global directory may hold `$iris_root`, so one global directory serves every instance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from .layout import DATABASES, Layout, registry_folder
+
+REGIONS = {"one": "DEFAULT", "two": "TWO"}
+
+_GDE = """\
+change -segment DEFAULT -allocation=4000 -extension=8000 -global_buffer_count={buffers} -file="$iris_root/db/one/IRIS.DAT"
+add -segment TWO -allocation=4000 -extension=8000 -global_buffer_count={buffers} -file="$iris_root/db/two/IRIS.DAT"
+add -region TWO -dynamic=TWO
+change -region DEFAULT -record_size=1000000 -key_size=255 -stdnullcoll
+change -region TWO -record_size=1000000 -key_size=255 -stdnullcoll
+add -name RVB* -region=TWO
+exit
+"""
+
+
+class GTMError(Exception):
+    """A program of GT.M ended with a status that is not an answer; the text is what it said."""
+
+
+def installation() -> Path | None:
+    """Folder of the newest GT.M below /usr/lib, or $gtm_dist if set; None if there is none."""
+    if chosen := os.environ.get("gtm_dist"):
+        return Path(chosen)
+    found = sorted(Path("/usr/lib").glob("*/fis-gtm/V*/mupip"))
+    return found[-1].parent if found else None
+
+
+def version(dist: Path) -> str:
+    """`GT.M V7.0-005` from the folder's name; no process is started for it."""
+    return "GT.M " + dist.name.partition("_")[0]
+
+
+class Engine:
+    """GT.M's programs, with the environment of one instance."""
+
+    def __init__(self, layout: Layout) -> None:
+        dist = installation()
+        if dist is None:
+            raise GTMError("GT.M is not installed: apt-get install fis-gtm")
+        self.dist = dist
+        self.layout = layout
+        agent = Path(__file__).parent.parent / "instance" / "agent"
+        self.environment = {
+            **os.environ,
+            "LC_ALL": "C",
+            "gtm_dist": str(dist),
+            "gtmgbldir": str(layout.gtm / "gtm.gld"),
+            "gtmroutines": f"{layout.gtm}({agent}) {dist}/libgtmutil.so",
+            "iris_root": str(layout.root),
+            "gtm_tmp": str(layout.gtm),
+            "gtm_chset": "M",
+        }
+
+    def mupip(self, *arguments: str, accept: Collection[int] = (0,), timeout_s: float = 60.0) -> str:
+        """Run mupip; returns everything it wrote (it uses both streams). Raises GTMError."""
+        return self._run([str(self.dist / "mupip"), *arguments], accept, timeout_s)
+
+    def mumps_argv(self, entry: str, *arguments: str) -> list[str]:
+        """The argument list that runs a label of a routine; arguments arrive in $ZCMDLINE."""
+        return [str(self.dist / "mumps"), "-run", entry, *arguments]
+
+    def _run(self, argv: Sequence[str], accept: Collection[int], timeout_s: float, stdin: str = "") -> str:
+        try:
+            done = subprocess.run(
+                argv,
+                input=stdin.encode(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                cwd=self.layout.gtm,
+                timeout=timeout_s,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise GTMError(f"{argv[0]} {argv[1]} did not end within {timeout_s:.0f} s") from error
+        text = done.stdout.decode("utf-8", "replace")
+        if done.returncode not in accept:
+            raise GTMError(f"{Path(argv[0]).name} {' '.join(argv[1:3])} ended with {done.returncode}: {text.strip()}")
+        return text
+
+    def create_databases(self) -> None:
+        """Make the global directory and those database files that are not there."""
+        self._global_directory()
+        for name in DATABASES:
+            if not self.layout.database_file(name).exists():
+                self.mupip("create", f"-region={REGIONS[name]}")
+
+    def _global_directory(self) -> None:
+        commands = _GDE.format(buffers=self.layout.buffers())
+        kept = registry_folder() / f"{hashlib.sha256(commands.encode()).hexdigest()[:16]}.gld"
+        target = self.layout.gtm / "gtm.gld"
+        if target.exists():
+            target.unlink()
+        if not kept.exists():
+            # GDE needs half a second; the result holds no path of this instance, so it is kept.
+            self._run([str(self.dist / "mumps"), "-run", "GDE"], (0,), 30.0, stdin=commands)
+            shutil.copy(target, f"{kept}.{os.getpid()}")
+            Path(f"{kept}.{os.getpid()}").replace(kept)
+        shutil.copy(kept, target)
+
+    def journal_on(self, name: str) -> None:
+        """Journal a database with before images, into a fresh file; an older one is renamed, not lost."""
+        options = f'before,file="{self.layout.stream(name)}",autoswitchlimit=8388607,epoch_interval=30'
+        self.mupip("set", f"-journal=enable,on,{options}", "-region", REGIONS[name])
+
+    def journal_off(self, name: str) -> None:
+        self.mupip("set", "-journal=off", "-region", REGIONS[name])
+
+    def freeze(self) -> None:
+        """Hold both database files still at one instant."""
+        self.mupip("freeze", "-on", "-online", "-noautorelease", "*", timeout_s=30.0)
+
+    def thaw(self) -> None:
+        self.mupip("freeze", "-off", "*", timeout_s=30.0)
+
+    def make_usable(self, name: str) -> None:
+        """Make a copied or crashed database file one that can be opened here: no freeze, no foreign memory."""
+        self.mupip("rundown", "-file", str(self.layout.database_file(name)))
+        self.mupip("freeze", "-off", REGIONS[name])
+
+    def recover(self) -> str:
+        """Recover both databases from their journals after a crash, as a start of IRIS does."""
+        return self.mupip("journal", "-recover", "-backward", "*", timeout_s=600.0)
+
+    def integrity(self, name: str) -> list[str]:
+        """Structure errors of a database, empty if there is none. GTMError if the check did not complete."""
+        file = self.layout.database_file(name)
+        text = self.mupip("integ", "-full", "-file", str(file), accept=range(256), timeout_s=600.0)
+        if "No errors detected by integ." in text:
+            return []
+        errors = [line.strip() for line in text.splitlines() if re.search(r"%GTM-[EF]-|%GTM-W-DB", line)]
+        total = re.search(r"Total error count from integ:\s+(\d+)", text)
+        if total is None and not errors:
+            raise GTMError(f"mupip integ of {file} gave no verdict: {text.strip()[-300:]}")
+        return errors or [f"{total.group(1) if total else '?'} errors"]
+
+
+class Barrier:
+    """Holds the critical section of both regions, so that no process can update until `release`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._lock = threading.Lock()
+        self._holders = [
+            subprocess.Popen(
+                [str(engine.dist / "dse")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=engine.environment,
+                cwd=engine.layout.gtm,
+                text=True,
+            )
+            for _ in DATABASES
+        ]
+        # one dse per region: a dse that leaves a region while holding it waits for itself
+        for holder, region in zip(self._holders, REGIONS.values(), strict=True):
+            assert holder.stdin
+            holder.stdin.write(f"find -region={region}\ncrit -seize\n")
+            holder.stdin.flush()
+
+    def release(self) -> None:
+        """May be called twice."""
+        with self._lock:
+            for holder in self._holders:
+                if holder.poll() is None:
+                    holder.communicate("crit -release\nexit\n", timeout=10)

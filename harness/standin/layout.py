@@ -1,0 +1,147 @@
+"""Where an instance keeps what, and the registry that lists instances.
+
+An instance is a folder (its root) that resembles a durable %SYS folder of IRIS:
+
+    iris.cpf               configuration: databases, global mapping, buffers
+    db/one/, db/two/       one database each: IRIS.DAT
+    mgr/messages.log       the log people read
+    mgr/journal/           journals under IRIS's names (hard links, see `journals`)
+    mgr/gtm/               what GT.M itself needs: global directory, journal streams, object code
+    mgr/control.sock       where the running control process answers
+
+The registry is the file iris.reg in the folder named by $IRISSYS, as IRIS itself has it: one line per
+instance, `name^root`.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+DATABASES = ("one", "two")
+VERSION = "2024.1.0.0.0"
+"""The IRIS version whose documented behaviour the stand-in follows (class reference 2024.1)."""
+
+_CPF = """\
+; Configuration of a stand-in instance. Globals ^RVB* live in database two, all others in database one.
+[ConfigFile]
+Product=stand-in
+[Databases]
+ONE=db/one/
+TWO=db/two/
+[Map.HARNESS]
+Global_RVB*=TWO
+[config]
+; GT.M global buffers per database, in blocks of 4096 bytes
+globals=8192
+"""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths of one instance; nothing here touches the disk but the methods that say so."""
+
+    name: str
+    root: Path
+
+    @property
+    def cpf(self) -> Path:
+        return self.root / "iris.cpf"
+
+    @property
+    def manager(self) -> Path:
+        return self.root / "mgr"
+
+    @property
+    def journal(self) -> Path:
+        return self.manager / "journal"
+
+    @property
+    def gtm(self) -> Path:
+        return self.manager / "gtm"
+
+    @property
+    def messages(self) -> Path:
+        return self.manager / "messages.log"
+
+    @property
+    def socket(self) -> Path:
+        return self.manager / "control.sock"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.manager / "iris.ids"
+
+    def database(self, name: str) -> Path:
+        """Folder of a database (`one` or `two`)."""
+        return self.root / "db" / name
+
+    def database_file(self, name: str) -> Path:
+        return self.database(name) / "IRIS.DAT"
+
+    def stream(self, name: str) -> Path:
+        """GT.M's current journal file of a database."""
+        return self.gtm / f"{name}.mjl"
+
+    def database_named(self, folder: str) -> str | None:
+        """Which database a folder is, or None."""
+        wanted = os.path.realpath(folder)
+        return next((d for d in DATABASES if os.path.realpath(self.database(d)) == wanted), None)
+
+    def create(self) -> None:
+        """Make the folders and the configuration; what is there already stays."""
+        for folder in (self.journal, self.gtm, *(self.database(d) for d in DATABASES)):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not self.cpf.exists():
+            self.cpf.write_text(_CPF)
+
+    def buffers(self) -> int:
+        parser = configparser.ConfigParser(comment_prefixes=(";",), delimiters=("=",))
+        parser.read(self.cpf)
+        return parser.getint("config", "globals", fallback=8192)
+
+
+def registry_folder() -> Path:
+    return Path(os.environ.get("IRISSYS") or Path.home() / ".iris-stand-in")
+
+
+def registered() -> list[Layout]:
+    """All instances, in the order they were created."""
+    try:
+        lines = (registry_folder() / "iris.reg").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    return [Layout(name, Path(root)) for name, _, root in (line.partition("^") for line in lines) if root]
+
+
+def find(name: str) -> Layout | None:
+    """Instance names are case-insensitive, as in IRIS."""
+    return next((layout for layout in registered() if layout.name == name.upper()), None)
+
+
+def register(layout: Layout) -> None:
+    """Add or replace one line of the registry, atomically."""
+    _write_registry([other for other in registered() if other.name != layout.name] + [layout])
+
+
+def unregister(name: str) -> None:
+    _write_registry([other for other in registered() if other.name != name.upper()])
+
+
+def _write_registry(layouts: list[Layout]) -> None:
+    folder = registry_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    new = folder / f"iris.reg.{os.getpid()}"
+    new.write_text("".join(f"{layout.name}^{layout.root}\n" for layout in layouts))
+    new.replace(folder / "iris.reg")
+
+
+def log_message(layout: Layout, text: str, severity: int = 0, category: str = "Utility.Event") -> None:
+    """Append to messages.log in the form of IRIS 2021 and later (sample in the public azure_backup_script)."""
+    now = time.time()
+    stamp = time.strftime("%m/%d/%y-%H:%M:%S", time.localtime(now)) + f":{int(now * 1000) % 1000:03d}"
+    with layout.messages.open("a") as log:
+        log.write(f"{stamp} ({os.getpid()}) {severity} [{category}] {text}\n")
