@@ -61,7 +61,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A whole plan: every cycle × snapshot × recovery is one case."""
+    """A whole plan: each recovery mode of each snapshot in each cycle is one case."""
 
     name: str
     instance: InstanceSpec
@@ -71,3 +71,13 @@ class Plan:
     recovery: tuple[RecoveryMode, ...]
     freeze: FreezeSpec
     limits: Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One combination of a plan. `cycle` counts from 1; `name` is unique in its plan."""
+
+    name: str
+    cycle: int
+    snapshot: SnapshotSpec
+    recovery: RecoveryMode

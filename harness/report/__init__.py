@@ -1,0 +1,1 @@
+"""Reports: functions of a stored record, so that each can be made again at any time."""

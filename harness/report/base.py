@@ -1,0 +1,84 @@
+"""The port for reporters, and what every report must say alike: the verdict and where the numbers come from.
+
+A record says what its run wrote down. A report may say less than that, never more: a run that was cut short,
+that holds no case, or whose parts contradict its verdict is not reported as PASS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from harness.model import CaseRecord, Check, Finding, Record, Verdict
+
+STAND_IN_NOTE = (
+    "The stand-in proves the procedure and the scripts; it is never a statement about IRIS itself."
+)
+
+_BAD = (Verdict.FAIL, Verdict.UNKNOWN)
+
+
+class Reporter(Protocol):
+    """Turns a record into text. Constructed without arguments; reads nothing but the record."""
+
+    def render(self, record: Record) -> str:
+        """The whole report, ending with a newline. Raises nothing for any record that can be stored."""
+
+
+def final_verdict(record: Record) -> Verdict:
+    """The verdict a run may be reported with; worse than the recorded one if the record does not carry it."""
+    parts = [case_verdict(case) for case in record.cases]
+    whole = record.finished and record.cases and not record.error
+    return Verdict.worst(
+        [record.verdict, *(part for part in parts if part in _BAD), *([] if whole else [Verdict.UNKNOWN])]
+    )
+
+
+def case_verdict(case: CaseRecord) -> Verdict:
+    """The verdict of a case; not PASS if nothing was checked or a check says otherwise."""
+    checks = [check.verdict for check in case.checks] or [Verdict.UNKNOWN]
+    return Verdict.worst([case.verdict, *(check for check in checks if check in _BAD)])
+
+
+def not_passed(record: Record) -> Iterator[tuple[CaseRecord, Check]]:
+    """Every check that is not PASS, with its case, in the order of the record."""
+    for case in record.cases:
+        for check in case.checks:
+            if check.verdict is not Verdict.PASS:
+                yield case, check
+
+
+def reasons(check: Check) -> tuple[Finding, ...]:
+    """The findings of a check, or one that says that it left none."""
+    nothing = Finding(
+        code=f"{check.name}.no-finding",
+        message="the check recorded no finding that says why",
+        verdict=check.verdict,
+    )
+    return check.findings or (nothing,)
+
+
+def heading(record: Record) -> list[str]:
+    """The lines at the top of a report for people: plan, seed, start, and which product answered."""
+    started = record.started_utc.strftime("%Y-%m-%d %H:%M:%S UTC")
+    lines = [f"plan {record.plan} · seed {record.seed} · started {started}"]
+    if record.instance is None:
+        return [*lines, "instance: none answered"]
+    lines.append(f"instance: {record.instance} on {record.instance.host}")
+    return [*lines, STAND_IN_NOTE] if record.instance.stand_in else lines
+
+
+def summary(record: Record) -> str:
+    """The whole run in one line."""
+    verdict = final_verdict(record)
+    verdicts = [case_verdict(case) for case in record.cases]
+    counts = f"{verdicts.count(Verdict.PASS)} of {len(verdicts)} cases passed"
+    others = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.SKIPPED)
+    tally = [f"{verdicts.count(other)} {other.value}" for other in others if other in verdicts]
+    cut = [] if record.finished else ["the run was cut short"]
+    return f"{verdict.value}: {', '.join([counts, *tally, *cut])}."
+
+
+def printable(text: str) -> str:
+    """Text of a tool without characters that could steer a terminal or break a file format."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)

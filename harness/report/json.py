@@ -1,0 +1,14 @@
+"""The report for programs: the stored record itself, as `record.schema.json` describes it."""
+
+from __future__ import annotations
+
+from harness import record_json
+from harness.model import Record
+
+
+class JSONReporter:
+    """The stored record as JSON, for programs."""
+
+    def render(self, record: Record) -> str:
+        """One JSON object, the same text as `record.json`."""
+        return record_json.dumps(record)

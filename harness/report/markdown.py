@@ -1,0 +1,59 @@
+"""The report for a pull request or a wiki: the terminal report's facts as GitHub Markdown.
+
+Text of tools goes into code spans, and whatever Markdown or a table would read as its own is escaped.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tabulate import tabulate
+
+from harness.model import CaseRecord, Check, Record
+from harness.report.base import heading, not_passed, printable, reasons, summary
+from harness.report.columns import ALIGN, HEADERS, cells
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+
+
+class MarkdownReporter:
+    """GitHub Markdown for pull requests and wikis."""
+
+    def render(self, record: Record) -> str:
+        """The report as a Markdown section."""
+        top, *rest = heading(record)
+        parts = [f"## {_plain(summary(record))}", _plain(top), *(_plain(line) for line in rest)]
+        if not record.finished:
+            parts.append("**This run was cut short: what it did not reach is not proved.**")
+        if record.error:
+            parts.append(f"**Error:** {_plain(record.error)}")
+        if record.cases:
+            parts.append(_table(record))
+        parts.extend(_section(case, check) for case, check in not_passed(record))
+        return "\n\n".join(parts) + "\n"
+
+
+def _table(record: Record) -> str:
+    rows = [[_plain(cell) for cell in cells(case)] for case in record.cases]
+    return tabulate(rows, headers=HEADERS, tablefmt="pipe", colalign=ALIGN, disable_numparse=True)
+
+
+def _section(case: CaseRecord, check: Check) -> str:
+    lines = [f"### {check.verdict.value}: {_plain(case.name)}, {_plain(check.name)}", ""]
+    for finding in reasons(check):
+        witness = f"  \n  witness: {_code(finding.witness)}" if finding.witness else ""
+        lines.append(f"- {_code(finding.code)} ({finding.verdict.value}): {_plain(finding.message)}{witness}")
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", " ".join(printable(text).split()))
+
+
+def _code(text: str) -> str:
+    """A code span that holds any text: its fence is longer than every run of backticks within."""
+    flat = " ".join(printable(text).split())
+    longest = max((len(ticks) for ticks in re.findall(r"`+", flat)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if "`" in flat else ""
+    return f"{fence}{pad}{flat}{pad}{fence}"

@@ -1,0 +1,81 @@
+"""The report for a terminal: one row a case, then everything that did not pass, then one line of verdict.
+
+Made to fit 110 columns with the built-in providers: sizes and times carry their unit in the heading, and the
+heading explains the case names, which are long. Nothing is coloured, so it can be kept or sent as it is.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+from harness.model import CaseRecord, Check, Record
+from harness.report.base import heading, not_passed, printable, reasons, summary
+from harness.report.columns import ALIGN, cells
+from harness.report.grid import grid
+
+_HEADERS = (
+    "cycle · snapshot\n· recovery",
+    "",
+    "marker",
+    "window\nms",
+    "size\nMB",
+    "acknow-\nledged",
+    "recov-\nered",
+    "lost",
+    "RPO\ns",
+    "RTO\ns",
+    "checks\npassed",
+)
+_FINDINGS_MAX = 10
+_WIDTH = 108
+
+
+class TableReporter:
+    """Compact tables for a terminal."""
+
+    def render(self, record: Record) -> str:
+        """The report as plain text of at most about 110 columns."""
+        parts = ["\n".join(heading(record))]
+        if record.cases:
+            parts.append(_table(record))
+        parts.extend(_block(case, check) for case, check in not_passed(record))
+        parts.append("\n".join([*_ending(record), summary(record)]))
+        return printable("\n\n".join(parts)) + "\n"
+
+
+def _table(record: Record) -> str:
+    rows = [[_short(name), *rest] for name, *rest in map(cells, record.cases)]
+    return grid(_HEADERS, rows, ALIGN)
+
+
+def _short(name: str) -> str:
+    """A case name without the word that its heading says."""
+    return name.removeprefix("cycle ")
+
+
+def _block(case: CaseRecord, check: Check) -> str:
+    lines = [f"{check.verdict.value}  {case.name} · {check.name}"]
+    found = reasons(check)
+    for finding in found[:_FINDINGS_MAX]:
+        other = f" ({finding.verdict.value})" if finding.verdict is not check.verdict else ""
+        lines.extend(_wrapped("  ", f"{finding.code}{other}: {finding.message}"))
+        if finding.witness:
+            lines.extend(_wrapped("    ", f"witness: {finding.witness}"))
+    if len(found) > _FINDINGS_MAX:
+        lines.append(f"  and {len(found) - _FINDINGS_MAX} more findings in record.json")
+    return "\n".join(lines)
+
+
+def _wrapped(indent: str, text: str) -> list[str]:
+    return [
+        line
+        for paragraph in text.splitlines()
+        for line in textwrap.wrap(
+            paragraph, _WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False
+        )
+    ]
+
+
+def _ending(record: Record) -> list[str]:
+    cut = [] if record.finished else ["This run was cut short: what it did not reach is not proved."]
+    return [*cut, *(_wrapped("", f"error: {record.error}") if record.error else [])]
