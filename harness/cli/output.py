@@ -1,0 +1,42 @@
+"""Results on standard output, everything else on standard error.
+
+A reader that has gone away (`| head`) is no error of ours and must not change the verdict in the exit status.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from harness.errors import PreconditionError
+
+
+def emit(text: str) -> None:
+    """Write a result. Characters that the terminal's encoding lacks are written as escapes.
+
+    Raises:
+        PreconditionError: standard output cannot be written (a full disk).
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_standard_output()
+    except OSError as error:
+        _discard_standard_output()
+        raise PreconditionError(
+            f"cannot write to standard output: {error.strerror}", "Make room for it."
+        ) from error
+
+
+def tell(message: str) -> None:
+    """Write a line that is not a result to standard error."""
+    click.echo(message, err=True)
+
+
+def _discard_standard_output() -> None:
+    """Keep the interpreter from writing at exit what could not be written before."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

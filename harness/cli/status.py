@@ -1,0 +1,21 @@
+"""From a verdict to an exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.errors import ExitCode
+from harness.model import Record, Verdict
+from harness.report.base import final_verdict
+
+_CODES = {
+    Verdict.PASS: ExitCode.PASS,
+    Verdict.SKIPPED: ExitCode.UNKNOWN,  # what was skipped was not checked
+    Verdict.UNKNOWN: ExitCode.UNKNOWN,
+    Verdict.FAIL: ExitCode.FAIL,
+}
+
+
+def exit_code(records: Iterable[Record]) -> ExitCode:
+    """The exit status of one or more runs: of the worst of them. An unfinished run is never PASS."""
+    return _CODES[Verdict.worst(final_verdict(record) for record in records)]
