@@ -4,39 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, EntryPoints
-from typing import Any
 
 import pytest
 
 from harness import registry
 
-NO_OPTIONS = {"type": "object", "additionalProperties": False, "properties": {}}
-RUN_OPTION = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["run"],
-    "properties": {
-        "run": {"type": "string", "title": "a command", "minLength": 1},
-        "size": {"type": "string", "title": "a number of bytes", "pattern": "^[0-9]+$"},
-    },
-}
-
-
-class PlainProvider:
-    """A provider without options."""
-
-    options_schema: dict[str, Any] = NO_OPTIONS
-    probe = capture = expose = release = None
-
-
-class CommandProvider(PlainProvider):
-    """A provider with options."""
-
-    options_schema = RUN_OPTION
-
 
 def _entry(group: str, name: str, value: str) -> EntryPoint:
-    return EntryPoint(name=name, value=f"{__name__}:{value}", group=group)
+    return EntryPoint(name=name, value=f"fake_adapters:{value}", group=group)
 
 
 ENTRIES = EntryPoints(
