@@ -61,7 +61,7 @@ def copy_paths(
         SnapshotError: nothing was copied, or only a part, which is left for the caller to remove.
     """
     job = _Job(method, root, deadline)
-    with _as_snapshot_error(target):
+    with as_snapshot_error(target):
         target.mkdir(exist_ok=True)
     for path in paths:
         require_inside(root, path)
@@ -81,7 +81,7 @@ def allocated_bytes(root: Path, paths: Iterable[Path]) -> int:
     total = 0
     for path in paths:
         require_inside(root, path)
-        with _as_snapshot_error(root / path):
+        with as_snapshot_error(root / path):
             for found in walk(root / path):
                 _require_copyable(found, root)
                 total += found.lstat().st_blocks * 512
@@ -92,7 +92,7 @@ def size_bytes(root: Path, paths: Iterable[Path]) -> int:
     """Sum of the sizes of the files at and below the paths. Raises SnapshotError."""
     total = 0
     for path in paths:
-        with _as_snapshot_error(root / path):
+        with as_snapshot_error(root / path):
             statuses = [found.lstat() for found in walk(root / path)]
         total += sum(status.st_size for status in statuses if stat.S_ISREG(status.st_mode))
     return total
@@ -114,7 +114,7 @@ def require_inside(root: Path, path: Path) -> None:
 
 def remove_tree(path: Path) -> None:
     """Remove a file or folder whatever the modes inside; not there is fine. Raises SnapshotError."""
-    with _as_snapshot_error(path):
+    with as_snapshot_error(path):
         if path.is_symlink() or path.is_file():
             path.unlink()
         elif path.exists():
@@ -157,12 +157,12 @@ class _Job:
     def copy_parents(self, path: Path, target: Path) -> None:
         """Folders above a path, with the modes of the source, but open to us until the copy is done."""
         for parent in reversed(path.parents[:-1]):
-            with _as_snapshot_error(target / parent):
+            with as_snapshot_error(target / parent):
                 (target / parent).mkdir(exist_ok=True)
                 _keep_status((self._root / parent).lstat(), target / parent, extra_mode=stat.S_IRWXU)
 
     def copy(self, source: Path, target: Path) -> None:
-        with _as_snapshot_error(source, target):
+        with as_snapshot_error(source, target):
             status = source.lstat()
             _require_copyable(source, self._root)
             if stat.S_ISDIR(status.st_mode):
@@ -287,7 +287,7 @@ def _keep_status(status: os.stat_result, target: Path, extra_mode: int = 0) -> N
 
 
 @contextlib.contextmanager
-def _as_snapshot_error(path: Path, target: Path | None = None) -> Iterator[None]:
+def as_snapshot_error(path: Path, target: Path | None = None) -> Iterator[None]:
     """Turns an OSError into a SnapshotError that names the file, and the room left when that ran out."""
     try:
         yield

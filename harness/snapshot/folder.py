@@ -17,6 +17,7 @@ from harness.snapshot.base import Snapshot, Source
 from harness.snapshot.files import (
     Method,
     allocated_bytes,
+    as_snapshot_error,
     copy_paths,
     remove_tree,
     require_inside,
@@ -72,9 +73,11 @@ class SnapshotFolder:
 
     def require_target(self, snapshot: Snapshot, target: Path) -> None:
         """Raises SnapshotError unless `target` is an empty folder outside of snapshot and live source."""
-        if not target.is_dir():
+        with as_snapshot_error(target):
+            is_folder, is_empty = target.is_dir(), target.is_dir() and not any(target.iterdir())
+        if not is_folder:
             raise SnapshotError(f"{target} is not a folder; a snapshot is put into an empty one")
-        if any(target.iterdir()):
+        if not is_empty:
             raise SnapshotError(f"{target} is not empty; nothing is restored over what is there")
         itself = Source(root=snapshot.location, paths=(Path(),))
         inside = _first_inside(target, _folders(*self._captured, itself))
@@ -102,8 +105,10 @@ class SnapshotFolder:
     def require_own(self, snapshot: Snapshot) -> None:
         """Raises SnapshotError unless the snapshot lies directly below this folder; guards every removal."""
         location = snapshot.location
-        own = location.parent.exists() and location.parent.samefile(self._folder)
-        if not own or location.is_symlink() or not location.name.startswith("snapshot-"):
+        with as_snapshot_error(location):
+            own = location.parent.exists() and location.parent.samefile(self._folder)
+            own = own and not location.is_symlink() and location.name.startswith("snapshot-")
+        if not own:
             raise SnapshotError(
                 f"{location} is not a snapshot below {self._folder}; nothing outside of it is removed"
             )
@@ -133,9 +138,11 @@ def emptied_on_failure(target: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for entry in target.iterdir():
-            with contextlib.suppress(SnapshotError):
-                remove_tree(entry)
+        # The first error is the one to report.
+        with contextlib.suppress(SnapshotError), as_snapshot_error(target):
+            for entry in target.iterdir():
+                with contextlib.suppress(SnapshotError):
+                    remove_tree(entry)
         raise
 
 
@@ -149,16 +156,18 @@ def _folders(*sources: Source) -> set[tuple[int, int]]:
     for source in sources:
         for path in source.paths:
             require_inside(source.root, path)
-            if (source.root / path).is_dir():
-                status = (source.root / path).stat()
-                found.add((status.st_dev, status.st_ino))
+            with as_snapshot_error(source.root / path):
+                if (source.root / path).is_dir():
+                    status = (source.root / path).stat()
+                    found.add((status.st_dev, status.st_ino))
     return found
 
 
 def _first_inside(path: Path, folders: set[tuple[int, int]]) -> Path | None:
-    resolved = path.resolve()
-    for folder in (resolved, *resolved.parents):
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in folders:
-            return folder
+    with as_snapshot_error(path):
+        resolved = path.resolve(strict=True)
+        for folder in (resolved, *resolved.parents):
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in folders:
+                return folder
     return None

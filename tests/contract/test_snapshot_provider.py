@@ -436,6 +436,25 @@ class TestCopy:
         snapshot = provider.capture(Source(root=place.root, paths=(Path(),)), Deadline.after(60))
         assert tree(snapshot.location, (Path(),)) == tree(place.root, (Path(),))
 
+    def test_folder_that_vanished_is_a_snapshot_error(self, tmp_path: Path) -> None:
+        """Inside the window a foreign exception would look like a defect of ours."""
+        place = folders(tmp_path)
+        place.root.mkdir()
+        fill(place.root)
+        provider = CopySnapshotProvider(place.folder, {})
+        source = Source(root=place.root, paths=PATHS)
+        snapshot = provider.capture(source, Deadline.after(60))
+        provider.release(snapshot)
+        place.folder.rmdir()
+        with pytest.raises(SnapshotError, match="No such file"):
+            provider.capture(source, Deadline.after(60))
+        with pytest.raises(SnapshotError):
+            provider.expose(snapshot, place.target())
+        with pytest.raises(SnapshotError):
+            provider.release(snapshot)
+        with pytest.raises(PreconditionError):
+            provider.probe(source)
+
 
 class TestReflink:
     def test_filesystem_without_clones(self, tmp_path: Path) -> None:
