@@ -78,7 +78,7 @@ def run(
             env={**os.environ, "LC_ALL": "C", **(env or {})},
             start_new_session=True,
         )
-    except (FileNotFoundError, PermissionError) as error:
+    except OSError as error:
         raise PreconditionError(f"cannot run {argv[0]}: {error.strerror}", "Is it installed?") from error
     try:
         out, err = process.communicate(stdin.encode() or None, timeout=timeout_s)
@@ -88,7 +88,7 @@ def run(
         raise CommandTimeout(argv, -signal.SIGKILL, timeout_s, _text(out) + _text(err)) from None
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.communicate()
         raise
     seconds = time.monotonic() - started
     if accept is not None and process.returncode not in accept:

@@ -81,7 +81,7 @@ def examine(out: Path) -> list[Row]:
 
 def _gtm() -> Row:
     """Where the stand-in looks for its database: $gtm_dist, or the newest below /usr/lib."""
-    chosen = os.environ.get("gtm_dist")  # noqa: SIM112 # GT.M spells it so
+    chosen = os.environ.get("gtm_dist")  # GT.M spells it so
     found = [Path(chosen) / "mupip"] if chosen else sorted(GTM_ROOT.glob("*/fis-gtm/V*/mupip"))
     programs = [program for program in found if program.is_file()]
     version = programs[-1].parent.name.partition("_")[0] if programs else ""

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from . import journals
 from .backup import BackupGeneral, Refused
-from .gtm import Engine, GTMError, version
+from .gtm import Engine, version
 from .layout import DATABASES, Layout
 
 Objects = list[dict[str, object]]
+Verb = Callable[..., "Objects | Run"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Agent:
         self._engine = engine
         self._backup = backup
 
-    def verb(self, name: str) -> Callable[..., Objects | Run]:
+    def verb(self, name: str) -> Verb:
         """The method of a verb. Raises Refused for a name that is no verb."""
         method = _VERBS.get(name)
         if method is None:
@@ -71,7 +72,7 @@ class Agent:
         """GT.M journals whole transactions only, so nothing older than the current file is ever needed."""
         return [{"journal_file": journals.current(self._layout).journal}]
 
-    def journals(self, folder: str) -> Objects:
+    def list_journals(self, folder: str) -> Objects:
         place = _folder(folder)
         with ThreadPoolExecutor(max_workers=2) as pool:
             return list(pool.map(lambda j: journals.describe(self._engine, place, j), journals.names(place)))
@@ -176,13 +177,13 @@ class Agent:
         return name
 
 
-_VERBS: dict[str, Callable[..., Objects | Run]] = {
+_VERBS: dict[str, Verb] = {
     "Describe": Agent.describe,
     "Position": Agent.position,
     "SwitchJournal": Agent.switch_journal,
     "AddMarker": Agent.add_marker,
     "RequiredJournal": Agent.required_journal,
-    "Journals": Agent.journals,
+    "Journals": Agent.list_journals,
     "ReadMarker": Agent.read_marker,
     "LastCommitted": Agent.last_committed,
     "Dismount": Agent.dismount,
@@ -208,6 +209,3 @@ def _number(text: str) -> int:
         return int(text)
     except ValueError as error:
         raise Refused(f"{text!r} is not a whole number") from error
-
-
-__all__ = ["Agent", "GTMError", "Objects", "Run"]

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import journals
 from .gtm import Barrier, Engine, GTMError
@@ -92,7 +93,9 @@ class BackupGeneral:
             except (GTMError, OSError) as error:
                 # documented: after an error the system is not left frozen
                 self._engine.thaw()
-                raise log.refuse(f"System failed to suspend: {error}") from error
+                log.optional = True
+                log.event("System failed to quiesce")
+                raise log.refuse(f"System failed to quiesce: {error}") from error
             self._frozen = Frozen(username, password, log_file)
             self._start_timers(blocked_after_s, self_thaw_after_s)
             return log.output
@@ -228,9 +231,9 @@ class _FreezeLog:
         if self._log_file == "0":
             self.output += text
         elif self._log_file:
-            with contextlib.suppress(OSError) if self.optional else contextlib.nullcontext():
-                with open(self._log_file, "a") as log:
-                    log.write(text)
+            forgiving = contextlib.suppress(OSError) if self.optional else contextlib.nullcontext()
+            with forgiving, Path(self._log_file).open("a") as log:
+                log.write(text)
 
 
 def _seconds(argument: str) -> int:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_CALL = re.compile(r'\s*##class\((?P<cls>[%\w.]+)\)\.(?P<method>\w+)\((?P<arguments>.*)\)\s*', re.I | re.S)
-_ARGUMENT = re.compile(r'\s*(?:"(?P<text>(?:[^"]|"")*)"|(?P<number>-?\d+(?:\.\d+)?)|(?P<reference>\.\w+)|)\s*(?P<end>,|$)')
+_CALL = re.compile(r"\s*##class\((?P<cls>[%\w.]+)\)\.(?P<method>\w+)\((?P<arguments>.*)\)\s*", re.I | re.S)
+_ARGUMENT = re.compile(
+    r'\s*(?:"(?P<text>(?:[^"]|"")*)"|(?P<number>-?\d+(?:\.\d+)?)|(?P<reference>\.\w+)|)\s*(?P<end>,|$)'
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ def _arguments(text: str) -> tuple[str, ...]:
         match = _ARGUMENT.match(text, at)
         if match is None:
             raise ValueError(f"<SYNTAX>: {text[at:]}")
-        values.append((match["text"] or "").replace('""', '"') if match["text"] is not None else match["number"] or "")
+        values.append(
+            (match["text"] or "").replace('""', '"') if match["text"] is not None else match["number"] or ""
+        )
         if not match["end"]:
             return tuple(values)
         at = match.end()

@@ -13,13 +13,16 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from . import journals, layout
 from .control import Control
-from .gtm import Engine, GTMError, installation, version
+from .gtm import REGIONS, Engine, GTMError, installation, version
 from .layout import DATABASES, VERSION, Layout, log_message
 
+QALL_WIDTH = 78
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
 
@@ -30,36 +33,41 @@ class CommandFailed(Exception):
 
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit status."""
-    match arguments:
-        case ["create", name, *options]:
-            command = lambda: create(name, options)  # noqa: E731
-        case ["delete", name]:
-            command = lambda: delete(name)  # noqa: E731
-        case ["list", *names]:
-            command = lambda: list_instances(names)  # noqa: E731
-        case ["all" | "qall" as verb]:
-            command = lambda: list_all(78 if verb == "qall" else None)  # noqa: E731
-        case ["qlist", *names]:
-            command = lambda: quick_list(names)  # noqa: E731
-        case ["start", name, *_]:
-            command = lambda: start(_known(name))  # noqa: E731
-        case ["stop", name, *_]:
-            command = lambda: stop(_known(name))  # noqa: E731
-        case ["force", name, *_]:
-            command = lambda: force(_known(name))  # noqa: E731
-        case ["control", name]:
-            command = lambda: Control(_known(name)).serve()  # noqa: E731
-        case ["session" | "terminal" | "freeze" | "thaw" | "stat", name, *_]:
-            command = lambda: _not_up(name)  # noqa: E731
-        case _:
-            print(f"iris: {' '.join(arguments)!r} is not a command of the stand-in", file=sys.stderr)
-            return 1
+    command = _command(arguments)
+    if command is None:
+        print(f"iris: {' '.join(arguments)!r} is not a command of the stand-in", file=sys.stderr)
+        return 1
     try:
         command()
     except (CommandFailed, GTMError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _command(arguments: list[str]) -> Callable[[], None] | None:
+    match arguments:
+        case ["create", name, *options]:
+            return partial(create, name, options)
+        case ["delete", name]:
+            return partial(delete, name)
+        case ["list", *names]:
+            return partial(list_instances, names)
+        case ["all" | "qall" as verb]:
+            return partial(list_all, QALL_WIDTH if verb == "qall" else None)
+        case ["qlist", *names]:
+            return partial(quick_list, names)
+        case ["start", name, *_]:
+            return lambda: start(_known(name))
+        case ["stop", name, *_]:
+            return lambda: stop(_known(name))
+        case ["force", name, *_]:
+            return lambda: force(_known(name))
+        case ["control", name]:
+            return lambda: Control(_known(name)).serve()
+        case ["session" | "terminal" | "freeze" | "thaw" | "stat", name, *_]:
+            return partial(_not_up, name)
+    return None
 
 
 def create(name: str, options: list[str]) -> None:
@@ -112,7 +120,7 @@ def start(instance: Layout) -> None:
     for name in DATABASES:
         engine.journal_on(name)
     journals.begin(instance, "start")
-    engine._run(engine.mumps_argv("%XCMD", 'zlink "RVWORK" zlink "RVCHECK"'), (0,), 20.0)
+    engine.compile("RVWORK", "RVCHECK")
     with (instance.manager / "control.out").open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", __package__, "control", instance.name],
@@ -134,16 +142,10 @@ def _recover(instance: Layout, engine: Engine) -> None:
     """A crash leaves the process file behind. Both databases are taken to their last whole transaction."""
     log_message(instance, f"*** Recovery started at {time.ctime()}")
     for name in DATABASES:
-        engine.mupip("freeze", "-off", _region(name), accept=range(256))
+        engine.mupip("freeze", "-off", REGIONS[name], accept=range(256))
     engine.recover()
     instance.pid_file.unlink()
     log_message(instance, "Journal restore completed")
-
-
-def _region(name: str) -> str:
-    from .gtm import REGIONS
-
-    return REGIONS[name]
 
 
 def stop(instance: Layout) -> None:

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from .agent import Agent, Run
@@ -24,7 +25,7 @@ from .layout import Layout, log_message
 DONE, FAILED = 5, 3
 """Exit statuses of a class call that ends its session (class reference, Backup.General)."""
 
-_BACKUP_METHODS = {
+_BACKUP_METHODS: dict[str, Callable[..., str]] = {
     "ExternalFreeze": BackupGeneral.external_freeze,
     "ExternalThaw": BackupGeneral.external_thaw,
     "ExternalSetHistory": BackupGeneral.external_set_history,
@@ -145,7 +146,9 @@ class Control:
 
     def _run_in_client(self, run: Run) -> str:
         settings = [
-            f"{key}={value}" for key, value in self._engine.environment.items() if os.environ.get(key) != value
+            f"{key}={value}"
+            for key, value in self._engine.environment.items()
+            if os.environ.get(key) != value
         ]
         argv = self._engine.mumps_argv("%XCMD", f"{run.code} zhalt {DONE}")
         return "exec\n" + "\0".join([*settings, "", *argv])

@@ -27,9 +27,10 @@ from .layout import DATABASES, Layout, registry_folder
 
 REGIONS = {"one": "DEFAULT", "two": "TWO"}
 
-_GDE = """\
-change -segment DEFAULT -allocation=4000 -extension=8000 -global_buffer_count={buffers} -file="$iris_root/db/one/IRIS.DAT"
-add -segment TWO -allocation=4000 -extension=8000 -global_buffer_count={buffers} -file="$iris_root/db/two/IRIS.DAT"
+_SEGMENT = "-allocation=4000 -extension=8000 -global_buffer_count={buffers}"
+_GDE = f"""\
+change -segment DEFAULT {_SEGMENT} -file="$iris_root/db/one/IRIS.DAT"
+add -segment TWO {_SEGMENT} -file="$iris_root/db/two/IRIS.DAT"
 add -region TWO -dynamic=TWO
 change -region DEFAULT -record_size=1000000 -key_size=255 -stdnullcoll
 change -region TWO -record_size=1000000 -key_size=255 -stdnullcoll
@@ -74,6 +75,8 @@ class Engine:
             "iris_root": str(layout.root),
             "gtm_tmp": str(layout.gtm),
             "gtm_chset": "M",
+            # journals are read where the database they name is not; the stand-in uses no collation
+            "gtm_extract_nocol": "1",
         }
 
     def mupip(self, *arguments: str, accept: Collection[int] = (0,), timeout_s: float = 60.0) -> str:
@@ -83,6 +86,11 @@ class Engine:
     def mumps_argv(self, entry: str, *arguments: str) -> list[str]:
         """The argument list that runs a label of a routine; arguments arrive in $ZCMDLINE."""
         return [str(self.dist / "mumps"), "-run", entry, *arguments]
+
+    def compile(self, *routines: str) -> None:
+        """Compile routines before several processes ask for them at once."""
+        code = " ".join(f'zlink "{routine}"' for routine in routines)
+        self._run(self.mumps_argv("%XCMD", code), (0,), 30.0)
 
     def _run(self, argv: Sequence[str], accept: Collection[int], timeout_s: float, stdin: str = "") -> str:
         try:
@@ -99,7 +107,9 @@ class Engine:
             raise GTMError(f"{argv[0]} {argv[1]} did not end within {timeout_s:.0f} s") from error
         text = done.stdout.decode("utf-8", "replace")
         if done.returncode not in accept:
-            raise GTMError(f"{Path(argv[0]).name} {' '.join(argv[1:3])} ended with {done.returncode}: {text.strip()}")
+            raise GTMError(
+                f"{Path(argv[0]).name} {' '.join(argv[1:3])} ended with {done.returncode}: {text.strip()}"
+            )
         return text
 
     def create_databases(self) -> None:

@@ -31,7 +31,7 @@ _FIELDS = {
     "database": r"Database file name\s+(\S+)",
     "end": r"End of Data\s+(\d+)",
     "created": r"Journal Creation Time\s+(\S+ \S+)",
-    "updated": r"Time of last update\s+(\S+ \S+)",
+    "seed": r"Journal file checksum seed\s+(\d+)",
     "begin_tn": r"Begin Transaction\s+(\d+)",
     "end_tn": r"End Transaction\s+(\d+)",
     "closed": r"Last EOF Written\s+(TRUE|FALSE)",
@@ -159,8 +159,9 @@ def describe(engine: Engine, folder: Path, journal: str) -> dict[str, object]:
     return _journal_object(
         journal,
         [file.name for file in files],
-        identity=";".join(f"{h['database']}#{h['end_tn']}@{h['updated']}" for h in headers),
-        previous=";".join(f"{h['database']}#{h['begin_tn']}@{h['created']}" for h in headers),
+        guid=";".join(f"{h['created']} {h['seed']}" for h in headers),
+        identity=";".join(f"{h['database']}#{h['end_tn']}" for h in headers),
+        previous=";".join(f"{h['database']}#{h['begin_tn']}" for h in headers),
         end=int(headers[0]["end"]),
         closed=all(h["closed"] == "TRUE" for h in headers),
         problem="; ".join(short),
@@ -171,6 +172,7 @@ def _journal_object(
     journal: str,
     files: list[str],
     *,
+    guid: str = "",
     identity: str = "",
     previous: str = "",
     end: int = 0,
@@ -180,6 +182,7 @@ def _journal_object(
     return {
         "journal_file": journal,
         "files": files,
+        "guid": guid,
         "identity": identity,
         "previous": previous,
         "end": end,
@@ -207,7 +210,11 @@ def marker(folder: Path, log: Path, journal: str, offset: int) -> dict[str, str]
     if offset == first:
         is_marker = entry is not None and entry.reason in ("freeze", "marker") and entry.offset == offset
         text = entry.text if entry and is_marker else ""
-        return {"kind": "marker" if is_marker else "record", "text": text, "detail": f"the first record of {journal}"}
+        return {
+            "kind": "marker" if is_marker else "record",
+            "text": text,
+            "detail": f"the first record of {journal}",
+        }
     held = record_at(file, offset)
     if held is None:
         return {"kind": "none", "text": "", "detail": f"{journal} ends before it; its marker is at {first}"}
@@ -227,7 +234,9 @@ def chosen(folder: Path, first: str, last: str, stop: str) -> list[str]:
     if stop and found and found[-1] == last:
         begins = first_offset(file_of(folder, last, DATABASES[0]))
         if int(stop) != begins:
-            raise GTMError(f"the stand-in can stop only where a journal begins: at offset {begins} of {last}, not {stop}")
+            raise GTMError(
+                f"the stand-in can stop only where a journal begins: at offset {begins} of {last}, not {stop}"
+            )
         found.pop()
     return found
 

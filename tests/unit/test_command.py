@@ -91,9 +91,6 @@ def test_absent_program() -> None:
         0o644,
         pytest.param(
             0o755,
-            marks=pytest.mark.xfail(
-                raises=OSError, reason="only two kinds of OSError are turned into a PreconditionError"
-            ),
         ),
     ],
 )
@@ -137,7 +134,6 @@ def test_no_shell() -> None:
     assert run([*python("import sys; print(sys.argv[1])"), argument]).stdout == argument + "\n"
 
 
-@pytest.mark.xfail(reason="the pipes of a program killed on the way out are left open")
 def test_interruption_kills_the_program(tmp_path: Path) -> None:
     """Ctrl-C in the harness leaves no program behind."""
     pid_file = tmp_path / "pid"

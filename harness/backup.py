@@ -1,0 +1,201 @@
+"""Makes one backup of the running instance under load: everything a recovery needs, and what was promised.
+
+The load goes on before, during and after the freeze window, so that journals hold transactions from both
+sides of it. When the load has ended the journals from the marker on are copied away.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import freeze, freeze_log, registry
+from harness.errors import ParseError
+from harness.freeze import Window
+from harness.instance.iris import Committed, Description
+from harness.model import Position, RecoveryMode
+from harness.plan.model import SnapshotSpec
+from harness.rollforward import JournalSet, collect
+from harness.setting import Setting, Stages
+from harness.snapshot.base import SnapshotProvider, Source
+from harness.workload.driver import Driver
+from harness.workload.ledger import Vector
+
+_PROVIDER = ("options_schema", "probe", "capture", "expose", "release")
+_MARKER_TEXT = "harness recovery point"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """A recovery point as the ledger saw it.
+
+    `floor` was acknowledged by then and must be there, nothing beyond `ceiling` was issued by then.
+    `at_s` is when it was (monotonic); `position` where it is in the journals, None for their end.
+    """
+
+    floor: Vector
+    ceiling: Vector
+    at_s: float
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """One backup, before anything is recovered from it.
+
+    Attributes:
+        entry: The freeze as the engine logged it; None with `entry_problem`. `entry_stale` if nothing was
+            logged at all.
+        journals: From the marker to the end of the load; None if the marker is not known or copying failed.
+        committed: What the live journals had committed before the marker.
+        promises: Recovery mode → what a recovery in that mode has to bring back.
+        problems: Stage → why it could not be done.
+    """
+
+    provider: SnapshotProvider
+    window: Window
+    entry: freeze_log.FreezeEntry | None
+    entry_problem: str
+    entry_stale: bool
+    journals: JournalSet | None
+    committed: tuple[Committed, ...] | None
+    promises: dict[RecoveryMode, Promise]
+    problems: tuple[tuple[str, str], ...]
+
+
+def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode], stages: Stages) -> Backup:
+    """Load, freeze, snapshot, thaw, load, collect.
+
+    Raises HarnessError: there is no backup; the instance is not frozen (but for ThawError: it may be).
+    """
+    provider = load_provider(setting, spec)
+    source = snapshot_source(setting.description, whole=RecoveryMode.BOOT in modes)
+    provider.probe(source)
+    with Driver(setting.source, setting.plan.workload, setting.seed, setting.ledger) as driver:
+        with stages.stage("load"):
+            _work(driver, setting, 0.3 + 0.3 * setting.random.random())
+        with stages.stage("freeze window"):
+            driver.mark()
+            window = _hold(setting, provider, source, stages.name)
+        with stages.stage("load"):
+            _work(driver, setting, 0.2)
+            marked = _mark(driver, setting) if RecoveryMode.POINT_IN_TIME in modes else None
+            _work(driver, setting, 0.2)
+            acknowledged = driver.finish()
+            ended_s = time.monotonic()
+    entry, problem, stale = freeze_entry(window)
+    marker = entry.marker if entry else None
+    journals = committed = None
+    if marker:
+        journals = stages.attempt("collect journals", lambda: _collect(setting, marker))
+        committed = stages.attempt("read journals", lambda: _committed_before(setting, marker))
+    ledger = setting.ledger
+    frozen = Promise(
+        floor=ledger.floor(window.frozen.called_s),
+        ceiling=ledger.ceiling(window.frozen.returned_s),
+        at_s=window.frozen.called_s,
+    )
+    promises = {
+        RecoveryMode.AS_OF_FREEZE: frozen,
+        RecoveryMode.BOOT: Promise(
+            floor=frozen.floor, ceiling=ledger.ceiling(window.captured_s), at_s=frozen.at_s
+        ),
+        RecoveryMode.ROLLFORWARD: Promise(floor=acknowledged, ceiling=acknowledged, at_s=ended_s),
+    }
+    if marked:
+        called_s, returned_s, position = marked
+        promises[RecoveryMode.POINT_IN_TIME] = Promise(
+            floor=ledger.floor(called_s), ceiling=ledger.ceiling(returned_s), at_s=called_s, position=position
+        )
+    return Backup(
+        provider=provider,
+        window=window,
+        entry=entry,
+        entry_problem=problem,
+        entry_stale=stale,
+        journals=journals,
+        committed=committed,
+        promises=promises,
+        problems=tuple(stages.problems),
+    )
+
+
+def load_provider(setting: Setting, spec: SnapshotSpec) -> SnapshotProvider:
+    """A provider with a folder of its own. Raises UsageError or PreconditionError."""
+    folder = _new_folder(setting.work, "snapshots")
+    provider: SnapshotProvider = registry.load("harness.snapshots", spec.provider, _PROVIDER)(
+        folder, spec.options
+    )
+    return provider
+
+
+def snapshot_source(description: Description, *, whole: bool) -> Source:
+    """The database folders, or the whole root where an instance is to be booted from the snapshot."""
+    folders = tuple(f.relative_to(description.root) for f in description.databases.values())
+    return Source(root=description.root, paths=(Path(),) if whole else folders)
+
+
+def freeze_entry(window: Window) -> tuple[freeze_log.FreezeEntry | None, str, bool]:
+    """The one freeze logged in the window; else None, why, and whether the log is simply stale."""
+    try:
+        appended = freeze_log.parse_appended(window.log, window.log_from_byte)
+        entry = freeze_log.find(appended, str(window.log))
+    except ParseError as error:
+        return None, str(error), False
+    if entry is None:
+        return None, "the freeze log tells of no freeze since this one was asked for: it is stale", True
+    return entry, "", False
+
+
+def _hold(setting: Setting, provider: SnapshotProvider, source: Source, name: str) -> Window:
+    folders = setting.description.databases.values()
+    return freeze.hold(
+        setting.source,
+        provider,
+        source,
+        log=setting.folder / "freeze.log",
+        text=f"{setting.folder.name} {name}".replace("·", "-"),
+        spec=setting.plan.freeze,
+        database_files=[file for folder in folders for file in sorted(folder.iterdir())],
+        watchdog=setting.watchdog,
+    )
+
+
+def _work(driver: Driver, setting: Setting, share: float) -> None:
+    """Let the writers do a share of the load of one cycle."""
+    load = setting.plan.workload
+    if load.transactions is None:
+        driver.wait(load.duration_s * share)
+    else:
+        driver.wait_for(int(load.transactions * share))
+
+
+def _mark(driver: Driver, setting: Setting) -> tuple[float, float, Position]:
+    """Plant a recovery point; returns monotonic times around the call, and the point."""
+    driver.mark()
+    called_s = time.monotonic()
+    position = setting.source.add_marker(_MARKER_TEXT)
+    return called_s, time.monotonic(), position
+
+
+def _collect(setting: Setting, marker: Position) -> JournalSet:
+    folder = _new_folder(setting.work, "journals")
+    return collect(setting.source, setting.description, marker, folder)
+
+
+def _committed_before(setting: Setting, marker: Position) -> tuple[Committed, ...]:
+    """The last transactions before the marker, read where the instance keeps its journals."""
+    folder = setting.description.journal_folder
+    first = setting.source.journals(folder)[0].name
+    return setting.source.last_committed(
+        folder, first, marker.journal_file, marker.offset_bytes, setting.plan.workload.writers
+    )
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    number = sum(1 for path in parent.iterdir() if path.name.startswith(name)) + 1
+    folder = parent / f"{name}-{number}"
+    folder.mkdir()
+    return folder

@@ -1,0 +1,188 @@
+"""The order of a run; nothing else knows it.
+
+    start the instance, then for each cycle and snapshot provider
+        load → freeze → snapshot → thaw → load ends → collect journals                   backup
+        for each recovery mode, in a fresh isolated instance
+            restore → roll forward → structure check → walk the state → checks           recovery
+
+A backup that could not be made leaves its cases UNKNOWN and the run goes on. A thaw that was not confirmed ends
+the run at once. The record is written after each case, so that a run cut short leaves what it found.
+"""
+
+from __future__ import annotations
+
+import itertools
+import platform
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from harness import registered, registry, store
+from harness.backup import back_up
+from harness.errors import HarnessError, ThawError
+from harness.instance.base import Host
+from harness.instance.iris import Instance
+from harness.model import CaseRecord, InstanceSummary, Record, Verdict
+from harness.plan.expand import expand
+from harness.plan.model import Case, Plan
+from harness.progress import Progress
+from harness.recovery import recover, without_backup
+from harness.setting import Setting
+from harness.watchdog import Watchdog
+from harness.workload.ledger import Ledger
+
+_HOST = ("probe", "source", "target", "boot", "environment", "close")
+
+
+def run(
+    plan: Plan, *, seed: int, out: Path, argv: tuple[str, ...], progress: Progress
+) -> tuple[Record, Path]:
+    """Run a plan to its verdict.
+
+    Args:
+        seed: Everything random comes from it.
+        out: Folder for results; the run gets a folder of its own in it.
+        argv: How the run was called, for the record.
+    Returns:
+        The record and the run's folder. Instances, snapshots and copies are gone.
+    Raises:
+        PreconditionError: something is missing; nothing is left running.
+        ThawError: the instance may still be frozen; it is left alone, and the watchdog goes on trying.
+    """
+    journal = RunRecord.begin(plan, seed, out, argv)
+    try:
+        with opened(plan, seed, journal.folder, progress) as setting:
+            journal.update(instance=_instance(setting))
+            for name, cases in itertools.groupby(expand(plan), key=_backup_name):
+                for case in back_up_and_recover(setting, name, list(cases)):
+                    journal.update(cases=(*journal.record.cases, case))
+                    progress.case_done(case)
+    except BaseException as error:
+        journal.update(error=str(error) or type(error).__name__)
+        raise
+    verdict = Verdict.worst(case.verdict for case in journal.record.cases)
+    journal.update(finished=True, verdict=verdict)
+    return journal.record, journal.folder
+
+
+def back_up_and_recover(setting: Setting, name: str, cases: list[Case]) -> Iterator[CaseRecord]:
+    """One backup, and a recovery from it in each mode asked for."""
+    stages = setting.stages(name)
+    modes = [case.recovery for case in cases]
+    try:
+        backup = back_up(setting, cases[0].snapshot, modes, stages)
+    except ThawError:
+        raise
+    except HarnessError as error:
+        stages.problems.append(("backup", str(error)))
+        yield from (without_backup(setting, case, stages) for case in cases)
+        return
+    for case in cases:
+        yield recover(setting, backup, case)
+    backup.provider.release(backup.window.snapshot)
+
+
+@contextmanager
+def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[Setting]:
+    """A running instance with all that surrounds it; gone afterwards, but after a ThawError left as it is.
+
+    Raises PreconditionError or StartError: nothing is left running.
+    """
+    began = time.monotonic()
+    work = folder / "work"
+    entry = registered.register(work)
+    work.mkdir()
+    host: Host = registry.load("harness.hosts", plan.instance.host, _HOST)(plan.instance, work)
+    watchdog = ledger = None
+    try:
+        progress.stage(plan.name, "start the instance")
+        host.probe()
+        watchdog = Watchdog(folder, host.environment())
+        ledger = Ledger(plan.workload.writers, folder / "ledger.bin")
+        source = Instance(host.source())
+        yield Setting(
+            plan=plan,
+            seed=seed,
+            folder=folder,
+            work=work,
+            host=host,
+            source=source,
+            description=source.describe(),
+            ledger=ledger,
+            watchdog=watchdog,
+            progress=progress,
+            began_s=began,
+            random=random.Random(seed),
+        )
+    except ThawError:
+        raise
+    except BaseException:
+        _close(host, watchdog, ledger, entry)
+        raise
+    _close(host, watchdog, ledger, entry)
+
+
+def _close(
+    host: Host, watchdog: Watchdog | None, ledger: Ledger | None, entry: registered.Registered
+) -> None:
+    if watchdog:
+        watchdog.close()
+    host.close()
+    if ledger:
+        ledger.close()
+    registered.finish(entry)
+
+
+class RunRecord:
+    """The record of a run as it grows; every change is on disk when `update` returns."""
+
+    def __init__(self, record: Record, folder: Path) -> None:
+        self.record = record
+        self.folder = folder
+        store.save(record, folder)
+
+    @staticmethod
+    def begin(plan: Plan, seed: int, out: Path, argv: tuple[str, ...]) -> RunRecord:
+        """A new run folder with a record that says nothing yet. Raises as `store.create_folder`."""
+        started = datetime.now(UTC)
+        record = Record(
+            plan=plan.name,
+            seed=seed,
+            started_utc=started,
+            finished=False,
+            verdict=Verdict.UNKNOWN,
+            instance=None,
+            cases=(),
+            versions=_versions(),
+            argv=argv,
+        )
+        return RunRecord(record, store.create_folder(out, plan.name, started, seed))
+
+    def update(self, **changes: object) -> None:
+        """Change fields of the record and save it."""
+        self.record = replace(self.record, **changes)  # type: ignore[arg-type]
+        store.save(self.record, self.folder)
+
+
+def _backup_name(case: Case) -> str:
+    """`cycle 1 · copy` of `cycle 1 · copy · boot`: the cases of one backup follow one another."""
+    return case.name.rpartition(" · ")[0]
+
+
+def _instance(setting: Setting) -> InstanceSummary:
+    found = setting.description
+    host = setting.plan.instance.host
+    return InstanceSummary(product=found.product, version=found.version, stand_in=found.stand_in, host=host)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "harness": version("iris-restore-harness"),
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+    }

@@ -1,0 +1,150 @@
+"""The freeze window: freeze, snapshot, thaw; and a thaw on every path out of it.
+
+Production feels the window, so between the freeze call's return and the thaw only three things happen: the
+status of the database files is read, the snapshot is taken, their status is read again. "Was it still frozen?"
+and the thaw are one call. Everything else (probing, journal positions, the log) is done before or after.
+
+What proves the hold: the instance said just before the thaw that it was still frozen, and neither size nor
+modification time nor change time of any database file moved in between. The kernel keeps change times to a
+few milliseconds or better, so writes that all fall into the first tick after the freeze could hide; the
+instance's own word covers those.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import freeze_log
+from harness.command import Deadline
+from harness.errors import CommandError, FreezeError, HarnessError, InstanceError, ThawError
+from harness.instance.iris import FreezeAnswer, Instance, ThawAnswer
+from harness.plan.model import FreezeSpec
+from harness.snapshot.base import Snapshot, SnapshotProvider, Source
+from harness.watchdog import Watchdog
+
+CAPTURE_TIMEOUT_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileStatus:
+    """What shows whether a file was touched; times in nanoseconds since the epoch."""
+
+    path: Path
+    inode: int
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+
+    @staticmethod
+    def of(path: Path) -> FileStatus:
+        status = path.stat()
+        return FileStatus(
+            path=path,
+            inode=status.st_ino,
+            size_bytes=status.st_size,
+            modified_ns=status.st_mtime_ns,
+            changed_ns=status.st_ctime_ns,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """One freeze window that ended with a confirmed thaw. Times are monotonic seconds."""
+
+    log: Path
+    log_from_byte: int
+    text: str
+    frozen: FreezeAnswer
+    thawed: ThawAnswer
+    captured_s: float
+    capture_duration_s: float
+    before: tuple[FileStatus, ...]
+    after: tuple[FileStatus, ...]
+    snapshot: Snapshot
+
+    @property
+    def duration_s(self) -> float:
+        """From the freeze call's return to the thaw call's: what production feels."""
+        return self.thawed.returned_s - self.frozen.returned_s
+
+
+def hold(
+    instance: Instance,
+    provider: SnapshotProvider,
+    source: Source,
+    *,
+    log: Path,
+    text: str,
+    spec: FreezeSpec,
+    database_files: Sequence[Path],
+    watchdog: Watchdog,
+) -> Window:
+    """Freeze, take the snapshot, thaw.
+
+    Args:
+        log: File the engine appends to.
+        text: Stored with the journal marker; distinct for each freeze.
+        database_files: Files that must not change in the window.
+        watchdog: Thaws if this process dies in here.
+    Raises:
+        FreezeError: not frozen; no snapshot was tried.
+        SnapshotError: no snapshot; thawed.
+        ThawError: the instance may still be frozen, whatever else went wrong.
+    """
+    log_from_byte = freeze_log.size_bytes(log)
+    watchdog.arm(instance.thaw_argv(log), instance.is_frozen_argv())
+    try:
+        frozen = _freeze(instance, log, text, spec)
+        before = tuple(map(FileStatus.of, database_files))
+        began = time.monotonic()
+        try:
+            snapshot = provider.capture(source, Deadline.after(CAPTURE_TIMEOUT_S))
+            captured = time.monotonic()
+            after = tuple(map(FileStatus.of, database_files))
+        finally:
+            thawed = instance.thaw(log)
+    except ThawError:
+        raise  # the watchdog stays armed: it goes on trying when this process ends
+    except BaseException:
+        watchdog.disarm()
+        raise
+    watchdog.disarm()
+    return Window(
+        log=log,
+        log_from_byte=log_from_byte,
+        text=text,
+        frozen=frozen,
+        thawed=thawed,
+        captured_s=captured,
+        capture_duration_s=captured - began,
+        before=before,
+        after=after,
+        snapshot=snapshot,
+    )
+
+
+def _freeze(instance: Instance, log: Path, text: str, spec: FreezeSpec) -> FreezeAnswer:
+    try:
+        return instance.freeze(log, text, spec)
+    except FreezeError:
+        raise  # documented: a refused freeze leaves nothing frozen
+    except BaseException as error:
+        # no answer is no proof either way
+        make_sure_thawed(instance, log, error)
+        if isinstance(error, HarnessError):
+            raise FreezeError(f"the freeze gave no answer and was taken back: {error}") from error
+        raise
+
+
+def make_sure_thawed(instance: Instance, log: Path, cause: BaseException) -> None:
+    """After a freeze without an answer: thaw if it took. Raises ThawError if that cannot be told."""
+    try:
+        if instance.is_frozen():
+            instance.thaw(log)
+    except (InstanceError, CommandError) as error:
+        raise ThawError(
+            f"after {cause!r} nothing tells whether it is frozen: {error}", instance.thaw_by_hand(log)
+        ) from error

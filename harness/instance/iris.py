@@ -1,0 +1,416 @@
+"""The one adapter: what the harness says to an instance, and what it understands of the answers.
+
+Only IRIS's command surface is used: `iris session` with class calls, their exit statuses 5 and 3, and the
+agent's verbs (protocol.md). Nothing here knows which product answers.
+
+Source: InterSystems class reference 2024.1, Backup.General: a freeze or thaw called from a shell ends the
+session with 5 (done) or 3 (failed); any other status means that the session never got there.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.command import Completed
+from harness.errors import (
+    CommandError,
+    FreezeError,
+    InstanceError,
+    JournalError,
+    ParseError,
+    RollforwardError,
+    ThawError,
+)
+from harness.instance.base import Place
+from harness.model import Position
+from harness.plan.model import Commit, FreezeSpec
+
+DONE, REFUSED = 5, 3
+FREEZE_TIMEOUT_S = 60.0
+THAW_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What an instance is and where it keeps its data; `databases` by their role, `one` and `two`."""
+
+    product: str
+    version: str
+    stand_in: bool
+    root: Path
+    journal_folder: Path
+    databases: dict[str, Path]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalFile:
+    """One journal: its name, the files that carry it, and how it links to its neighbours (protocol.md)."""
+
+    name: str
+    files: tuple[str, ...]
+    guid: str
+    identity: str
+    previous: str
+    end_bytes: int
+    closed: bool
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkerReading:
+    """What stands at a journal position: `kind` is marker, record or none."""
+
+    kind: str
+    text: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeAnswer:
+    """An accepted freeze: monotonic times around the call, and the moment it returned."""
+
+    called_s: float
+    returned_s: float
+    frozen_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThawAnswer:
+    """A confirmed thaw. `suspended` is what the instance said just before it."""
+
+    suspended: bool
+    called_s: float
+    returned_s: float
+    thawed_utc: datetime
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseIntegrity:
+    """The engine's verdict on one database folder."""
+
+    database: Path
+    clean: bool
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegrityReport:
+    """`complete` only if the engine said at the end that it looked at everything asked for."""
+
+    databases: tuple[DatabaseIntegrity, ...]
+    complete: bool
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollforwardAnswer:
+    """What the engine says it did; paths are database folders."""
+
+    records: int | None
+    updated: tuple[Path, ...]
+    skipped: tuple[Path, ...]
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """Last sequence number a writer committed in each database's journaled updates; 0 if none there."""
+
+    writer: int
+    one: int
+    two: int
+
+
+class Instance:
+    """One running instance in a place. Every method is one session unless it says otherwise."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def describe(self) -> Description:
+        """Raises InstanceError if no agent answers."""
+        (answer,) = self._verb("Describe")
+        return Description(
+            product=answer["product"],
+            version=answer["version"],
+            stand_in=answer["stand_in"],
+            root=Path(answer["root"]),
+            journal_folder=Path(answer["journal_directory"]),
+            databases={role: Path(folder) for role, folder in answer["databases"].items()},
+            notes=tuple(answer["notes"]),
+        )
+
+    def freeze(self, log: Path, text: str, spec: FreezeSpec) -> FreezeAnswer:
+        """Suspend database writes (Backup.General.ExternalFreeze).
+
+        Args:
+            log: File the engine appends to; may hold earlier windows.
+            text: Stored with the journal marker.
+            spec: Timeouts in whole seconds and whether to switch the journal.
+        Raises:
+            FreezeError: refused (status 3), or the session never got there; not frozen by this call.
+        """
+        arguments = _arguments(
+            str(log),
+            text,
+            int(spec.switch_journal),
+            None,
+            None,
+            None,
+            spec.external_freeze_timeout_s,
+            None,
+            None,
+            spec.wd_suspend_limit_s,
+        )
+        called = time.monotonic()
+        done = self._session(f"##class(Backup.General).ExternalFreeze({arguments})", FREEZE_TIMEOUT_S)
+        returned = time.monotonic()
+        if done.status != DONE:
+            raise FreezeError(f"ExternalFreeze ended with status {done.status}: {_said(done)}")
+        return FreezeAnswer(called_s=called, returned_s=returned, frozen_utc=datetime.now(UTC))
+
+    def thaw(self, log: Path) -> ThawAnswer:
+        """Ask whether it is still frozen, and thaw, in one session.
+
+        If the agent cannot be reached (past ExternalFreezeTimeOut nobody can log in) the thaw is asked of
+        Backup.General directly, which needs no login; then `suspended` is True only if that succeeded.
+        Raises ThawError: the instance may still be frozen.
+        """
+        called = time.monotonic()
+        try:
+            (answer,) = self._verb("Thaw", str(log), timeout_s=THAW_TIMEOUT_S)
+        except (InstanceError, CommandError) as error:
+            return self._thaw_directly(log, called, error)
+        if answer["suspended"] and not answer["thawed"]:
+            raise ThawError(f"ExternalThaw was refused: {answer['message']}", self.thaw_by_hand(log))
+        return _thawed(bool(answer["suspended"]), called, answer["message"])
+
+    def _thaw_directly(self, log: Path, called_s: float, cause: Exception) -> ThawAnswer:
+        try:
+            done = self._session(
+                f"##class(Backup.General).ExternalThaw({_arguments(str(log))})", THAW_TIMEOUT_S
+            )
+            frozen = True if done.status == DONE else self.is_frozen()
+        except (InstanceError, CommandError) as error:
+            raise ThawError(f"no thaw could be asked for: {error}", self.thaw_by_hand(log)) from error
+        if done.status != DONE and frozen:
+            raise ThawError(
+                f"ExternalThaw ended with {done.status}: {_said(done)}", self.thaw_by_hand(log)
+            ) from cause
+        return _thawed(done.status == DONE, called_s, f"thawed without the agent: {cause}")
+
+    def is_frozen(self) -> bool:
+        """IsWDSuspendedExt. Raises InstanceError for every answer but its two."""
+        done = self._session("##class(Backup.General).IsWDSuspendedExt()", 20.0)
+        if done.status not in (DONE, REFUSED):
+            raise InstanceError(f"IsWDSuspendedExt ended with status {done.status}: {_said(done)}")
+        return done.status == DONE
+
+    def thaw_by_hand(self, log: Path) -> str:
+        """The command a person types to thaw."""
+        return f"iris session {self.place.name} -U%SYS '##class(Backup.General).ExternalThaw({_arguments(str(log))})'"
+
+    def thaw_argv(self, log: Path) -> list[str]:
+        """The same as an argument list that works from outside the place, for the watchdog."""
+        call = f"##class(Backup.General).ExternalThaw({_arguments(str(log))})"
+        return self.place.argv(["iris", "session", self.place.name, "-U%SYS", call])
+
+    def is_frozen_argv(self) -> list[str]:
+        call = "##class(Backup.General).IsWDSuspendedExt()"
+        return self.place.argv(["iris", "session", self.place.name, "-U%SYS", call])
+
+    def position(self) -> Position:
+        return _position(self._verb("Position")[0])
+
+    def switch_journal(self) -> Position:
+        return _position(self._verb("SwitchJournal")[0])
+
+    def add_marker(self, text: str) -> Position:
+        """Set a recovery point: everything before it is before the returned position."""
+        return _position(self._verb("AddMarker", text)[0])
+
+    def required_journal(self) -> str:
+        """Oldest journal needed to roll back transactions that are open now."""
+        return str(self._verb("RequiredJournal")[0]["journal_file"])
+
+    def journals(self, folder: Path) -> tuple[JournalFile, ...]:
+        """Every journal in a folder, in order. Raises JournalError."""
+        try:
+            answers = self._verb("Journals", f"{folder}/", timeout_s=600)
+        except InstanceError as error:
+            raise JournalError(f"journals in {folder} could not be listed: {error}") from error
+        return tuple(
+            JournalFile(
+                name=one["journal_file"],
+                files=tuple(one["files"]),
+                guid=one["guid"],
+                identity=one["identity"],
+                previous=one["previous"],
+                end_bytes=one["end"],
+                closed=one["closed"],
+                problem=one["problem"],
+            )
+            for one in answers
+        )
+
+    def read_marker(self, folder: Path, position: Position) -> MarkerReading:
+        (answer,) = self._verb("ReadMarker", f"{folder}/", position.journal_file, position.offset_bytes)
+        return MarkerReading(kind=answer["kind"], text=answer["text"], detail=answer["detail"])
+
+    def last_committed(
+        self, folder: Path, first: str, last: str, stop: int | None, writers: int
+    ) -> tuple[Committed, ...]:
+        """Last committed sequence numbers between the start of `first` and `stop` in `last` (None: its end)."""
+        answers = self._verb(
+            "LastCommitted", f"{folder}/", first, last, "" if stop is None else stop, writers, timeout_s=3600
+        )
+        return tuple(Committed(writer=a["writer"], one=a["one"], two=a["two"]) for a in answers)
+
+    def dismount(self, database: Path) -> None:
+        """After this the database's files may be replaced."""
+        self._verb("Dismount", f"{database}/")
+
+    def mount(self, database: Path) -> None:
+        """Take the files that are now in the folder as the database."""
+        self._verb("Mount", f"{database}/")
+
+    def roll_forward(
+        self,
+        folder: Path,
+        start: Position,
+        last: str,
+        stop: int | None,
+        redirect: dict[Path, Path],
+    ) -> RollforwardAnswer:
+        """Apply journals from a position to the end of `last`, or to offset `stop` in it.
+
+        Args:
+            folder: Where the journals are.
+            start: First journal and the offset of the marker in it.
+            redirect: Database folder the journals speak of → folder to update.
+        Raises:
+            RollforwardError: refused or broken off; the databases are not usable.
+        """
+        pairs = [f"{path}/" for pair in redirect.items() for path in pair]
+        began = time.monotonic()
+        try:
+            (answer,) = self._verb(
+                "RollForward",
+                f"{folder}/",
+                start.journal_file,
+                start.offset_bytes,
+                last,
+                "" if stop is None else stop,
+                *pairs,
+                timeout_s=3600,
+            )
+        except InstanceError as error:
+            raise RollforwardError(str(error)) from error
+        return RollforwardAnswer(
+            records=answer["records"],
+            updated=tuple(Path(p) for p in answer["updated"]),
+            skipped=tuple(Path(p) for p in answer["skipped"]),
+            duration_s=time.monotonic() - began,
+        )
+
+    def integrity(self, databases: Sequence[Path]) -> IntegrityReport:
+        """The engine's own structure check. Raises InstanceError if it gave no verdict."""
+        began = time.monotonic()
+        answers = self._verb("Integrity", *(f"{folder}/" for folder in databases), timeout_s=3600)
+        found = tuple(
+            DatabaseIntegrity(database=Path(a["database"]), clean=a["clean"], errors=tuple(a["errors"]))
+            for a in answers
+            if "database" in a
+        )
+        complete = bool(answers) and answers[-1].get("complete") is True
+        return IntegrityReport(databases=found, complete=complete, duration_s=time.monotonic() - began)
+
+    def start_writer(
+        self,
+        *,
+        writer: int,
+        writers: int,
+        seed: int,
+        first: int,
+        count: int,
+        seconds: int,
+        commit: Commit,
+    ) -> subprocess.Popen[bytes]:
+        """Start one writer; its lines (RVWORK.m) come on standard output. `count` 0 is no limit."""
+        return self._open("Work", writer, writers, seed, first, count, seconds, commit.value)
+
+    def stop_writers(self) -> None:
+        """Every writer ends after the transaction it is in."""
+        self._verb("Stop")
+
+    def start_state(self, part: str, writer: int) -> subprocess.Popen[bytes]:
+        """Start printing a part of the state (`summary`, `history`), as described in RVCHECK.m."""
+        return self._open("State", part, writer)
+
+    def _session(self, call: str, timeout_s: float) -> Completed:
+        return self.place.run(
+            ["iris", "session", self.place.name, "-U%SYS", call], accept=None, timeout_s=timeout_s
+        )
+
+    def _open(self, verb: str, *arguments: object) -> subprocess.Popen[bytes]:
+        call = f"##class(Harness.Agent).{verb}({_arguments(*(str(a) for a in arguments))})"
+        return self.place.open(["iris", "session", self.place.name, "-U%SYS", call])
+
+    def _verb(self, verb: str, *arguments: object, timeout_s: float = 120.0) -> list[dict[str, Any]]:
+        """The objects a verb printed. Raises InstanceError with the agent's words, or what came instead."""
+        call = f"##class(Harness.Agent).{verb}({_arguments(*(str(a) for a in arguments))})"
+        done = self._session(call, timeout_s)
+        if done.status not in (DONE, REFUSED):
+            raise InstanceError(f"{verb}: the session ended with status {done.status}: {_said(done)}")
+        objects = [_object(verb, number, line) for number, line in enumerate(done.stdout.splitlines(), 1)]
+        if done.status == REFUSED:
+            raise InstanceError(
+                f"{verb}: {objects[-1].get('error', 'no reason given') if objects else _said(done)}"
+            )
+        return objects
+
+
+def _object(verb: str, number: int, line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ParseError(f"answer of {verb}", number, line, "not a JSON object") from error
+    if not isinstance(found, dict):
+        raise ParseError(f"answer of {verb}", number, line, "not a JSON object")
+    return found
+
+
+def _arguments(*values: str | int | None) -> str:
+    """An ObjectScript argument list: strings quoted, quotes doubled, None left empty."""
+    quoted = (
+        "" if v is None else str(v) if isinstance(v, int) else '"' + v.replace('"', '""') + '"'
+        for v in values
+    )
+    return ",".join(quoted)
+
+
+def _position(answer: dict[str, Any]) -> Position:
+    return Position(journal_file=answer["journal_file"], offset_bytes=answer["offset"])
+
+
+def _thawed(suspended: bool, called_s: float, message: str) -> ThawAnswer:
+    return ThawAnswer(
+        suspended=suspended,
+        called_s=called_s,
+        returned_s=time.monotonic(),
+        thawed_utc=datetime.now(UTC),
+        message=message,
+    )
+
+
+def _said(done: Completed) -> str:
+    return (done.stdout + done.stderr).strip()[-400:] or "it said nothing"

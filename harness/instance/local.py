@@ -1,0 +1,179 @@
+"""Instances as local processes, each in Linux namespaces of its own.
+
+Every instance lives in a sandbox: its own System V memory (IPC), process table (PID) and mounts; a restored
+one has no network either. The memory must be its own because the header of a copied database still names the
+live one's. Ending the sandbox's first process makes the kernel end all others and drop the memory, so nothing
+can be left behind. Without root the sandbox begins with a user namespace.
+
+This module starts the stand-in, by its commands alone. An IRIS that is installed on this machine is not
+handled here yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from harness.command import Completed, Deadline, run
+from harness.errors import CommandError, PreconditionError, StartError
+from harness.plan.model import InstanceSpec
+
+_BIN = Path(__file__).parent.parent / "standin" / "bin"
+_SOURCE_NAME = "SOURCE"
+_START_TIMEOUT_S = 60.0
+_HOLD = "trap '' CHLD; {mounts} echo ready; exec sleep infinity"
+"""Ignoring SIGCHLD lets the kernel bury the processes that end in the sandbox."""
+
+
+class LocalHost:
+    """Local processes in namespaces; for the stand-in."""
+
+    def __init__(self, spec: InstanceSpec, folder: Path) -> None:
+        self._spec = spec
+        self._folder = folder
+        self._places: list[LocalPlace] = []
+        self._source_root = folder / "source"
+
+    def probe(self) -> None:
+        if self._spec.image != "stand-in":
+            raise PreconditionError(
+                f"host local cannot run image {self._spec.image!r}", "Use image: stand-in, or another host."
+            )
+        for tool, package in (("unshare", "util-linux"), ("nsenter", "util-linux"), ("perl", "perl-base")):
+            if shutil.which(tool) is None:
+                raise PreconditionError(f"{tool} is missing", f"apt-get install {package}")
+        if not os.environ.get("gtm_dist") and not list(Path("/usr/lib").glob("*/fis-gtm/V*/mupip")):
+            raise PreconditionError(
+                "GT.M, on which the stand-in rests, is missing", "apt-get install fis-gtm"
+            )
+        try:
+            run([*_unshare(network=False), "true"], timeout_s=10)
+        except CommandError as error:
+            raise PreconditionError(
+                f"namespaces cannot be made here: {error.output.strip()}",
+                "Run as root, or allow them: sysctl kernel.unprivileged_userns_clone=1",
+            ) from error
+
+    def source(self) -> LocalPlace:
+        place = self._open(_SOURCE_NAME, network=True, mounts=[])
+        self._create_and_start(place, self._source_root)
+        return place
+
+    def target(self, name: str) -> LocalPlace:
+        empty = self._folder / "empty"
+        empty.mkdir(exist_ok=True)
+        # a restored database names the live journals in its header: here they are not to be found
+        place = self._open(name.upper(), network=False, mounts=[(empty, self._source_root)])
+        self._create_and_start(place, self._folder / name)
+        return place
+
+    def boot(self, name: str, image: Path) -> LocalPlace:
+        place = self._open(_SOURCE_NAME, network=False, mounts=[(image, self._source_root)])
+        _iris(place, "start", place.name)
+        return place
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "IRISSYS": str(self._folder / "registry"),
+            "IRIS_STANDIN_PYTHON": sys.executable,
+            "PATH": f"{_BIN}:{os.environ.get('PATH', '/usr/bin:/bin')}",
+        }
+
+    def close(self) -> None:
+        for place in self._places:
+            place.close()
+
+    def _open(self, name: str, *, network: bool, mounts: list[tuple[Path, Path]]) -> LocalPlace:
+        place = LocalPlace(name, network=network, mounts=mounts, environment=self.environment())
+        self._places.append(place)
+        return place
+
+    def _create_and_start(self, place: LocalPlace, root: Path) -> None:
+        _iris(place, "create", place.name, f"directory={root}")
+        _iris(place, "start", place.name)
+
+
+class LocalPlace:
+    """One sandbox. Made running; `close` ends it."""
+
+    def __init__(
+        self, name: str, *, network: bool, mounts: list[tuple[Path, Path]], environment: dict[str, str]
+    ) -> None:
+        self.name = name
+        self.isolated = not network
+        self._environment = environment
+        script = _HOLD.format(
+            mounts="".join(f'mount --bind "${2 * n + 1}" "${2 * n + 2}" &&' for n in range(len(mounts)))
+        )
+        arguments = [str(path) for mount in mounts for path in mount]
+        self._holder = subprocess.Popen(
+            [*_unshare(network=network), "sh", "-c", script, "sh", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self._holder.stdout and self._holder.stderr
+        if self._holder.stdout.readline() != b"ready\n":
+            said = self._holder.stderr.read().decode("utf-8", "replace").strip()
+            self.close()
+            raise StartError(f"the sandbox of {name} could not be made: {said}")
+        self._pid = _only_child(self._holder.pid)
+        namespaces = ["--ipc", "--pid", "--mount", *([] if network else ["--net"])]
+        namespaces += [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+        self._enter = ["nsenter", f"--target={self._pid}", *namespaces, "--"]
+
+    def run(
+        self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
+    ) -> Completed:
+        return run(self.argv(argv), accept=accept, timeout_s=timeout_s, env=self._environment)
+
+    def open(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.argv(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **self._environment, "LC_ALL": "C"},
+            start_new_session=True,
+        )
+
+    def argv(self, argv: Sequence[str]) -> list[str]:
+        program = shutil.which(argv[0], path=self._environment["PATH"]) or argv[0]
+        return [*self._enter, program, *argv[1:]]
+
+    def close(self) -> None:
+        if self._holder.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._holder.pid, signal.SIGKILL)
+            self._holder.wait()
+            deadline = Deadline.after(5)
+            while Path(f"/proc/{getattr(self, '_pid', 0)}").exists() and not deadline.passed:
+                pass
+        for stream in (self._holder.stdout, self._holder.stderr):
+            if stream:
+                stream.close()
+
+
+def _unshare(*, network: bool) -> list[str]:
+    argv = ["unshare", "--ipc", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"]
+    argv += [] if network else ["--net"]
+    return argv if os.geteuid() == 0 else [*argv, "--user", "--map-root-user"]
+
+
+def _only_child(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def _iris(place: LocalPlace, *arguments: str) -> None:
+    try:
+        place.run(["iris", *arguments], timeout_s=_START_TIMEOUT_S)
+    except CommandError as error:
+        place.close()
+        raise StartError(f"iris {' '.join(arguments)}: {error.output.strip() or error}") from error

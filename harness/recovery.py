@@ -1,0 +1,356 @@
+"""Recovers from a backup in one mode, in an isolated instance, and judges what came back.
+
+    restore (or boot) → roll forward → structure check → walk the state → the checks
+
+Reading the copied journals goes on beside roll-forward, structure check and walk; no stage waits for it but
+the checks. RTO counts what an operator would wait for: restore or boot, roll-forward, structure check, walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from harness import registry
+from harness.backup import Backup, Promise
+from harness.errors import HarnessError, RollforwardError
+from harness.freeze import Window
+from harness.instance.base import Place
+from harness.instance.iris import Committed, Instance, JournalFile, MarkerReading
+from harness.model import (
+    CaseRecord,
+    Check,
+    Finding,
+    FreezeSummary,
+    RecoveryMode,
+    RecoverySummary,
+    RestoreSummary,
+    RollforwardSummary,
+    SnapshotSummary,
+    Verdict,
+)
+from harness.plan.model import Case, Limits
+from harness.restore import restore
+from harness.rollforward import roll_forward
+from harness.setting import Setting, Stages
+from harness.verify.base import Checker, Evidence, judge
+from harness.verify.state import read_state
+
+CHECKS = (
+    "integrity",
+    "atomicity",
+    "content",
+    "consistent_cut",
+    "floor",
+    "ceiling",
+    "marker",
+    "chain",
+    "hold",
+    "recovery_point",
+)
+"""The checks of every case, in the order of the report; other registered ones are run after them."""
+
+Answer = TypeVar("Answer")
+_RTO_STAGES = ("restore", "boot", "roll forward", "integrity", "walk")
+_ROLLED = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Journals:
+    """What the copied journals show; a part that could not be read is None."""
+
+    copied: tuple[JournalFile, ...] | None
+    marker: MarkerReading | None
+    committed: tuple[Committed, ...] | None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Recovered:
+    """A recovery as far as it got."""
+
+    target: Instance | None = None
+    restored: RestoreSummary | None = None
+    rolled: RollforwardSummary | None = None
+
+
+def recover(setting: Setting, backup: Backup, case: Case) -> CaseRecord:
+    """Recover once and judge. Whatever goes wrong is in the record: FAIL if it speaks of the backup, UNKNOWN
+    if it kept us from telling. The instance made for it is gone afterwards."""
+    stages = setting.stages(case.name)
+    stages.problems.extend(backup.problems)
+    promise = backup.promises[case.recovery]
+    evidence = Evidence(
+        mode=case.recovery,
+        seed=setting.seed,
+        writers=setting.plan.workload.writers,
+        floor=promise.floor,
+        ceiling=promise.ceiling,
+        window=backup.window,
+        entry=backup.entry,
+        entry_problem=backup.entry_problem,
+        entry_stale=backup.entry_stale,
+        journals=backup.journals,
+        until=promise.position,
+        databases=len(setting.description.databases),
+    )
+    recovered = _Recovered()
+    with _Scratch(setting, case) as scratch:
+        evidence = _recover(setting, backup, evidence, stages, recovered, scratch)
+    with stages.stage("judge"):
+        checks = judge_all(replace(evidence, problems=tuple(stages.problems)))
+    return _record(setting, backup, case, promise, evidence, checks, recovered, stages)
+
+
+def judge_all(evidence: Evidence) -> list[Check]:
+    """Every registered check, those of `CHECKS` first. Raises PreconditionError if one cannot be loaded."""
+    registered = registry.names("harness.checkers")
+    names = [*CHECKS, *(name for name in registered if name not in CHECKS)]
+    return [judge(name, _checker(name), evidence) for name in names]
+
+
+def without_backup(setting: Setting, case: Case, stages: Stages) -> CaseRecord:
+    """The record of a case whose backup could not be made: every check says UNKNOWN, and why."""
+    evidence = Evidence(
+        mode=case.recovery,
+        seed=setting.seed,
+        writers=setting.plan.workload.writers,
+        floor={},
+        ceiling={},
+        problems=tuple(stages.problems),
+    )
+    checks = judge_all(evidence)
+    return CaseRecord(
+        name=case.name,
+        verdict=Verdict.worst(check.verdict for check in checks),
+        freeze=None,
+        snapshot=None,
+        restore=None,
+        rollforward=None,
+        recovery=None,
+        checks=tuple(checks),
+        stages=tuple(stages.done),
+    )
+
+
+def _checker(name: str) -> Checker:
+    checker: Checker = registry.load("harness.checkers", name, ("check",))()
+    return checker
+
+
+class _Scratch:
+    """The place and folders of one recovery; all gone when it is left."""
+
+    def __init__(self, setting: Setting, case: Case) -> None:
+        self._setting = setting
+        self.name = f"{case.recovery.value}-{len(list(setting.work.glob(f'{case.recovery.value}-*')))}"
+        self.folder = setting.work / self.name
+        self.place: Place | None = None
+
+    def __enter__(self) -> _Scratch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.place:
+            self.place.close()
+
+
+def _recover(
+    setting: Setting,
+    backup: Backup,
+    evidence: Evidence,
+    stages: Stages,
+    recovered: _Recovered,
+    scratch: _Scratch,
+) -> Evidence:
+    bring_up = _boot if evidence.mode is RecoveryMode.BOOT else _restore
+    bring_up(setting, backup, stages, recovered, scratch)
+    target = recovered.target
+    if target is None:
+        return evidence
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        reading = beside.submit(_read_journals, setting, backup, evidence, target, stages)
+        if evidence.mode in _ROLLED:
+            evidence = _roll_forward(setting, evidence, target, stages, recovered)
+        databases = list(target.describe().databases.values())
+        integrity = stages.attempt("integrity", lambda: target.integrity(databases))
+        evidence = replace(evidence, integrity=integrity)
+        if not evidence.rolled_problem:
+            state = stages.attempt("walk", lambda: read_state(target, evidence.seed, evidence.writers))
+            evidence = replace(evidence, state=state)
+        journals = reading.result()
+    return replace(evidence, copied=journals.copied, marker=journals.marker, committed=journals.committed)
+
+
+def _restore(
+    setting: Setting, backup: Backup, stages: Stages, recovered: _Recovered, scratch: _Scratch
+) -> None:
+    def start() -> Instance:
+        scratch.place = setting.host.target(scratch.name)
+        return Instance(scratch.place)
+
+    def put(target: Instance) -> RestoreSummary:
+        staging = setting.work / f"{scratch.name}-image"
+        return restore(backup.provider, backup.window.snapshot, setting.description, target, staging)
+
+    target = stages.attempt("start target", start)
+    if target:
+        recovered.restored = stages.attempt("restore", lambda: put(target))
+        recovered.target = target if recovered.restored else None
+
+
+def _boot(setting: Setting, backup: Backup, stages: Stages, recovered: _Recovered, scratch: _Scratch) -> None:
+    def expose() -> RestoreSummary:
+        scratch.folder.mkdir()
+        copied = backup.provider.expose(backup.window.snapshot, scratch.folder)
+        return RestoreSummary(duration_s=0.0, bytes=copied)
+
+    def boot() -> Instance:
+        scratch.place = setting.host.boot(scratch.name, scratch.folder)
+        return Instance(scratch.place)
+
+    restored = stages.attempt("restore", expose)
+    if restored:
+        recovered.restored = replace(restored, duration_s=stages.seconds("restore"))
+        recovered.target = stages.attempt("boot", boot)
+
+
+def _roll_forward(
+    setting: Setting, evidence: Evidence, target: Instance, stages: Stages, recovered: _Recovered
+) -> Evidence:
+    journals = evidence.journals
+    if journals is None:
+        return evidence
+    try:
+        with stages.stage("roll forward"):
+            recovered.rolled, answer = roll_forward(target, setting.description, journals, evidence.until)
+    except RollforwardError as error:
+        # the engine's refusal of these journals is an answer about the backup
+        return replace(evidence, rolled_problem=str(error))
+    except HarnessError as error:
+        stages.problems.append(("roll forward", str(error)))
+        return evidence
+    return replace(evidence, rolled=answer)
+
+
+def _read_journals(
+    setting: Setting, backup: Backup, evidence: Evidence, target: Instance, stages: Stages
+) -> _Journals:
+    """Runs beside other stages, so it is not timed as one; its problems are kept all the same."""
+    journals = evidence.journals
+    if journals is None:
+        return _Journals(copied=None, marker=None, committed=None)
+    copied = _kept(stages, "read journals", lambda: target.journals(journals.folder))
+    marker = _kept(stages, "read marker", lambda: target.read_marker(journals.folder, journals.start))
+    if evidence.mode not in _ROLLED:
+        return _Journals(copied=copied, marker=marker, committed=backup.committed)
+    last = evidence.until.journal_file if evidence.until else journals.expected[-1].name
+    stop = evidence.until.offset_bytes if evidence.until else None
+    first, writers = journals.start.journal_file, evidence.writers
+    committed = _kept(
+        stages, "read journals", lambda: target.last_committed(journals.folder, first, last, stop, writers)
+    )
+    return _Journals(copied=copied, marker=marker, committed=committed)
+
+
+def _kept(stages: Stages, name: str, work: Callable[[], Answer]) -> Answer | None:
+    try:
+        return work()
+    except HarnessError as error:
+        stages.problems.append((name, str(error)))
+        return None
+
+
+def _record(
+    setting: Setting,
+    backup: Backup,
+    case: Case,
+    promise: Promise,
+    evidence: Evidence,
+    checks: Sequence[Check],
+    recovered: _Recovered,
+    stages: Stages,
+) -> CaseRecord:
+    recovery = _recovery(setting, promise, evidence, stages)
+    snapshot = backup.window.snapshot
+    all_checks = (*checks, *_limits(setting.plan.limits, backup.window, recovery))
+    return CaseRecord(
+        name=case.name,
+        verdict=Verdict.worst(check.verdict for check in all_checks),
+        freeze=_freeze(evidence, backup.window),
+        snapshot=SnapshotSummary(
+            provider=snapshot.provider,
+            duration_s=backup.window.capture_duration_s,
+            bytes=sum(status.size_bytes for status in backup.window.before),
+        ),
+        restore=recovered.restored,
+        rollforward=recovered.rolled,
+        recovery=recovery,
+        checks=all_checks,
+        stages=tuple(stages.done),
+    )
+
+
+def _freeze(evidence: Evidence, window: Window) -> FreezeSummary:
+    marker = evidence.entry.marker if evidence.entry else None
+    return FreezeSummary(
+        journal_file=marker.journal_file if marker else None,
+        offset_bytes=marker.offset_bytes if marker else None,
+        frozen_utc=window.frozen.frozen_utc,
+        thawed_utc=window.thawed.thawed_utc,
+        window_s=window.duration_s,
+        held=window.thawed.suspended and window.before == window.after,
+    )
+
+
+def _recovery(setting: Setting, promise: Promise, evidence: Evidence, stages: Stages) -> RecoverySummary:
+    """Counts and times. RPO: from the acknowledgement of the first lost transaction to the recovery point."""
+    lost = rpo_s = None
+    if evidence.state is not None:
+        writers = evidence.state.writers
+        recovered = {
+            number: writers[number].recovered if number in writers else 0 for number in promise.floor
+        }
+        short = {number: have for number, have in recovered.items() if have < promise.floor[number]}
+        lost = sum(promise.floor[number] - have for number, have in short.items())
+        rpo_s = max(
+            (
+                promise.at_s - setting.ledger.acknowledged_at(number, have + 1)
+                for number, have in short.items()
+            ),
+            default=0.0,
+        )
+    return RecoverySummary(
+        mode=evidence.mode,
+        acknowledged=sum(promise.floor.values()),
+        recovered=evidence.state.recovered if evidence.state else None,
+        lost_acknowledged=lost,
+        rpo_s=rpo_s,
+        rto_s=stages.seconds(*_RTO_STAGES) if evidence.state else None,
+    )
+
+
+def _limits(limits: Limits, window: Window, recovery: RecoverySummary) -> list[Check]:
+    """One check named `limits` if the plan sets any; what was not measured is UNKNOWN."""
+    measured = (
+        ("window", limits.window_s, window.duration_s),
+        ("rpo", limits.rpo_s, recovery.rpo_s),
+        ("rto", limits.rto_s, recovery.rto_s),
+    )
+    if all(limit is None for _, limit, _ in measured):
+        return []
+    findings = [f for name, limit, value in measured if limit is not None for f in _limit(name, limit, value)]
+    verdict = Verdict.worst([Verdict.PASS, *(finding.verdict for finding in findings)])
+    return [Check(name="limits", verdict=verdict, duration_s=0.0, findings=tuple(findings))]
+
+
+def _limit(name: str, limit_s: float, value_s: float | None) -> list[Finding]:
+    if value_s is None:
+        message = f"the limit of {limit_s} s could not be judged: {name} was not measured"
+        return [Finding(code=f"limits.{name}", message=message, verdict=Verdict.UNKNOWN)]
+    if value_s > limit_s:
+        return [
+            Finding(code=f"limits.{name}", message=f"{name} is {value_s:.3f} s, the limit is {limit_s} s")
+        ]
+    return []

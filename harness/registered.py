@@ -1,0 +1,161 @@
+"""What runs leave behind when they are killed, and how to remove it.
+
+Before a run makes anything it registers: one small file that names its folder and its process. All it makes
+afterwards carries the run's token: its processes in the environment, its files and mounts below the folder.
+So `clean` can find everything of a run that is gone, even what was begun a moment before the kill.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.command import Deadline
+from harness.watchdog import LIMIT_S, TOKEN_VARIABLE, WATCHDOG_VARIABLE
+
+_GONE_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One run's entry: the file, the token, the folder for its instances, and the process that owns it."""
+
+    file: Path
+    token: str
+    folder: Path
+    owner_pid: int
+    owner_started: int
+
+
+def register(folder: Path) -> Registered:
+    """Register a run before it makes anything; from now on its children carry the token."""
+    token = f"{os.getpid()}-{os.urandom(6).hex()}"
+    state = state_folder()
+    state.mkdir(parents=True, exist_ok=True)
+    entry = Registered(
+        state / f"{token}.json", token, folder.resolve(), os.getpid(), _started(os.getpid()) or 0
+    )
+    entry.file.write_text(
+        json.dumps(
+            {
+                "token": token,
+                "folder": str(entry.folder),
+                "pid": entry.owner_pid,
+                "started": entry.owner_started,
+            }
+        )
+    )
+    os.environ[TOKEN_VARIABLE] = token
+    return entry
+
+
+def finish(entry: Registered) -> None:
+    """Remove what the run made, and its entry. May be called twice."""
+    _remove(entry)
+    os.environ.pop(TOKEN_VARIABLE, None)
+
+
+def clean() -> list[str]:
+    """Remove what runs that are gone have left; returns one line for each thing removed."""
+    removed: list[str] = []
+    for entry in _entries():
+        if _started(entry.owner_pid) != entry.owner_started:
+            removed += _remove(entry)
+    return removed
+
+
+def state_folder() -> Path:
+    """Where entries are kept: $XDG_STATE_HOME/iris-restore-harness."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "iris-restore-harness"
+
+
+def _entries() -> list[Registered]:
+    found: list[Registered] = []
+    for file in sorted(state_folder().glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            data = json.loads(file.read_text())
+            found.append(Registered(file, data["token"], Path(data["folder"]), data["pid"], data["started"]))
+    return found
+
+
+def _remove(entry: Registered) -> list[str]:
+    _wait_for_watchdog(entry.token)
+    removed = [f"process {pid} ({name})" for pid, name in _kill(entry.token)]
+    removed += _unmount(entry.folder)
+    if entry.folder.exists():
+        _delete_subvolumes(entry.folder)
+        shutil.rmtree(entry.folder)
+        removed.append(f"folder {entry.folder}")
+    entry.file.unlink(missing_ok=True)
+    return removed
+
+
+def _wait_for_watchdog(token: str) -> None:
+    """A watchdog at work may be all that stands between an instance and a freeze without end."""
+    deadline = Deadline.after(LIMIT_S)
+    while _carrying(WATCHDOG_VARIABLE, token) and not deadline.passed:
+        time.sleep(0.05)
+
+
+def _kill(token: str) -> list[tuple[int, str]]:
+    """Kill every process that carries a token, except this one; returns those there were."""
+    killed: dict[int, str] = {}
+    deadline = Deadline.after(_GONE_TIMEOUT_S)
+    while found := _carrying(TOKEN_VARIABLE, token):
+        for pid, name in found:
+            killed.setdefault(pid, name)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if deadline.passed:
+            break
+    return sorted(killed.items())
+
+
+def _carrying(variable: str, token: str) -> list[tuple[int, str]]:
+    mark = f"{variable}={token}".encode()
+    found: list[tuple[int, str]] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int(process.name) != os.getpid() and mark in (process / "environ").read_bytes().split(b"\0"):
+                found.append((int(process.name), (process / "comm").read_text().strip()))
+    return found
+
+
+def _unmount(folder: Path) -> list[str]:
+    mounts = [
+        line.split(" ")[4].replace("\\040", " ")
+        for line in Path("/proc/self/mountinfo").read_text().splitlines()
+    ]
+    below = [mount for mount in mounts if Path(mount).is_relative_to(folder)]
+    for mount in sorted(below, reverse=True):
+        subprocess.run(["umount", "--lazy", mount], check=False, stderr=subprocess.DEVNULL)
+    return [f"mount {mount}" for mount in below]
+
+
+def _delete_subvolumes(folder: Path) -> None:
+    """A btrfs subvolume (inode 256) is not always removable as a folder."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        with contextlib.suppress(OSError):
+            if (
+                path.is_dir()
+                and not path.is_symlink()
+                and path.stat().st_ino == 256
+                and shutil.which("btrfs")
+            ):
+                subprocess.run(["btrfs", "subvolume", "delete", path], check=False, capture_output=True)
+
+
+def _started(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None if there is no such process. proc_pid_stat(5)."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None

@@ -1,0 +1,60 @@
+"""Puts snapshot files under a fresh, isolated instance. No journal work here.
+
+Before the first write the target is compared with the source by device and inode: a restore over the running
+instance must be impossible, not unlikely.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from harness.errors import SnapshotError
+from harness.instance.iris import Description, Instance
+from harness.model import RestoreSummary
+from harness.snapshot.base import Snapshot, SnapshotProvider
+
+
+def restore(
+    provider: SnapshotProvider,
+    snapshot: Snapshot,
+    source: Description,
+    target: Instance,
+    staging: Path,
+) -> RestoreSummary:
+    """Replace the target's databases by those of the snapshot.
+
+    Args:
+        source: Where the databases lay below their root when the snapshot was taken.
+        target: A started instance whose databases may be lost.
+        staging: A folder that does not exist yet, on the target's volume.
+    Raises:
+        SnapshotError: a database is not in the snapshot, or target and source are one; nothing was replaced.
+        InstanceError: the target would not let go of, or take, a database.
+    """
+    began = time.monotonic()
+    places = target.describe().databases
+    require_separate(source, places)
+    staging.mkdir()
+    copied = provider.expose(snapshot, staging)
+    images = {role: staging / folder.relative_to(source.root) for role, folder in source.databases.items()}
+    for role, image in images.items():
+        if not image.is_dir():
+            raise SnapshotError(
+                f"the snapshot holds no folder {image.relative_to(staging)} of database {role}"
+            )
+    for role, image in images.items():
+        target.dismount(places[role])
+        for file in image.iterdir():
+            file.replace(places[role] / file.name)
+        target.mount(places[role])
+    return RestoreSummary(duration_s=time.monotonic() - began, bytes=copied)
+
+
+def require_separate(source: Description, targets: dict[str, Path]) -> None:
+    """Raises SnapshotError if a target database is a database of the source, by device and inode."""
+    taken = {(s.st_dev, s.st_ino): folder for folder in source.databases.values() if (s := folder.stat())}
+    for folder in targets.values():
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in taken:
+            raise SnapshotError(f"{folder} belongs to the running instance; nothing is restored over it")

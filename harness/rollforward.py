@@ -1,0 +1,81 @@
+"""Which journals a recovery needs, copied away from the instance, and applied from file and offset.
+
+The journals are closed by a switch before they are copied, so that every one of them ends where the engine
+says it ends. What the live instance says of them at that moment is kept: a copy is judged against it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import JournalError
+from harness.instance.iris import Description, Instance, JournalFile, RollforwardAnswer
+from harness.model import Position, RollforwardSummary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalSet:
+    """Journals copied to a folder. `expected` is what the live instance had from marker to end, in order."""
+
+    folder: Path
+    start: Position
+    end: Position
+    expected: tuple[JournalFile, ...]
+
+
+def collect(live: Instance, source: Description, start: Position, folder: Path) -> JournalSet:
+    """Switch the journal, then copy every journal from the marker's to the last closed one.
+
+    Args:
+        start: The marker.
+        folder: Exists and is empty; the files keep their names. `journal.log`, which lists them, is copied beside.
+    Raises:
+        JournalError: the live instance no longer has the marker's journal, or a copy failed.
+    """
+    end = live.switch_journal()
+    there = live.journals(source.journal_folder)
+    expected = tuple(j for j in there if start.journal_file <= j.name < end.journal_file)
+    if not expected or expected[0].name != start.journal_file:
+        raise JournalError(f"the instance no longer has journal {start.journal_file}, where the marker is")
+    try:
+        for name in (file for journal in expected for file in journal.files):
+            shutil.copy2(source.journal_folder / name, folder / name)
+        shutil.copy2(source.journal_folder.parent / "journal.log", folder / "journal.log")
+    except OSError as error:
+        raise JournalError(f"journals could not be copied to {folder}: {error}") from error
+    return JournalSet(folder=folder, start=start, end=end, expected=expected)
+
+
+def between(journals: Sequence[JournalFile], first: str, until: Position) -> tuple[JournalFile, ...]:
+    """The journals that a recovery from `first` to a position reads, the position's own excluded."""
+    return tuple(j for j in journals if first <= j.name < until.journal_file)
+
+
+def roll_forward(
+    target: Instance, source: Description, journals: JournalSet, until: Position | None
+) -> tuple[RollforwardSummary, RollforwardAnswer]:
+    """Apply the journals of a set to the restored databases.
+
+    Args:
+        until: Recovery point: everything before it is applied. None: to the end of the set.
+    Raises:
+        RollforwardError: refused or broken off; the target is not usable.
+    """
+    last = until.journal_file if until else journals.expected[-1].name
+    places = target.describe().databases
+    redirect = {folder: places[role] for role, folder in source.databases.items()}
+    stop = until.offset_bytes if until else None
+    answer = target.roll_forward(journals.folder, journals.start, last, stop, redirect)
+    names = tuple(j.name for j in journals.expected if j.name <= last)
+    summary = RollforwardSummary(
+        from_file=journals.start.journal_file,
+        from_offset_bytes=journals.start.offset_bytes,
+        to_file=last,
+        files=names,
+        records=answer.records,
+        duration_s=answer.duration_s,
+    )
+    return summary, answer

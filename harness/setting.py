@@ -1,0 +1,83 @@
+"""What all cases of one run share, and what belongs to the stages of one."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from harness.errors import HarnessError, ThawError
+from harness.instance.base import Host
+from harness.instance.iris import Description, Instance
+from harness.model import Stage
+from harness.plan.model import Plan
+from harness.progress import Progress
+from harness.watchdog import Watchdog
+from harness.workload.ledger import Ledger
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """The running instance and everything around it; one per run.
+
+    `folder` is kept as the result of the run, `work` is removed with all that is in it.
+    """
+
+    plan: Plan
+    seed: int
+    folder: Path
+    work: Path
+    host: Host
+    source: Instance
+    description: Description
+    ledger: Ledger
+    watchdog: Watchdog
+    progress: Progress
+    began_s: float
+    random: random.Random
+
+    def stages(self, name: str) -> Stages:
+        return Stages(name=name, run_began_s=self.began_s, progress=self.progress)
+
+
+@dataclass
+class Stages:
+    """Times the stages of one backup or case, tells the progress display, and keeps what went wrong."""
+
+    name: str
+    run_began_s: float
+    progress: Progress
+    done: list[Stage] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self.progress.stage(self.name, name)
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            took = time.monotonic() - began
+            self.done.append(Stage(name=name, started_s=began - self.run_began_s, duration_s=took))
+
+    def attempt(self, name: str, work: Callable[[], Answer]) -> Answer | None:
+        """Run a stage. A HarnessError becomes a problem and None: the checks that needed the answer say
+        UNKNOWN. A ThawError is never kept back."""
+        try:
+            with self.stage(name):
+                return work()
+        except ThawError:
+            raise
+        except HarnessError as error:
+            self.problems.append((name, str(error)))
+            return None
+
+    def seconds(self, *names: str) -> float:
+        """Time spent in the named stages."""
+        return sum(stage.duration_s for stage in self.done if stage.name in names)

@@ -1,0 +1,37 @@
+"""Nothing is there that was not issued before the recovery point. Catches foreign and newer data, wrong images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.model import Finding
+from harness.verify.base import Evidence, not_checked
+
+
+class CeilingChecker:
+    """Nothing newer than the recovery point, nothing of another workload."""
+
+    def check(self, evidence: Evidence) -> Sequence[Finding]:
+        if evidence.state is None:
+            return not_checked("ceiling", evidence, "restored state")
+        findings: list[Finding] = []
+        for number, state in sorted(evidence.state.writers.items()):
+            most = evidence.ceiling.get(number)
+            if most is None:
+                findings.append(
+                    Finding(
+                        code="ceiling.foreign",
+                        message="the restored databases hold data of a writer that this run did not have",
+                        witness=f"writer {number}",
+                    )
+                )
+            elif state.highest > most:
+                findings.append(
+                    Finding(
+                        code="ceiling.newer",
+                        message="the restored databases hold transactions that were not issued before the "
+                        "recovery point",
+                        witness=f"writer {number}: transaction {state.highest}, at most {most} were issued",
+                    )
+                )
+        return findings

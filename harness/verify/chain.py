@@ -1,0 +1,92 @@
+"""Journals from the marker to the recovery point are complete, in order, and of this instance.
+
+Catches gaps, purged, truncated and foreign journals. The engines do not: GT.M calls a recovery successful when
+the first journal or one database's last one is left out (measured), and IRIS by default skips what it cannot
+apply (class reference 2024.1, Journal.Restore, AbortOnDatabaseError).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from harness.instance.iris import JournalFile
+from harness.model import Finding
+from harness.rollforward import between
+from harness.verify.base import Evidence, not_checked
+
+
+class ChainChecker:
+    """Journals are complete from marker to recovery point."""
+
+    def check(self, evidence: Evidence) -> Sequence[Finding]:
+        if evidence.journals is None:
+            return not_checked("chain", evidence, "copied journal")
+        if evidence.copied is None:
+            return not_checked("chain", evidence, "reading of the copied journals")
+        until = evidence.until or evidence.journals.end
+        first = evidence.journals.start.journal_file
+        expected = between(evidence.journals.expected, first, until)
+        copied = {journal.name: journal for journal in between(evidence.copied, first, until)}
+        findings = [f for journal in expected for f in _compare(journal, copied.get(journal.name), expected)]
+        return (
+            [*findings, *_links([copied[j.name] for j in expected if j.name in copied])]
+            if expected
+            else [
+                Finding(
+                    code="chain.empty",
+                    message=f"no journal reaches from {first} to {until}",
+                    witness=str(until),
+                )
+            ]
+        )
+
+
+def _compare(
+    journal: JournalFile, copy: JournalFile | None, all_of_them: Sequence[JournalFile]
+) -> Iterator[Finding]:
+    if copy is None:
+        names = [one.name for one in all_of_them]
+        at = names.index(journal.name)
+        before = names[at - 1] if at else "the marker"
+        after = names[at + 1] if at + 1 < len(names) else "the recovery point"
+        yield Finding(
+            code="chain.missing",
+            message=f"journal {journal.name} is missing between {before} and {after}",
+            witness=journal.name,
+        )
+        return
+    if copy.problem:
+        yield Finding(
+            code="chain.damaged",
+            message=f"journal {journal.name} is not usable: {copy.problem}",
+            witness=journal.name,
+        )
+    elif copy.guid != journal.guid:
+        yield Finding(
+            code="chain.foreign",
+            message=f"journal {journal.name} is not the one that this instance wrote under that name",
+            witness=f"its mark is {copy.guid}, expected {journal.guid}",
+        )
+    elif (copy.identity, copy.end_bytes) != (journal.identity, journal.end_bytes):
+        yield Finding(
+            code="chain.short",
+            message=f"journal {journal.name} does not end where the instance ended it",
+            witness=f"{copy.identity} at {copy.end_bytes} bytes, expected {journal.identity} at {journal.end_bytes}",
+        )
+    elif not copy.closed:
+        yield Finding(
+            code="chain.open",
+            message=f"journal {journal.name} was not ended by the engine: what follows in it may be cut off",
+            witness=f"its last record ends at {copy.end_bytes}",
+        )
+
+
+def _links(journals: Sequence[JournalFile]) -> Iterator[Finding]:
+    for earlier, later in pairwise(journals):
+        if not earlier.problem and not later.problem and later.previous != earlier.identity:
+            yield Finding(
+                code="chain.gap",
+                message=f"journal {later.name} does not continue {earlier.name}",
+                witness=f"{later.name} continues {later.previous}, {earlier.name} is {earlier.identity}",
+            )

@@ -1,0 +1,126 @@
+"""Balances equal the opening balance plus the recovered history, node for node; totals are conserved.
+
+Catches lost, doubled and altered updates, and kills that were not replayed or replayed where they should not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from harness.model import Finding
+from harness.verify.base import Evidence, not_checked
+from harness.verify.state import RestoredState, WriterState
+from harness.workload import oracle
+
+
+class ContentChecker:
+    """Every node has the value that the recovered transactions gave it."""
+
+    def check(self, evidence: Evidence) -> Sequence[Finding]:
+        if evidence.state is None:
+            return not_checked("content", evidence, "restored state")
+        findings: list[Finding] = []
+        for number, state in sorted(evidence.state.writers.items()):
+            if 1 <= number <= evidence.writers:
+                findings += [
+                    *_history(state),
+                    *_balances(state),
+                    *_temporaries(state),
+                    *_large(state, evidence.seed),
+                ]
+        return [*findings, *_counter(evidence.state)]
+
+
+def _history(state: WriterState) -> Iterator[Finding]:
+    if state.history.altered:
+        sequence, there, right = state.history.altered
+        yield Finding(
+            code="content.history",
+            message="a history node does not say what its transaction did",
+            witness=f'^RVB("h",{state.writer},{sequence}): {there}, expected {right}',
+        )
+    if state.history.unreadable:
+        subscript, value = state.history.unreadable
+        yield Finding(
+            code="content.unreadable",
+            message="a history node has a value that no transaction wrote",
+            witness=f'^RVB("h",{state.writer},{subscript}): {value[:80]!r}',
+        )
+
+
+def _balances(state: WriterState) -> Iterator[Finding]:
+    if set(state.balances) != set(range(oracle.ACCOUNTS)):
+        odd = sorted(set(state.balances) ^ set(range(oracle.ACCOUNTS)))
+        yield Finding(
+            code="content.accounts",
+            message=f"{len(state.balances)} accounts where there must be {oracle.ACCOUNTS}",
+            witness=f'^RVA("b",{state.writer},{odd[0]})',
+        )
+        return
+    for account, moved in enumerate(state.history.flow.tolist()):
+        right = oracle.OPENING_BALANCE + moved
+        if state.balances[account] != right:
+            yield Finding(
+                code="content.balance",
+                message="a balance differs from the opening balance plus the recovered history: an update was "
+                "lost, doubled or altered",
+                witness=f'^RVA("b",{state.writer},{account}) is {state.balances[account]}, expected {right}',
+            )
+            break
+    total = sum(state.balances.values())
+    if total != oracle.ACCOUNTS * oracle.OPENING_BALANCE:
+        yield Finding(
+            code="content.total",
+            message="the total of all balances is not conserved",
+            witness=f"writer {state.writer}: {total}, expected {oracle.ACCOUNTS * oracle.OPENING_BALANCE}",
+        )
+
+
+def _temporaries(state: WriterState) -> Iterator[Finding]:
+    right = {i: (str(i), str(-i)) for i in oracle.temporaries(state.history.last)}
+    odd = sorted(set(right.items()) ^ set(state.temporaries.items()))
+    if odd:
+        sequence = odd[0][0]
+        yield Finding(
+            code="content.killed",
+            message="a node that is set and killed later is there, absent or altered against the history",
+            witness=f'^RVB("t",{state.writer},{sequence}) is {state.temporaries.get(sequence)}, '
+            f"expected {right.get(sequence)}",
+        )
+
+
+def _large(state: WriterState, seed: int) -> Iterator[Finding]:
+    right = oracle.large_values(seed, state.writer, state.history.last)
+    for slot in sorted(set(right) | set(state.large)):
+        if state.large.get(slot) != right.get(slot):
+            yield Finding(
+                code="content.large",
+                message="a large value differs from the one its transaction wrote",
+                witness=f'^RVB("l",{state.writer},{slot}) is {_short(state.large.get(slot))}, '
+                f"expected {_short(right.get(slot))}",
+            )
+            return
+
+
+def _counter(state: RestoredState) -> Iterator[Finding]:
+    taken = [part for writer in state.writers.values() for part in writer.history.counters]
+    values = np.sort(np.concatenate(taken)) if taken else np.zeros(0, dtype=np.int64)
+    twice = values[1:][np.diff(values) == 0]
+    if len(twice):
+        yield Finding(
+            code="content.counter_twice",
+            message="two transactions took the same value of the counter that $INCREMENT keeps",
+            witness=f"value {twice[0]}",
+        )
+    if len(values) and values[-1] > (state.counter or 0):
+        yield Finding(
+            code="content.counter",
+            message="the counter that $INCREMENT keeps is behind the values that transactions took from it",
+            witness=f'^RVA("n") is {state.counter}, a transaction took {values[-1]}',
+        )
+
+
+def _short(value: str | None) -> str:
+    return "absent" if value is None else f"{value[:16]!r}… of {len(value)} characters"

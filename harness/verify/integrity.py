@@ -1,0 +1,33 @@
+"""The engine's own structure check is clean, with a closing verdict for every database asked for.
+
+Catches damaged blocks and truncated files. Says nothing about lost writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.model import Finding, Verdict
+from harness.verify.base import Evidence, not_checked
+
+
+class IntegrityChecker:
+    """Structure check of every restored database, closing verdict included."""
+
+    def check(self, evidence: Evidence) -> Sequence[Finding]:
+        report = evidence.integrity
+        if report is None:
+            return not_checked("integrity", evidence, "structure check")
+        findings = [
+            Finding(
+                code="integrity.damaged",
+                message=f"database {one.database} is damaged: {len(one.errors)} errors in its structure",
+                witness=one.errors[0] if one.errors else "",
+            )
+            for one in report.databases
+            if not one.clean
+        ]
+        if not report.complete or len(report.databases) != evidence.databases:
+            message = f"the structure check ended without a verdict for all {evidence.databases} databases"
+            findings.append(Finding(code="integrity.incomplete", message=message, verdict=Verdict.UNKNOWN))
+        return findings

@@ -1,0 +1,57 @@
+"""The recovered state is the last committed transaction in the journals, not one less. Catches a silent stop and a
+database that was skipped.
+
+For a roll-forward the journals up to the recovery point are read, and each writer must be exactly there in both
+databases. Without a roll-forward (as-of-freeze, boot) what the journals had committed before the marker is the
+least that must be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.instance.iris import Committed
+from harness.model import Finding, RecoveryMode
+from harness.verify.base import Evidence, not_checked
+from harness.verify.state import RestoredState
+
+_EXACT = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
+
+
+class RecoveryPointChecker:
+    """Recovery reached exactly where the journals end or the recovery point is."""
+
+    def check(self, evidence: Evidence) -> Sequence[Finding]:
+        if evidence.rolled_problem:
+            message = f"the roll-forward broke off: {evidence.rolled_problem}"
+            return [Finding(code="recovery_point.broken_off", message=message)]
+        if evidence.mode in _EXACT and evidence.rolled is None:
+            return not_checked("recovery_point", evidence, "roll-forward")
+        if evidence.state is None or evidence.committed is None:
+            return not_checked("recovery_point", evidence, "restored state to compare with the journals")
+        skipped = evidence.rolled.skipped if evidence.rolled else ()
+        findings = [
+            Finding(
+                code="recovery_point.skipped",
+                message=f"the roll-forward skipped database {folder}",
+                witness=str(folder),
+            )
+            for folder in skipped
+        ]
+        exact = evidence.mode in _EXACT
+        return [*findings, *(f for one in evidence.committed for f in _compare(one, evidence.state, exact))]
+
+
+def _compare(committed: Committed, state: RestoredState, exact: bool) -> Iterator[Finding]:
+    writer = state.writers.get(committed.writer)
+    for database, last, there in (
+        ("one", committed.one, (writer.one if writer else 0) or 0),
+        ("two", committed.two, (writer.two if writer else 0) or 0),
+    ):
+        if there < last or (exact and last and there > last):
+            side = "short of" if there < last else "beyond"
+            yield Finding(
+                code="recovery_point.missed",
+                message=f"database {database} stopped {side} the last transaction that its journals commit",
+                witness=f"writer {committed.writer}: recovered {there}, the journals end at {last}",
+            )

@@ -1,0 +1,105 @@
+"""A process that outlives the harness, and thaws if the harness dies inside a freeze window.
+
+It reads orders from a pipe whose other end only the harness holds. When the pipe closes while it is armed, the
+harness is gone: it thaws, and goes on until the instance has said for a while that it is not frozen, because a
+freeze that was under way may still take effect. Run as a script it needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+SETTLED_S = 3.0
+"""The instance must have said "not frozen" for this long before the watchdog believes it."""
+LIMIT_S = 120.0
+RETRY_S = 0.1
+TOKEN_VARIABLE, WATCHDOG_VARIABLE = "HARNESS_RUN", "HARNESS_WATCHDOG"
+"""Environment variables that say which run a process belongs to (see `harness.registered`)."""
+_FROZEN = 5
+
+
+class Watchdog:
+    """The harness's end. One serves a whole run; `close` ends it without a thaw."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        """`folder` takes the watchdog's log; `environment` is what its commands need."""
+        with (folder / "watchdog.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", __file__],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=_watchdog_environment(environment),
+                start_new_session=True,
+            )
+
+    def arm(self, thaw: list[str], is_frozen: list[str]) -> None:
+        """From now on a death of this process leads to these commands."""
+        self._order({"thaw": thaw, "is_frozen": is_frozen})
+
+    def disarm(self) -> None:
+        """The thaw is confirmed."""
+        self._order({})
+
+    def close(self) -> None:
+        """May be called twice. If it is armed, it thaws now."""
+        if self._process.stdin and not self._process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+            self._process.wait()
+
+    def _order(self, order: dict[str, list[str]]) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.flush()
+
+
+def _watchdog_environment(environment: dict[str, str]) -> dict[str, str]:
+    """The run's token under another name: `clean` waits for a watchdog, it does not kill it."""
+    own = {key: value for key, value in os.environ.items() if key != TOKEN_VARIABLE}
+    return {**own, **environment, WATCHDOG_VARIABLE: os.environ.get(TOKEN_VARIABLE, "")}
+
+
+def main() -> None:
+    """The watchdog's end: follow orders until the pipe closes, then thaw if armed."""
+    order: dict[str, list[str]] = {}
+    for line in sys.stdin.buffer:
+        order = json.loads(line)
+    if order:
+        _thaw(order["thaw"], order["is_frozen"])
+
+
+def _thaw(thaw: list[str], is_frozen: list[str]) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    quiet_since = time.monotonic()
+    while time.monotonic() < min(deadline, quiet_since + SETTLED_S):
+        status = _run(is_frozen)
+        if status == _FROZEN:
+            _log(f"the harness died inside a freeze window; thaw ended with {_run(thaw)}")
+        if status == _FROZEN or status is None:
+            quiet_since = time.monotonic()
+        time.sleep(RETRY_S)
+    _log("not frozen" if time.monotonic() < deadline else f"gave up; thaw by hand: {thaw}")
+
+
+def _run(argv: list[str]) -> int | None:
+    try:
+        return subprocess.run(argv, stdin=subprocess.DEVNULL, timeout=20, check=False).returncode
+    except (OSError, subprocess.TimeoutExpired) as error:
+        _log(repr(error))
+        return None
+
+
+def _log(text: str) -> None:
+    sys.stdout.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

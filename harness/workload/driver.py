@@ -1,0 +1,208 @@
+"""Runs the writers of one cycle and keeps the ledger.
+
+One thread looks at all writers' output every few milliseconds instead of waking for every line: the writers
+need the processor more than we do. A line that is not the next number is an error at once, since from then on
+the ledger would no longer be an oracle.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from types import TracebackType
+
+from harness.command import Deadline
+from harness.errors import InstanceError, ParseError
+from harness.instance.iris import Instance
+from harness.plan.model import WorkloadSpec
+from harness.workload.ledger import Ledger, Vector
+
+LOOK_EVERY_S = 0.004
+READY_TIMEOUT_S = 30.0
+END_TIMEOUT_S = 60.0
+_READ_BYTES = 1 << 17
+
+
+@dataclass
+class _Writer:
+    number: int
+    process: subprocess.Popen[bytes]
+    reached: int
+    ready: bool = False
+    ended: bool = False
+    rest: bytes = b""
+
+
+class Driver:
+    """The writers of one cycle: entered running, left ended.
+
+    Args of `__init__`: `spec.transactions` is a total over all writers; without it writers go on until
+    `stop`. Numbers go on where the ledger is.
+    Raises InstanceError if a writer does not begin or ends by itself; ParseError for a line out of order.
+    """
+
+    def __init__(self, instance: Instance, spec: WorkloadSpec, seed: int, ledger: Ledger) -> None:
+        self._instance = instance
+        self._spec = spec
+        self._seed = seed
+        self._ledger = ledger
+        self._writers: list[_Writer] = []
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._look_repeatedly, name="ledger", daemon=True)
+
+    def __enter__(self) -> Driver:
+        reached = self._ledger.acknowledged()
+        for number in range(1, self._spec.writers + 1):
+            self._writers.append(self._start(number, reached[number]))
+        deadline = Deadline.after(READY_TIMEOUT_S)
+        while not all(writer.ready for writer in self._writers):
+            self._look()
+            self._raise_failure()
+            if deadline.passed:
+                raise InstanceError(f"the writers did not begin within {READY_TIMEOUT_S:.0f} s")
+            time.sleep(LOOK_EVERY_S)
+        self._thread.start()
+        return self
+
+    def _start(self, number: int, reached: int) -> _Writer:
+        total = self._spec.transactions
+        share = 0 if total is None else total // self._spec.writers + (number <= total % self._spec.writers)
+        process = self._instance.start_writer(
+            writer=number,
+            writers=self._spec.writers,
+            seed=self._seed,
+            first=reached + 1,
+            count=share,
+            seconds=int(self._spec.duration_s) + 600,
+            commit=self._spec.commit,
+        )
+        assert process.stdout
+        os.set_blocking(process.stdout.fileno(), False)
+        return _Writer(number, process, reached)
+
+    def mark(self) -> Vector:
+        """Look now; returns what is acknowledged at this moment."""
+        self._look()
+        self._raise_failure()
+        return self._ledger.acknowledged()
+
+    @property
+    def all_ended(self) -> bool:
+        return all(writer.ended for writer in self._writers)
+
+    def wait(self, seconds: float) -> None:
+        """Let the writers work; returns early when all have ended."""
+        deadline = Deadline.after(seconds)
+        while not deadline.passed and not self.all_ended:
+            self._raise_failure()
+            time.sleep(min(LOOK_EVERY_S, deadline.left_s))
+
+    def wait_for(self, transactions: int) -> None:
+        """Let the writers work until that many more are acknowledged, or all have ended."""
+        wanted = sum(self._ledger.acknowledged().values()) + transactions
+        deadline = Deadline.after(END_TIMEOUT_S + transactions / 500)
+        while sum(self._ledger.acknowledged().values()) < wanted and not self.all_ended:
+            self._raise_failure()
+            if deadline.passed:
+                raise InstanceError(f"{transactions} transactions were not reached in time")
+            time.sleep(LOOK_EVERY_S)
+
+    def finish(self) -> Vector:
+        """Wait for writers that have a count, stop those that have none; returns all acknowledgements."""
+        if self._spec.transactions is None:
+            self._instance.stop_writers()
+        deadline = Deadline.after(END_TIMEOUT_S + (self._spec.transactions or 0) / 500)
+        while not self.all_ended:
+            self._raise_failure()
+            if deadline.passed:
+                raise InstanceError(
+                    f"writers did not end: {[w.number for w in self._writers if not w.ended]}"
+                )
+            time.sleep(LOOK_EVERY_S)
+        self._raise_failure()
+        return self._ledger.acknowledged()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._thread.ident:
+            self._thread.join()
+        for writer in self._writers:
+            if writer.process.poll() is None and not writer.ended:
+                writer.process.kill()
+            writer.process.wait()
+            if writer.process.stdout:
+                writer.process.stdout.close()
+
+    def _look_repeatedly(self) -> None:
+        while not self._over.wait(LOOK_EVERY_S) and self._failure is None:
+            self._look()
+
+    def _look(self) -> None:
+        with self._lock:
+            try:
+                for writer in self._writers:
+                    if not writer.ended:
+                        self._look_at(writer)
+            except (InstanceError, ParseError, OSError) as error:
+                self._failure = error
+
+    def _look_at(self, writer: _Writer) -> None:
+        assert writer.process.stdout
+        began = time.monotonic()
+        text = _available(writer.process.stdout.fileno())
+        if text is None:
+            return
+        if text == b"":
+            raise InstanceError(
+                f"writer {writer.number} ended by itself with status {writer.process.wait()} after "
+                f"transaction {writer.reached}: {writer.rest.decode('utf-8', 'replace')!r}"
+            )
+        reached = writer.reached
+        self._take(writer, text)
+        if writer.reached > reached:
+            self._ledger.note(writer.number, began, time.monotonic(), writer.reached)
+
+    def _take(self, writer: _Writer, text: bytes) -> None:
+        lines = (writer.rest + text).split(b"\n")
+        writer.rest = lines.pop()
+        if not writer.ready and lines:
+            if lines[0] != b"ready":
+                raise ParseError(f"writer {writer.number}", 1, repr(lines[0]), "expected 'ready'")
+            writer.ready = True
+            del lines[0]
+        if lines and lines[-1] == b"end":
+            writer.ended = True
+            del lines[-1]
+        if not lines:
+            return
+        # in order, so the last number and the count of lines prove all between
+        expected = writer.reached + len(lines)
+        if lines[-1] != b"%d" % expected or lines[0] != b"%d" % (writer.reached + 1):
+            raise ParseError(
+                f"writer {writer.number}", 0, repr(lines[-1]), f"expected {expected} after {len(lines)} lines"
+            )
+        writer.reached = expected
+
+    def _raise_failure(self) -> None:
+        if self._failure:
+            raise self._failure
+
+
+def _available(descriptor: int) -> bytes | None:
+    """Everything a pipe holds now; None if nothing, b'' if it was closed."""
+    parts: list[bytes] = []
+    while True:
+        try:
+            part = os.read(descriptor, _READ_BYTES)
+        except BlockingIOError:
+            return b"".join(parts) if parts else None
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
