@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from harness import freeze, freeze_log, registry
 from harness.errors import ParseError
@@ -78,7 +79,7 @@ def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode
             _work(driver, setting, 0.3 + 0.3 * setting.random.random())
         with stages.stage("freeze window"):
             driver.mark()
-            window = _hold(setting, provider, source, stages.name)
+            window = _hold(setting, provider, source)
         with stages.stage("load"):
             _work(driver, setting, 0.2)
             marked = _mark(driver, setting) if RecoveryMode.POINT_IN_TIME in modes else None
@@ -149,14 +150,14 @@ def freeze_entry(window: Window) -> tuple[freeze_log.FreezeEntry | None, str, bo
     return entry, "", False
 
 
-def _hold(setting: Setting, provider: SnapshotProvider, source: Source, name: str) -> Window:
+def _hold(setting: Setting, provider: SnapshotProvider, source: Source) -> Window:
     folders = setting.description.databases.values()
     return freeze.hold(
         setting.source,
         provider,
         source,
         log=setting.folder / "freeze.log",
-        text=f"{setting.folder.name} {name}".replace("·", "-"),
+        text=f"harness {uuid4().hex}",
         spec=setting.plan.freeze,
         database_files=[file for folder in folders for file in sorted(folder.iterdir())],
         watchdog=setting.watchdog,

@@ -27,19 +27,22 @@ class RecoveryPointChecker:
             return [Finding(code="recovery_point.broken_off", message=message)]
         if evidence.mode in _EXACT and evidence.rolled is None:
             return not_checked("recovery_point", evidence, "roll-forward")
+        findings = _skipped(evidence)
         if evidence.state is None or evidence.committed is None:
-            return not_checked("recovery_point", evidence, "restored state to compare with the journals")
-        skipped = evidence.rolled.skipped if evidence.rolled else ()
-        findings = [
-            Finding(
-                code="recovery_point.skipped",
-                message=f"the roll-forward skipped database {folder}",
-                witness=str(folder),
-            )
-            for folder in skipped
-        ]
+            return [
+                *findings,
+                *not_checked("recovery_point", evidence, "restored state to compare with the journals"),
+            ]
         exact = evidence.mode in _EXACT
         return [*findings, *(f for one in evidence.committed for f in _compare(one, evidence.state, exact))]
+
+
+def _skipped(evidence: Evidence) -> list[Finding]:
+    message = "the roll-forward skipped a database: none of its updates were applied"
+    folders = evidence.rolled.skipped if evidence.rolled else ()
+    return [
+        Finding(code="recovery_point.skipped", message=message, witness=str(folder)) for folder in folders
+    ]
 
 
 def _compare(committed: Committed, state: RestoredState, exact: bool) -> Iterator[Finding]:

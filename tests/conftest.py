@@ -1,0 +1,68 @@
+"""Fixtures that start real instances. A machine without GT.M skips them, with the reason."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from harness.cycle import opened
+from harness.errors import PreconditionError
+from harness.instance.local import LocalHost
+from harness.model import RecoveryMode
+from harness.plan.model import Commit, FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
+from harness.progress import SilentProgress
+from harness.setting import Setting
+
+Opener = Callable[..., AbstractContextManager[Setting]]
+
+
+def small_plan(
+    *,
+    transactions: int = 4000,
+    writers: int = 3,
+    snapshot: SnapshotSpec | None = None,
+    recovery: tuple[RecoveryMode, ...] = (RecoveryMode.ROLLFORWARD,),
+    freeze: FreezeSpec | None = None,
+    commit: Commit = Commit.BUFFERED,
+    limits: Limits | None = None,
+) -> Plan:
+    """A plan of one cycle that takes a second or two."""
+    return Plan(
+        name="small",
+        instance=InstanceSpec(),
+        workload=WorkloadSpec(writers=writers, duration_s=30.0, transactions=transactions, commit=commit),
+        cycles=1,
+        snapshots=(snapshot or SnapshotSpec(provider="copy", options={}),),
+        recovery=recovery,
+        freeze=freeze or FreezeSpec(),
+        limits=limits or Limits(),
+    )
+
+
+@pytest.fixture(scope="session")
+def needs_stand_in(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skips where no stand-in can run, unless $HARNESS_REQUIRE names it."""
+    try:
+        LocalHost(InstanceSpec(), tmp_path_factory.mktemp("probe")).probe()
+    except PreconditionError as error:
+        if "stand-in" in os.environ.get("HARNESS_REQUIRE", ""):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def open_setting(needs_stand_in: None, tmp_path_factory: pytest.TempPathFactory) -> Opener:
+    """Opens a running stand-in for a plan, as `harness run` does."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+    @contextmanager
+    def open_plan(plan: Plan, seed: int = 20261122) -> Iterator[Setting]:
+        folder: Path = tmp_path_factory.mktemp("run")
+        with opened(plan, seed, folder, SilentProgress()) as setting:
+            yield setting
+
+    return open_plan
