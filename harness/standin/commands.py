@@ -19,7 +19,7 @@ from pathlib import Path
 
 from . import journals, layout
 from .control import Control
-from .gtm import REGIONS, Engine, GTMError, installation, version
+from .gtm import Engine, GTMError, installation, version
 from .layout import DATABASES, VERSION, Layout, log_message
 
 QALL_WIDTH = 78
@@ -142,8 +142,9 @@ def _recover(instance: Layout, engine: Engine) -> None:
     """A crash leaves the process file behind. Both databases are taken to their last whole transaction."""
     log_message(instance, f"*** Recovery started at {time.ctime()}")
     for name in DATABASES:
-        engine.mupip("freeze", "-off", REGIONS[name], accept=range(256))
+        engine.forget_memory(name)
     engine.recover()
+    engine.thaw()
     instance.pid_file.unlink()
     log_message(instance, "Journal restore completed")
 

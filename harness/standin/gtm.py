@@ -152,6 +152,16 @@ class Engine:
         self.mupip("rundown", "-file", str(self.layout.database_file(name)))
         self.mupip("freeze", "-off", REGIONS[name])
 
+    def forget_memory(self, name: str) -> None:
+        """Drop the shared memory that a crash left, if no process uses it: as gone as after a power loss.
+
+        Programs that open it instead may wait for ever for a lock that a killed process holds (measured).
+        """
+        file = str(self.layout.database_file(name))
+        ids = re.search(r"::\s+(-?\d+) \[\S+\s+::\s+(-?\d+) \[", self.mupip("ftok", file))
+        if ids and int(ids[2]) in _unused_memory():
+            subprocess.run(["ipcrm", "-m", ids[2], "-s", ids[1]], check=False, stderr=subprocess.DEVNULL)
+
     def recover(self) -> str:
         """Recover both databases from their journals after a crash, as a start of IRIS does."""
         return self.mupip("journal", "-recover", "-backward", "*", timeout_s=600.0)
@@ -167,6 +177,12 @@ class Engine:
         if total is None and not errors:
             raise GTMError(f"mupip integ of {file} gave no verdict: {text.strip()[-300:]}")
         return errors or [f"{total.group(1) if total else '?'} errors"]
+
+
+def _unused_memory() -> set[int]:
+    """Shared memory segments that no process is attached to. proc_sysvipc(5): shmid is field 2, nattch 7."""
+    rows = (line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:])
+    return {int(row[1]) for row in rows if row[6] == "0"}
 
 
 class Barrier:

@@ -1,0 +1,302 @@
+"""IRIS's command surface: words, columns and exit statuses, asked of a running instance.
+
+One suite for whatever answers; here the stand-in on host local. Sources: class reference 2024.1 Backup.General,
+System Administration Guide (instance control), Data Integrity Guide 4.3.1 (`iris freeze`).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import freeze_log
+from harness.command import Completed
+from harness.instance.iris import Instance
+from harness.instance.local import LocalHost, LocalPlace
+from harness.plan.model import Commit, InstanceSpec
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def host(needs_stand_in: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHost]:
+    made = LocalHost(InstanceSpec(), tmp_path_factory.mktemp("host"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def place(host: LocalHost) -> LocalPlace:
+    return host.source()
+
+
+@pytest.fixture(autouse=True)
+def thawed(place: LocalPlace) -> Iterator[None]:
+    """No test leaves the instance frozen for the next."""
+    yield
+    place.run(["iris", "stat", place.name, "-W"], accept=None)
+
+
+def _call(place: LocalPlace, call: str, *, command: tuple[str, ...] = ("iris", "session")) -> Completed:
+    return place.run([*command, place.name, "-U%SYS", f"##class(Backup.General).{call}"], accept=None)
+
+
+def _suspended(place: LocalPlace) -> bool:
+    return _call(place, "IsWDSuspendedExt()").status == 5
+
+
+@pytest.mark.parametrize("command", [("iris", "session"), ("iris", "terminal"), ("csession",), ("irissession",)])
+def test_freeze_and_thaw_end_with_5(place: LocalPlace, command: tuple[str, ...], tmp_path: Path) -> None:
+    """A class call that succeeds ends the session with 5, under every name of the command."""
+    log = tmp_path / "freeze.log"
+    assert 5 == _call(place, f'ExternalFreeze("{log}")', command=command).status
+    assert _suspended(place)
+    assert 5 == _call(place, f'ExternalThaw("{log}")', command=command).status
+    assert not _suspended(place)
+
+
+def test_namespace_may_stand_apart(place: LocalPlace) -> None:
+    """`-U %SYS` means the same as `-U%SYS`."""
+    done = place.run(
+        ["iris", "session", place.name, "-U", "%SYS", "##class(Backup.General).IsWDSuspendedExt()"], accept=None
+    )
+    assert 3 == done.status
+
+
+def test_second_freeze_is_refused(place: LocalPlace) -> None:
+    assert 5 == _call(place, "ExternalFreeze()").status
+    assert 3 == _call(place, "ExternalFreeze()").status
+    assert _suspended(place)
+
+
+def test_thaw_without_freeze_is_refused(place: LocalPlace) -> None:
+    assert 3 == _call(place, "ExternalThaw()").status
+
+
+def test_thaw_needs_user_and_password_of_the_freeze(place: LocalPlace) -> None:
+    assert 5 == _call(place, 'ExternalFreeze("","",1,,,,,"backup","secret")').status
+    assert 3 == _call(place, 'ExternalThaw("")').status
+    assert 3 == _call(place, 'ExternalThaw("","backup","wrong")').status
+    assert _suspended(place)
+    assert 5 == _call(place, 'ExternalThaw("","backup","secret")').status
+
+
+def test_all_eleven_arguments(place: LocalPlace, tmp_path: Path) -> None:
+    call = f'ExternalFreeze("{tmp_path}/l","text, ""quoted""",1,10,0,0,600,"u","p",300,.required)'
+    assert 5 == _call(place, call).status
+    assert 5 == _call(place, f'ExternalThaw("{tmp_path}/l","u","p")').status
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "ExternalFreeze(",
+        "Unknown()",
+        'ExternalFreeze("a","b",1,2,3,4,5,6,7,8,9,10)',
+        "ExternalFreeze($ZV)",
+    ],
+)
+def test_a_wrong_line_is_neither_5_nor_3(place: LocalPlace, call: str) -> None:
+    """What never reached the method is told apart from a refusal, and freezes nothing."""
+    assert _call(place, call).status not in (0, 3, 5)
+    assert not _suspended(place)
+
+
+def test_log_has_the_documented_lines(place: LocalPlace, tmp_path: Path) -> None:
+    """The log of two windows, appended, is what the strict parser accepts."""
+    log = tmp_path / "freeze.log"
+    for _ in range(2):
+        assert 5 == _call(place, f'ExternalFreeze("{log}","why")').status
+        assert 5 == _call(place, f'ExternalThaw("{log}")').status
+    first, second = freeze_log.parse(log.read_text(), str(log))
+    assert first.complete and second.complete
+    assert first.marker and second.marker and first.marker != second.marker
+    assert re.fullmatch(r"\d{8}\.\d{3}", second.marker.journal_file)
+    assert second.marker_path and Path(second.marker_path).stat().st_size > second.marker.offset_bytes
+
+
+def test_log_0_is_standard_output(place: LocalPlace) -> None:
+    done = _call(place, 'ExternalFreeze("0")')
+    assert 5 == done.status
+    assert freeze_log.parse(done.stdout, "stdout")[0].complete
+
+
+def test_log_that_cannot_be_opened_freezes_nothing(place: LocalPlace, tmp_path: Path) -> None:
+    done = _call(place, f'ExternalFreeze("{tmp_path}/absent/freeze.log")')
+    assert 3 == done.status
+    assert "Failed to open logfile" in done.stdout
+    assert not _suspended(place)
+
+
+def test_without_journal_switch_no_marker_is_logged(place: LocalPlace, tmp_path: Path) -> None:
+    log = tmp_path / "freeze.log"
+    assert 5 == _call(place, f'ExternalFreeze("{log}","",0)').status
+    (entry,) = freeze_log.parse(log.read_text(), str(log))
+    assert (None, None) == (entry.marker, entry.switched_to)
+
+
+def test_iris_freeze_and_thaw_end_with_0_and_1(place: LocalPlace) -> None:
+    """The command has the opposite convention of the class call."""
+    for name in ("iris", "ccontrol"):
+        assert [0, 1] == [place.run([name, "freeze", place.name], accept=None).status for _ in range(2)]
+        assert [0, 1] == [place.run([name, "thaw", place.name], accept=None).status for _ in range(2)]
+
+
+def test_emergency_thaw(place: LocalPlace) -> None:
+    assert 5 == _call(place, 'ExternalFreeze("","",1,,,,,"u","p")').status
+    assert 0 == place.run(["iris", "stat", place.name, "-W"]).status
+    assert not _suspended(place)
+
+
+def test_external_set_history_always_succeeds(place: LocalPlace) -> None:
+    assert 5 == _call(place, 'ExternalSetHistory("","text")').status
+
+
+def test_suspend_limit_resumes_writes(place: LocalPlace, tmp_path: Path) -> None:
+    """WDSuspendLimit ends the freeze by itself, and the log says so."""
+    log = tmp_path / "freeze.log"
+    assert 5 == _call(place, f'ExternalFreeze("{log}","",1,,,,,,,1)').status
+    time.sleep(1.5)
+    assert not _suspended(place)
+    assert 3 == _call(place, f'ExternalThaw("{log}")').status
+    assert freeze_log.parse(log.read_text(), str(log))[0].notes
+
+
+def test_files_hold_still_while_updates_go_on(place: LocalPlace, tmp_path: Path) -> None:
+    """The promise of ExternalFreeze: physical writes stop, processes go on."""
+    instance = Instance(place)
+    databases = [folder / "IRIS.DAT" for folder in instance.describe().databases.values()]
+    writer = _writer(instance, 5000)
+    assert writer.stdout and writer.stdout.readline() == b"ready\n"
+    assert 5 == _call(place, f'ExternalFreeze("{tmp_path}/l")').status
+    images = [file.read_bytes() for file in databases]
+    assert b"end\n" == writer.stdout.read()[-4:]
+    assert images == [file.read_bytes() for file in databases]
+    writer.stdout.close()
+    writer.wait()
+
+
+def test_freeze_timeout_blocks_updaters_and_logins(place: LocalPlace, tmp_path: Path) -> None:
+    """Past ExternalFreezeTimeOut updaters wait, nobody can log in, and only a thaw ends it."""
+    instance = Instance(place)
+    assert 5 == _call(place, f'ExternalFreeze("{tmp_path}/l","",1,,,,1)').status
+    writer = _writer(instance, 0)
+    assert writer.stdout and writer.stdout.readline() == b"ready\n"
+    time.sleep(1.3)
+    journal = instance.place.run(["ls", "-l", "--time-style=full-iso", str(_current_journal(place))]).stdout
+    time.sleep(0.3)
+    assert journal == instance.place.run(["ls", "-l", "--time-style=full-iso", str(_current_journal(place))]).stdout
+    refused = place.run(["iris", "session", place.name, "-U%SYS", "##class(Harness.Agent).Describe()"], accept=None)
+    assert refused.status not in (0, 3, 5)
+    assert _suspended(place)
+    assert instance.thaw(tmp_path / "l").suspended
+    instance.stop_writers()
+    assert b"end\n" == writer.stdout.read()[-4:]
+    writer.stdout.close()
+    writer.wait()
+
+
+def test_start_after_a_crash_recovers(host: LocalHost) -> None:
+    """Every acknowledged durable transaction is there after a crash and a start."""
+    crashed = host.target("crash")
+    instance = Instance(crashed)
+    writer = _writer(instance, 0, commit=Commit.DURABLE)
+    assert writer.stdout
+    for _ in range(200):
+        line = writer.stdout.readline()
+    crashed.run(["iris", "force", crashed.name])
+    rest = writer.stdout.read().split(b"\n")
+    acknowledged = max(int(number) for number in [line.strip(), *rest] if number.isdigit())
+    writer.stdout.close()
+    writer.wait()
+    crashed.run(["iris", "start", crashed.name])
+    state = instance.start_state("summary", 0)
+    assert state.stdout
+    (line,) = [text for text in state.stdout.read().splitlines() if text.startswith(b"s|1|")]
+    one, two = (int(number) for number in line.split(b"|")[2:4])
+    assert one == two and acknowledged <= one <= acknowledged + 1
+    state.stdout.close()
+    state.wait()
+
+
+def test_crash_while_frozen_does_not_stay_frozen(host: LocalHost) -> None:
+    crashed = host.target("frozencrash")
+    assert 5 == _call(crashed, "ExternalFreeze()").status
+    crashed.run(["iris", "force", crashed.name])
+    crashed.run(["iris", "start", crashed.name])
+    assert not _suspended(crashed)
+    writer = _writer(Instance(crashed), 10)
+    assert writer.stdout and writer.stdout.read().endswith(b"10\nend\n")
+    writer.stdout.close()
+    writer.wait()
+
+
+def test_stop_and_start(host: LocalHost) -> None:
+    stopped = host.target("stopped")
+    stopped.run(["iris", "stop", stopped.name, "quietly"])
+    assert 1 == stopped.run(["iris", "session", stopped.name, "-U%SYS", "x"], accept=None).status
+    assert _qlist(stopped)[3].startswith("down, last used ")
+    stopped.run(["iris", "start", stopped.name, "quietly"])
+    assert _qlist(stopped)[3].startswith("running, since ")
+
+
+def test_qlist_fields(place: LocalPlace) -> None:
+    """Fourteen caret-separated fields, as the guide numbers them."""
+    fields = _qlist(place)
+    assert 14 == len(fields)
+    assert place.name == fields[0]
+    assert re.fullmatch(r"[\d.]+", fields[2])
+    assert ["iris.cpf", "ok"] == [fields[4], fields[8]]
+
+
+def test_all_and_qall_columns(place: LocalPlace) -> None:
+    """Two header lines; status in columns 1-2, `>` in 4, the name from 5; qall cuts at 78 and adds ~."""
+    whole = place.run(["iris", "all"]).stdout.splitlines()
+    cut = place.run(["ccontrol", "qall"]).stdout.splitlines()
+    row = next(line for line in whole if line[4:].startswith(f"{place.name} "))
+    assert "up >" == row[:4]
+    assert row[:78] + "~" == next(line for line in cut if line[4:].startswith(f"{place.name} "))
+
+
+def test_unknown_instance_and_command(place: LocalPlace) -> None:
+    for words in (["iris", "start", "NOBODY"], ["iris", "session", "NOBODY", "-U%SYS", "x"], ["iris", "dance"]):
+        assert 1 == place.run(words, accept=None).status
+
+
+def test_messages_log(place: LocalPlace, tmp_path: Path) -> None:
+    """messages.log has its own line form and no marker offset."""
+    before = _messages(place)
+    assert 5 == _call(place, f'ExternalFreeze("{tmp_path}/l")').status
+    lines = _messages(place)[len(before) :]
+    assert re.match(
+        r"\d\d/\d\d/\d\d-\d\d:\d\d:\d\d:\d{3} \(\d+\) 0 \[Utility.Event\] Backup.General.ExternalFreeze: ", lines
+    )
+    assert "Journaling switched to: " in lines
+    assert "offset" not in lines
+
+
+def _writer(instance: Instance, count: int, commit: Commit = Commit.BUFFERED):  # type: ignore[no-untyped-def]
+    return instance.start_writer(
+        writer=1, writers=1, seed=1, first=1, count=count, seconds=60, commit=commit
+    )
+
+
+def _qlist(place: LocalPlace) -> list[str]:
+    return place.run(["iris", "qlist", place.name]).stdout.strip().split("^")
+
+
+def _root(place: LocalPlace) -> Path:
+    return Instance(place).describe().root
+
+
+def _messages(place: LocalPlace) -> str:
+    return (_root(place) / "mgr" / "messages.log").read_text()
+
+
+def _current_journal(place: LocalPlace) -> Path:
+    root = Path(_qlist(place)[1])
+    return max((root / "mgr" / "journal").glob("????????.???"))
