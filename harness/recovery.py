@@ -176,7 +176,7 @@ def _recover(
         databases = list(target.describe().databases.values())
         integrity = stages.attempt("integrity", lambda: target.integrity(databases))
         evidence = replace(evidence, integrity=integrity)
-        if not evidence.rolled_problem:
+        if evidence.mode not in _ROLLED or evidence.rolled is not None:
             state = stages.attempt("walk", lambda: read_state(target, evidence.seed, evidence.writers))
             evidence = replace(evidence, state=state)
         journals = reading.result()

@@ -23,6 +23,7 @@ Opener = Callable[..., AbstractContextManager[Setting]]
 def small_plan(
     *,
     transactions: int = 4000,
+    rate: int | None = 3000,
     writers: int = 3,
     snapshot: SnapshotSpec | None = None,
     recovery: tuple[RecoveryMode, ...] = (RecoveryMode.ROLLFORWARD,),
@@ -34,7 +35,9 @@ def small_plan(
     return Plan(
         name="small",
         instance=InstanceSpec(),
-        workload=WorkloadSpec(writers=writers, duration_s=30.0, transactions=transactions, commit=commit),
+        workload=WorkloadSpec(
+            writers=writers, duration_s=30.0, transactions=transactions, rate=rate, commit=commit
+        ),
         cycles=1,
         snapshots=(snapshot or SnapshotSpec(provider="copy", options={}),),
         recovery=recovery,

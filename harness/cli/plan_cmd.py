@@ -55,8 +55,13 @@ def _as_table(plan: Plan, cases: tuple[Case, ...]) -> str:
 
 
 def _options(case: Case) -> str:
-    shown = (f"{key}: {' '.join(value.split())}" for key, value in sorted(case.snapshot.options.items()))
+    shown = (f"{key}: {_option(value)}" for key, value in sorted(case.snapshot.options.items()))
     return ", ".join(shown) or "-"
+
+
+def _option(value: object) -> str:
+    words = value if isinstance(value, list) else str(value).split()
+    return " ".join(str(word) for word in words)
 
 
 def _as_json(cases: tuple[Case, ...]) -> str:

@@ -344,9 +344,11 @@ class Instance:
         count: int,
         seconds: int,
         commit: Commit,
+        pace: int = 0,
     ) -> subprocess.Popen[bytes]:
-        """Start one writer; its lines (RVWORK.m) come on standard output. `count` 0 is no limit."""
-        return self._open("Work", writer, writers, seed, first, count, seconds, commit.value)
+        """Start one writer; its lines (RVWORK.m) come on standard output. `count` 0 is no limit; with a `pace` it
+        rests for 10 ms after each so many transactions."""
+        return self._open("Work", writer, writers, seed, first, count, seconds, commit.value, pace)
 
     def stop_writers(self) -> None:
         """Every writer ends after the transaction it is in."""

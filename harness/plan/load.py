@@ -278,6 +278,7 @@ def _workload(raw: dict[str, Any]) -> WorkloadSpec:
         writers=int(raw.get("writers", default.writers)),
         duration_s=_seconds(raw, "duration", default.duration_s),
         transactions=int(raw["transactions"]) if "transactions" in raw else None,
+        rate=int(raw["rate"]) if "rate" in raw else None,
         commit=Commit(raw.get("commit", default.commit.value)),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.model import RecoveryMode
@@ -25,11 +26,13 @@ class InstanceSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadSpec:
-    """Load of one cycle: each writer ends after `duration_s`, or after its share of `transactions`."""
+    """Load of one cycle: each writer ends after `duration_s`, or after its share of `transactions`;
+    `rate` is the most transactions per second over all writers."""
 
     writers: int = 4
     duration_s: float = 2.0
     transactions: int | None = None
+    rate: int | None = None
     commit: Commit = Commit.BUFFERED
 
 
@@ -38,7 +41,7 @@ class SnapshotSpec:
     """A provider by name and its own options."""
 
     provider: str
-    options: dict[str, str]
+    options: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -29,14 +30,14 @@ class Snapshot:
 class SnapshotProvider(Protocol):
     """Makes, gives out and removes snapshots. One object serves one run.
 
-    Constructed with `folder: Path` (exists, ours alone, for whatever the provider stores) and `options: dict`
+    Constructed with `folder: Path` (exists, ours alone, for whatever the provider stores) and `options: Mapping`
     (checked against `options_schema` when the plan was loaded).
     """
 
     options_schema: dict[str, object]
     """JSON Schema of the options a plan may give; unknown keys are refused."""
 
-    def __init__(self, folder: Path, options: dict[str, str]) -> None: ...
+    def __init__(self, folder: Path, options: Mapping[str, object]) -> None: ...
 
     def probe(self, source: Source) -> None:
         """Called before the freeze. Raises PreconditionError if capture cannot work here."""

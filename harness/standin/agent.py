@@ -152,12 +152,20 @@ class Agent:
         return [{"suspended": suspended, "thawed": True, "message": ""}]
 
     def work(
-        self, writer: str, writers: str, seed: str, first: str, count: str, seconds: str, commit: str
+        self,
+        writer: str,
+        writers: str,
+        seed: str,
+        first: str,
+        count: str,
+        seconds: str,
+        commit: str,
+        pace: str,
     ) -> Run:
         numbers = ",".join(str(_number(n)) for n in (writer, writers, seed, first, count, seconds))
         if commit not in ("durable", "buffered"):
             raise Refused(f"commit is durable or buffered, not {commit}")
-        return Run(f'do write^RVWORK({numbers},"{commit}")')
+        return Run(f'do write^RVWORK({numbers},"{commit}",{_number(pace)})')
 
     def stop(self) -> Run:
         return Run("do stop^RVWORK")

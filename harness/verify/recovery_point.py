@@ -11,11 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.instance.iris import Committed
-from harness.model import Finding, RecoveryMode
+from harness.model import Finding, RecoveryMode, Verdict
 from harness.verify.base import Evidence, not_checked
 from harness.verify.state import RestoredState
 
 _EXACT = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
+
+
+_NOTHING_BETWEEN = Finding(
+    code="recovery_point.nothing_between",
+    message="no transaction lies between the freeze and the recovery point, so the roll-forward proved nothing; "
+    "let the load go on longer (workload.duration, workload.transactions) or slower (workload.rate)",
+    verdict=Verdict.UNKNOWN,
+)
 
 
 class RecoveryPointChecker:
@@ -34,6 +42,8 @@ class RecoveryPointChecker:
                 *not_checked("recovery_point", evidence, "restored state to compare with the journals"),
             ]
         exact = evidence.mode in _EXACT
+        if exact and not any(one.one or one.two for one in evidence.committed):
+            return [*findings, _NOTHING_BETWEEN]
         return [*findings, *(f for one in evidence.committed for f in _compare(one, evidence.state, exact))]
 
 

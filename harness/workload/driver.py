@@ -21,6 +21,8 @@ from harness.plan.model import WorkloadSpec
 from harness.workload.ledger import Ledger, Vector
 
 LOOK_EVERY_S = 0.004
+REST_S = 0.01
+"""How long a paced writer rests (RVWORK.m)."""
 READY_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 60.0
 _READ_BYTES = 1 << 17
@@ -80,10 +82,17 @@ class Driver:
             count=share,
             seconds=int(self._spec.duration_s) + 600,
             commit=self._spec.commit,
+            pace=self._pace(),
         )
         assert process.stdout
         os.set_blocking(process.stdout.fileno(), False)
         return _Writer(number, process, reached)
+
+    def _pace(self) -> int:
+        """Transactions of one writer between rests, so that all together keep to the rate; 0 without one."""
+        if self._spec.rate is None:
+            return 0
+        return max(1, round(self._spec.rate / self._spec.writers * REST_S))
 
     def mark(self) -> Vector:
         """Look now; returns what is acknowledged at this moment."""

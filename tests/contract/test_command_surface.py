@@ -49,7 +49,9 @@ def _suspended(place: LocalPlace) -> bool:
     return _call(place, "IsWDSuspendedExt()").status == 5
 
 
-@pytest.mark.parametrize("command", [("iris", "session"), ("iris", "terminal"), ("csession",), ("irissession",)])
+@pytest.mark.parametrize(
+    "command", [("iris", "session"), ("iris", "terminal"), ("csession",), ("irissession",)]
+)
 def test_freeze_and_thaw_end_with_5(place: LocalPlace, command: tuple[str, ...], tmp_path: Path) -> None:
     """A class call that succeeds ends the session with 5, under every name of the command."""
     log = tmp_path / "freeze.log"
@@ -62,7 +64,8 @@ def test_freeze_and_thaw_end_with_5(place: LocalPlace, command: tuple[str, ...],
 def test_namespace_may_stand_apart(place: LocalPlace) -> None:
     """`-U %SYS` means the same as `-U%SYS`."""
     done = place.run(
-        ["iris", "session", place.name, "-U", "%SYS", "##class(Backup.General).IsWDSuspendedExt()"], accept=None
+        ["iris", "session", place.name, "-U", "%SYS", "##class(Backup.General).IsWDSuspendedExt()"],
+        accept=None,
     )
     assert 3 == done.status
 
@@ -189,8 +192,13 @@ def test_freeze_timeout_blocks_updaters_and_logins(place: LocalPlace, tmp_path: 
     time.sleep(1.3)
     journal = instance.place.run(["ls", "-l", "--time-style=full-iso", str(_current_journal(place))]).stdout
     time.sleep(0.3)
-    assert journal == instance.place.run(["ls", "-l", "--time-style=full-iso", str(_current_journal(place))]).stdout
-    refused = place.run(["iris", "session", place.name, "-U%SYS", "##class(Harness.Agent).Describe()"], accept=None)
+    assert (
+        journal
+        == instance.place.run(["ls", "-l", "--time-style=full-iso", str(_current_journal(place))]).stdout
+    )
+    refused = place.run(
+        ["iris", "session", place.name, "-U%SYS", "##class(Harness.Agent).Describe()"], accept=None
+    )
     assert refused.status not in (0, 3, 5)
     assert _suspended(place)
     assert instance.thaw(tmp_path / "l").suspended
@@ -263,7 +271,11 @@ def test_all_and_qall_columns(place: LocalPlace) -> None:
 
 
 def test_unknown_instance_and_command(place: LocalPlace) -> None:
-    for words in (["iris", "start", "NOBODY"], ["iris", "session", "NOBODY", "-U%SYS", "x"], ["iris", "dance"]):
+    for words in (
+        ["iris", "start", "NOBODY"],
+        ["iris", "session", "NOBODY", "-U%SYS", "x"],
+        ["iris", "dance"],
+    ):
         assert 1 == place.run(words, accept=None).status
 
 
@@ -273,16 +285,15 @@ def test_messages_log(place: LocalPlace, tmp_path: Path) -> None:
     assert 5 == _call(place, f'ExternalFreeze("{tmp_path}/l")').status
     lines = _messages(place)[len(before) :]
     assert re.match(
-        r"\d\d/\d\d/\d\d-\d\d:\d\d:\d\d:\d{3} \(\d+\) 0 \[Utility.Event\] Backup.General.ExternalFreeze: ", lines
+        r"\d\d/\d\d/\d\d-\d\d:\d\d:\d\d:\d{3} \(\d+\) 0 \[Utility.Event\] Backup.General.ExternalFreeze: ",
+        lines,
     )
     assert "Journaling switched to: " in lines
     assert "offset" not in lines
 
 
 def _writer(instance: Instance, count: int, commit: Commit = Commit.BUFFERED):  # type: ignore[no-untyped-def]
-    return instance.start_writer(
-        writer=1, writers=1, seed=1, first=1, count=count, seconds=60, commit=commit
-    )
+    return instance.start_writer(writer=1, writers=1, seed=1, first=1, count=count, seconds=60, commit=commit)
 
 
 def _qlist(place: LocalPlace) -> list[str]:

@@ -13,9 +13,10 @@ RVWORK ; workload writer of the restore-verification harness; runs unchanged on 
  ; the last commit of another writer, and the counter.
  quit
  ;
-write(w,ws,seed,first,count,seconds,commit) ;
+write(w,ws,seed,first,count,seconds,commit,pace) ;
  ; Runs transactions first, first+1, ... of writer w of ws. Prints "ready", then each number after its
  ; commit returned, then "end". Ends after count transactions (0: no limit), after some seconds, or when told.
+ ; Rests for a hundredth of a second after each pace transactions (0: never).
  new amt,code,epoch,from,i,iris,j,last,limit,n,to,v,x
  set iris=$zversion["IRIS"!($zversion["Cache")
  if first=1 do open(w)
@@ -31,6 +32,7 @@ write(w,ws,seed,first,count,seconds,commit) ;
  . xecute code
  . set ^RVAC(w)=i
  . write i,!
+ . if pace,i#pace=0 hang 0.01
  write "end",!
  quit
  ;

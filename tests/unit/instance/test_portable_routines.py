@@ -20,7 +20,9 @@ AGENT = Path(__file__).parents[3] / "harness" / "instance" / "agent"
 ROUTINES = sorted(AGENT.glob("*.m"))
 PARSER = Parser(Language(tree_sitter_objectscript.language_objectscript()))
 
-COMMANDS = frozenset(["do", "else", "for", "if", "kill", "new", "quit", "set", "write", "xecute", "lock"])
+COMMANDS = frozenset(
+    ["do", "else", "for", "hang", "if", "kill", "new", "quit", "set", "write", "xecute", "lock"]
+)
 FUNCTIONS = frozenset(
     [
         "ascii",
@@ -150,7 +152,7 @@ def test_first_line_names_the_routine(routine: Path) -> None:
         " set x=$listbuild(1)",
         " tstart ():serial",
         " halt:1",
-        " set x=1 hang 1",
+        " set x=1 view 1",
         " if x=1  zwrite",
         " if a&&b quit",
         f" set {'x' * 32}=1",

@@ -184,7 +184,9 @@ def test_a_wrong_snapshot_is_refused(tmp_path: Path, snapshot: str, pointer: str
 def test_options_are_text(tmp_path: Path) -> None:
     """A provider gets its options as the author wrote them, so numbers must be quoted."""
     found = mistakes(tmp_path, "plan: p\nrecovery: boot\nsnapshot: {provider: command, run: x, size: 12}\n")
-    assert mistake(3, "snapshot.size", "must be text (put it in quotes), not 12") in found
+    assert (
+        mistake(3, "snapshot.size", "must be text or a list of texts (put them in quotes), not 12") in found
+    )
 
 
 def test_recovery_modes_are_listed_once(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""The floor stays comparable: its databases and its freeze are those of the stand-in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent.parent
+FLOOR = (ROOT / "bench" / "floor.sh").read_text()
+
+
+def _stand_in() -> str:
+    return (ROOT / "harness" / "standin" / "gtm.py").read_text()
+
+
+def test_database_settings_are_those_of_the_stand_in() -> None:
+    """Segments, regions and names are equal, line for line."""
+    (theirs,) = re.findall(r'_GDE = f"""\\\n(.*?)"""', _stand_in(), re.DOTALL)
+    (segment,) = re.findall(r'_SEGMENT = "(.*?)"', _stand_in())
+    (ours,) = re.findall(r"<<GDE\n(.*?)GDE\n", FLOOR, re.DOTALL)
+    segment = segment.replace("{buffers}", "8192")
+    assert theirs.replace("{_SEGMENT}", segment) == ours.replace("$segment", segment).replace(r"\$", "$")
+    assert f'local segment="{segment}"' in FLOOR
+
+
+def test_journal_options_are_those_of_the_stand_in() -> None:
+    """Before images, switch limit and epochs decide what journaling costs."""
+    (options,) = re.findall(r"options = f'before,file=.*?,(autoswitchlimit.*?)'", _stand_in())
+    assert f"-journal=enable,on,before,$file,{options}" in FLOOR
+
+
+def test_the_freeze_is_that_of_the_stand_in() -> None:
+    """The same mupip call on both sides."""
+    (words,) = re.findall(r'mupip\("freeze", "-on", (.*?), "\*"', _stand_in())
+    assert "freeze -on " + words.replace('"', "").replace(",", "") + ' "*"' in FLOOR
