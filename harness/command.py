@@ -6,14 +6,19 @@ limit; a program that passes it is killed with its whole process group.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
-from harness.errors import CommandError, CommandTimeout, PreconditionError
+from harness.errors import CommandError, CommandTimeout, HarnessError, PreconditionError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +30,39 @@ class Completed:
     stdout: str
     stderr: str
     duration_s: float
+
+
+class Transcript:
+    """Every command of a run with its raw output, in a file for people: what was said when a verdict is doubted."""
+
+    def __init__(self, file: Path | None) -> None:
+        """`file` is appended to; None keeps nothing."""
+        self._file = file
+
+    @contextmanager
+    def noting(self, place: str, argv: Sequence[str]) -> Iterator[Callable[[Completed], Completed]]:
+        """Gives a function that notes an answer and hands it on; a HarnessError is noted and goes on too."""
+        began = datetime.now(UTC)
+
+        def note(done: Completed) -> Completed:
+            said = done.stdout + done.stderr
+            self._write(began, place, argv, f"status {done.status} after {done.duration_s:.3f} s", said)
+            return done
+
+        try:
+            yield note
+        except HarnessError as error:
+            self._write(began, place, argv, "no answer", str(error))
+            raise
+
+    def _write(self, began: datetime, place: str, argv: Sequence[str], result: str, said: str) -> None:
+        if self._file is None:
+            return
+        lines = [f"{began:%Y-%m-%dT%H:%M:%S.%fZ} {place}: {shlex.join(argv)}", f"    {result}"]
+        lines += [f"    | {line}" for line in said.splitlines()]
+        # a full disk must not keep a thaw from being asked for
+        with contextlib.suppress(OSError), self._file.open("a", encoding="utf-8") as transcript:
+            transcript.write("\n".join(lines) + "\n")
 
 
 @dataclass(frozen=True, slots=True)

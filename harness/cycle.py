@@ -24,6 +24,7 @@ from pathlib import Path
 
 from harness import registered, registry, store
 from harness.backup import back_up
+from harness.command import Transcript
 from harness.errors import HarnessError, ThawError
 from harness.instance.base import Host
 from harness.instance.iris import Instance
@@ -97,7 +98,8 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
     work = folder / "work"
     entry = registered.register(work)
     work.mkdir()
-    host: Host = registry.load("harness.hosts", plan.instance.host, _HOST)(plan.instance, work)
+    transcript = Transcript(folder / "commands.log")
+    host: Host = registry.load("harness.hosts", plan.instance.host, _HOST)(plan.instance, work, transcript)
     watchdog = ledger = None
     try:
         progress.stage(plan.name, "start the instance")

@@ -30,15 +30,16 @@ def small_plan(
     freeze: FreezeSpec | None = None,
     commit: Commit = Commit.BUFFERED,
     limits: Limits | None = None,
+    cycles: int = 1,
 ) -> Plan:
-    """A plan of one cycle that takes a second or two."""
+    """A plan whose cycle takes a second or two."""
     return Plan(
         name="small",
         instance=InstanceSpec(),
         workload=WorkloadSpec(
             writers=writers, duration_s=30.0, transactions=transactions, rate=rate, commit=commit
         ),
-        cycles=1,
+        cycles=cycles,
         snapshots=(snapshot or SnapshotSpec(provider="copy", options={}),),
         recovery=recovery,
         freeze=freeze or FreezeSpec(),

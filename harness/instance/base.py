@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from harness.command import Completed
+from harness.command import Completed, Transcript
 from harness.plan.model import InstanceSpec
 
 
@@ -42,10 +42,10 @@ class Place(Protocol):
 class Host(Protocol):
     """Makes places. One object serves one run and keeps everything below its folder.
 
-    Constructed with `spec` and `folder` (exists, ours alone).
+    Constructed with `spec`, `folder` (exists, ours alone) and the `transcript` that every command goes into.
     """
 
-    def __init__(self, spec: InstanceSpec, folder: Path) -> None: ...
+    def __init__(self, spec: InstanceSpec, folder: Path, transcript: Transcript) -> None: ...
 
     def probe(self) -> None:
         """Raises PreconditionError if instances cannot run here; starts nothing."""

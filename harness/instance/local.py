@@ -20,7 +20,7 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from harness.command import Completed, Deadline, run
+from harness.command import Completed, Deadline, Transcript, run
 from harness.errors import CommandError, PreconditionError, StartError
 from harness.plan.model import InstanceSpec
 
@@ -34,8 +34,9 @@ _HOLD = "trap '' CHLD; {mounts} echo ready; exec sleep infinity"
 class LocalHost:
     """Local processes in namespaces; for the stand-in."""
 
-    def __init__(self, spec: InstanceSpec, folder: Path) -> None:
+    def __init__(self, spec: InstanceSpec, folder: Path, transcript: Transcript | None = None) -> None:
         self._spec = spec
+        self._transcript = transcript or Transcript(None)
         self._folder = folder
         self._places: list[LocalPlace] = []
         self._source_root = folder / "source"
@@ -48,7 +49,7 @@ class LocalHost:
         for tool, package in (("unshare", "util-linux"), ("nsenter", "util-linux"), ("perl", "perl-base")):
             if shutil.which(tool) is None:
                 raise PreconditionError(f"{tool} is missing", f"apt-get install {package}")
-        if not os.environ.get("gtm_dist") and not list(Path("/usr/lib").glob("*/fis-gtm/V*/mupip")):
+        if not _gtm_is_here():
             raise PreconditionError(
                 "GT.M, on which the stand-in rests, is missing", "apt-get install fis-gtm"
             )
@@ -90,7 +91,13 @@ class LocalHost:
             place.close()
 
     def _open(self, name: str, *, network: bool, mounts: list[tuple[Path, Path]]) -> LocalPlace:
-        place = LocalPlace(name, network=network, mounts=mounts, environment=self.environment())
+        place = LocalPlace(
+            name,
+            network=network,
+            mounts=mounts,
+            environment=self.environment(),
+            transcript=self._transcript,
+        )
         self._places.append(place)
         return place
 
@@ -103,11 +110,18 @@ class LocalPlace:
     """One sandbox. Made running; `close` ends it."""
 
     def __init__(
-        self, name: str, *, network: bool, mounts: list[tuple[Path, Path]], environment: dict[str, str]
+        self,
+        name: str,
+        *,
+        network: bool,
+        mounts: list[tuple[Path, Path]],
+        environment: dict[str, str],
+        transcript: Transcript,
     ) -> None:
         self.name = name
         self.isolated = not network
         self._environment = environment
+        self._transcript = transcript
         script = _HOLD.format(
             mounts="".join(f'mount --bind "${2 * n + 1}" "${2 * n + 2}" &&' for n in range(len(mounts)))
         )
@@ -132,7 +146,8 @@ class LocalPlace:
     def run(
         self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
     ) -> Completed:
-        return run(self.argv(argv), accept=accept, timeout_s=timeout_s, env=self._environment)
+        with self._transcript.noting(self.name, argv) as note:
+            return note(run(self.argv(argv), accept=accept, timeout_s=timeout_s, env=self._environment))
 
     def open(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -159,6 +174,13 @@ class LocalPlace:
         for stream in (self._holder.stdout, self._holder.stderr):
             if stream:
                 stream.close()
+
+
+def _gtm_is_here() -> bool:
+    """Where the stand-in looks for it: $gtm_dist, else Debian's folder."""
+    if chosen := os.environ.get("gtm_dist"):
+        return (Path(chosen) / "mupip").exists()
+    return any(Path("/usr/lib").glob("*/fis-gtm/V*/mupip"))
 
 
 def _unshare(*, network: bool) -> list[str]:

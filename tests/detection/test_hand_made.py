@@ -6,6 +6,7 @@ One good backup is made of a loaded instance; each test damages a copy of it by 
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -207,6 +208,82 @@ def test_stale_freeze_log(setting: Setting, good: Backup) -> None:
     )
     assert "marker" in _failed(record)
     assert "marker.stale" == _findings(record, "marker")[0].code
+
+
+def _with_log(backup: Backup, log: Path, text: str) -> Backup:
+    log.write_text(text)
+    window = replace(backup.window, log=log, log_from_byte=0)
+    entry, problem, stale = freeze_entry(window)
+    journals = backup.journals if entry and entry.marker else None
+    return replace(
+        backup, window=window, entry=entry, entry_problem=problem, entry_stale=stale, journals=journals
+    )
+
+
+def _own_log(backup: Backup) -> str:
+    with backup.window.log.open() as log:
+        log.seek(backup.window.log_from_byte)
+        return log.read()
+
+
+def test_half_a_freeze_log(setting: Setting, good: Backup, tmp_path: Path) -> None:
+    """The log stops before the marker's offset: where to start is not known, so nothing passes."""
+    text = _own_log(good)
+    cut = text[: text.index("Journal marker set at") + len("Journal marker set at\n")]
+    record = _recover(setting, _with_log(good, tmp_path / "half.log", cut))
+    assert record.verdict in (Verdict.UNKNOWN, Verdict.FAIL)
+    (finding,) = _findings(record, "marker")
+    assert "half.log" in finding.message + finding.witness
+
+
+def test_log_with_two_freezes(setting: Setting, good: Backup, tmp_path: Path) -> None:
+    """Two freezes where one was asked for: neither can be called ours."""
+    text = _own_log(good)
+    record = _recover(setting, _with_log(good, tmp_path / "two.log", text + text))
+    assert Verdict.UNKNOWN is record.verdict
+    (finding,) = _findings(record, "marker")
+    assert "marker.unreadable" == finding.code
+    assert "2 freezes where one was expected" in finding.message
+
+
+def test_foreign_files_beside_the_journals(setting: Setting, tampered: Backup) -> None:
+    """Files that are no journals do not disturb."""
+    assert tampered.journals
+    for name in ("README", "20261122.001z.tmp", "journal.log.old", "20261122.0001"):
+        (tampered.journals.folder / name).write_text("foreign")
+    assert Verdict.PASS is _recover(setting, tampered).verdict
+
+
+def test_foreign_journal_under_our_name(setting: Setting, earlier: Backup, tampered: Backup) -> None:
+    """A journal of another time lies under the name of one of ours."""
+    assert tampered.journals and earlier.journals
+    name, other = _journal(tampered, 1), _journal(earlier, 1)
+    for end in ("", ".two"):
+        shutil.copy(earlier.journals.folder / f"{other}{end}", tampered.journals.folder / f"{name}{end}")
+    record = _recover(setting, tampered)
+    assert "chain.foreign" in {f.code for f in _findings(record, "chain")}
+
+
+@pytest.mark.parametrize("left", ["half", "header", "nothing"])
+def test_truncated_journal(setting: Setting, tampered: Backup, left: str) -> None:
+    """A journal was cut off."""
+    assert tampered.journals
+    file = tampered.journals.folder / _journal(tampered, 0)
+    size = {"half": file.stat().st_size // 2, "header": 65536, "nothing": 0}[left]
+    os.truncate(file, size)
+    record = _recover(setting, tampered)
+    assert "chain" in _failed(record)
+    assert file.name in _findings(record, "chain")[0].message
+
+
+def test_flipped_bit_in_a_journal(setting: Setting, tampered: Backup) -> None:
+    """One bit of a journal's data: the engine refuses it, or the content shows it."""
+    assert tampered.journals
+    file = tampered.journals.folder / f"{_journal(tampered, 1)}.two"
+    data = bytearray(file.read_bytes())
+    data[65976 + (len(data) - 65976) // 4] ^= 0x10
+    file.write_bytes(data)
+    assert Verdict.FAIL is _recover(setting, tampered).verdict
 
 
 class _NeverFreezes(Instance):

@@ -29,6 +29,13 @@ def test_journal_options_are_those_of_the_stand_in() -> None:
     assert f"-journal=enable,on,before,$file,{options}" in FLOOR
 
 
+def test_the_writer_takes_what_the_floor_passes() -> None:
+    """RVWORK's parameters in the floor's order: writer, writers, seed, first, count, seconds, commit, pace."""
+    routine = (ROOT / "harness" / "instance" / "agent" / "RVWORK.m").read_text()
+    assert "\nwrite(w,ws,seed,first,count,seconds,commit,pace) ;" in routine
+    assert r"do write^RVWORK($writer,$1,$2,1,$share,600,\"buffered\",0)" in FLOOR
+
+
 def test_the_freeze_is_that_of_the_stand_in() -> None:
     """The same mupip call on both sides."""
     (words,) = re.findall(r'mupip\("freeze", "-on", (.*?), "\*"', _stand_in())
