@@ -28,12 +28,13 @@ from harness.command import Transcript
 from harness.errors import HarnessError, ThawError
 from harness.instance.base import Host
 from harness.instance.iris import Instance
-from harness.model import CaseRecord, InstanceSummary, Record, Verdict
+from harness.model import CaseRecord, InstanceSummary, Record, RecoveryMode, Verdict
 from harness.plan.expand import expand
 from harness.plan.model import Case, Plan
 from harness.progress import Progress
 from harness.recovery import recover, without_backup
 from harness.setting import Setting
+from harness.targets import Targets
 from harness.watchdog import Watchdog
 from harness.workload.ledger import Ledger
 
@@ -100,10 +101,12 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
     work.mkdir()
     transcript = Transcript(folder / "commands.log")
     host: Host = registry.load("harness.hosts", plan.instance.host, _HOST)(plan.instance, work, transcript)
+    targets = Targets(host, sum(case.recovery is not RecoveryMode.BOOT for case in expand(plan)))
     watchdog = ledger = None
     try:
         progress.stage(plan.name, "start the instance")
         host.probe()
+        targets.prepare()
         watchdog = Watchdog(folder, host.environment())
         ledger = Ledger(plan.workload.writers, folder / "ledger.bin")
         source = Instance(host.source())
@@ -113,6 +116,7 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
             folder=folder,
             work=work,
             host=host,
+            targets=targets,
             source=source,
             description=source.describe(),
             ledger=ledger,
@@ -124,16 +128,21 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
     except ThawError:
         raise
     except BaseException:
-        _close(host, watchdog, ledger, entry)
+        _close(host, targets, watchdog, ledger, entry)
         raise
-    _close(host, watchdog, ledger, entry)
+    _close(host, targets, watchdog, ledger, entry)
 
 
 def _close(
-    host: Host, watchdog: Watchdog | None, ledger: Ledger | None, entry: registered.Registered
+    host: Host,
+    targets: Targets,
+    watchdog: Watchdog | None,
+    ledger: Ledger | None,
+    entry: registered.Registered,
 ) -> None:
     if watchdog:
         watchdog.close()
+    targets.close()
     host.close()
     if ledger:
         ledger.close()

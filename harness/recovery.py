@@ -98,6 +98,7 @@ def recover(setting: Setting, backup: Backup, case: Case) -> CaseRecord:
     recovered = _Recovered()
     with _Scratch(setting, case) as scratch:
         evidence = _recover(setting, backup, evidence, stages, recovered, scratch)
+    setting.targets.prepare()
     with stages.stage("judge"):
         checks = judge_all(replace(evidence, problems=tuple(stages.problems)))
     return _record(setting, backup, case, promise, evidence, checks, recovered, stages)
@@ -187,7 +188,7 @@ def _restore(
     setting: Setting, backup: Backup, stages: Stages, recovered: _Recovered, scratch: _Scratch
 ) -> None:
     def start() -> Instance:
-        scratch.place = setting.host.target(scratch.name)
+        scratch.place = setting.targets.take()
         return Instance(scratch.place)
 
     def put(target: Instance) -> RestoreSummary:

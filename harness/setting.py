@@ -16,6 +16,7 @@ from harness.instance.iris import Description, Instance
 from harness.model import Stage
 from harness.plan.model import Plan
 from harness.progress import Progress
+from harness.targets import Targets
 from harness.watchdog import Watchdog
 from harness.workload.ledger import Ledger
 
@@ -34,6 +35,7 @@ class Setting:
     folder: Path
     work: Path
     host: Host
+    targets: Targets
     source: Instance
     description: Description
     ledger: Ledger

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,7 +28,9 @@ from harness.plan.model import InstanceSpec
 _BIN = Path(__file__).parent.parent / "standin" / "bin"
 _SOURCE_NAME = "SOURCE"
 _START_TIMEOUT_S = 60.0
-_HOLD = "trap '' CHLD; {mounts} echo ready; exec sleep infinity"
+_UNFIT = re.compile(r'[\s(),="*]')
+"""What GT.M takes for the end of a path, in its list of routines or on mupip's command line."""
+_HOLD = "trap '' CHLD; {mounts} echo ready && exec sleep infinity"
 """Ignoring SIGCHLD lets the kernel bury the processes that end in the sandbox."""
 
 
@@ -46,6 +49,12 @@ class LocalHost:
             raise PreconditionError(
                 f"host local cannot run image {self._spec.image!r}", "Use image: stand-in, or another host."
             )
+        for folder in (self._folder.resolve(), _BIN):
+            if found := _UNFIT.search(str(folder)):
+                raise PreconditionError(
+                    f"GT.M, on which the stand-in rests, takes no path with {found[0]!r}: {folder}",
+                    "Choose another place with --out, or move the checkout",
+                )
         for tool, package in (("unshare", "util-linux"), ("nsenter", "util-linux"), ("perl", "perl-base")):
             if shutil.which(tool) is None:
                 raise PreconditionError(f"{tool} is missing", f"apt-get install {package}")
@@ -69,6 +78,7 @@ class LocalHost:
     def target(self, name: str) -> LocalPlace:
         empty = self._folder / "empty"
         empty.mkdir(exist_ok=True)
+        self._source_root.mkdir(exist_ok=True)
         # a restored database names the live journals in its header: here they are not to be found
         place = self._open(name.upper(), network=False, mounts=[(empty, self._source_root)])
         self._create_and_start(place, self._folder / name)
