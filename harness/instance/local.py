@@ -28,8 +28,8 @@ from harness.plan.model import InstanceSpec
 _BIN = Path(__file__).parent.parent / "standin" / "bin"
 _SOURCE_NAME = "SOURCE"
 _START_TIMEOUT_S = 60.0
-_UNFIT = re.compile(r'[\s(),="*]')
-"""What GT.M takes for the end of a path, in its list of routines or on mupip's command line."""
+_UNFIT = re.compile(r'[\s(),="]')
+"""What GT.M cannot have in a path, in its list of routines or on mupip's command line (measured)."""
 _HOLD = "trap '' CHLD; {mounts} echo ready && exec sleep infinity"
 """Ignoring SIGCHLD lets the kernel bury the processes that end in the sandbox."""
 
