@@ -20,12 +20,14 @@ from pathlib import Path
 from harness import freeze_log
 from harness.command import Deadline
 from harness.errors import CommandError, FreezeError, HarnessError, InstanceError, ThawError
-from harness.instance.iris import FreezeAnswer, Instance, ThawAnswer
+from harness.instance.iris import FREEZE_TIMEOUT_S, FreezeAnswer, Instance, ThawAnswer
 from harness.plan.model import FreezeSpec
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from harness.watchdog import Watchdog
 
 CAPTURE_TIMEOUT_S = 3600.0
+SETTLED_S = 3.0
+"""A freeze without an answer is believed not to have happened after this long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,11 +142,17 @@ def _freeze(instance: Instance, log: Path, text: str, spec: FreezeSpec) -> Freez
 
 
 def make_sure_thawed(instance: Instance, log: Path, cause: BaseException) -> None:
-    """After a freeze without an answer: thaw if it took. Raises ThawError if that cannot be told."""
+    """After a freeze without an answer: thaw until the instance has said for a while that it is not frozen,
+    since a freeze that is under way may still take effect. Raises ThawError if that cannot be told."""
+    quiet_until, deadline = Deadline.after(SETTLED_S), Deadline.after(SETTLED_S + FREEZE_TIMEOUT_S)
     try:
-        if instance.is_frozen():
-            instance.thaw(log)
+        while not quiet_until.passed:
+            if instance.is_frozen():
+                instance.thaw(log)
+                quiet_until = Deadline.after(SETTLED_S)
+            if deadline.passed:
+                raise InstanceError("it was frozen again and again")
+            time.sleep(0.1)
     except (InstanceError, CommandError) as error:
-        raise ThawError(
-            f"after {cause!r} nothing tells whether it is frozen: {error}", instance.thaw_by_hand(log)
-        ) from error
+        by_hand = instance.thaw_by_hand(log)
+        raise ThawError(f"after {cause} nothing tells whether it is frozen: {error}", by_hand) from error

@@ -157,7 +157,8 @@ class Instance:
             text: Stored with the journal marker.
             spec: Timeouts in whole seconds and whether to switch the journal.
         Raises:
-            FreezeError: refused (status 3), or the session never got there; not frozen by this call.
+            FreezeError: refused (status 3); not frozen by this call.
+            InstanceError, CommandError: no answer; it may be frozen.
         """
         arguments = _arguments(
             str(log),
@@ -174,8 +175,10 @@ class Instance:
         called = time.monotonic()
         done = self._session(f"##class(Backup.General).ExternalFreeze({arguments})", FREEZE_TIMEOUT_S)
         returned = time.monotonic()
+        if done.status == REFUSED:
+            raise FreezeError(f"ExternalFreeze was refused: {_said(done)}")
         if done.status != DONE:
-            raise FreezeError(f"ExternalFreeze ended with status {done.status}: {_said(done)}")
+            raise InstanceError(f"ExternalFreeze ended with status {done.status}: {_said(done)}")
         return FreezeAnswer(called_s=called, returned_s=returned, frozen_utc=datetime.now(UTC))
 
     def thaw(self, log: Path) -> ThawAnswer:

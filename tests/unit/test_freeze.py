@@ -1,0 +1,162 @@
+"""The freeze window with an instance that misbehaves: whatever happens in it, a thaw is asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from harness import freeze
+from harness.command import Deadline
+from harness.errors import FreezeError, InstanceError, SnapshotError, ThawError
+from harness.instance.iris import FreezeAnswer, ThawAnswer
+from harness.plan.model import FreezeSpec
+from harness.snapshot.base import Snapshot, Source
+
+
+class FakeInstance:
+    """Keeps the state of a freeze; `trouble` happens when a method of that name is called."""
+
+    def __init__(self, **trouble: Exception) -> None:
+        self.frozen = False
+        self.calls: list[str] = []
+        self.trouble = trouble
+        self.late: Callable[[], bool] = lambda: False
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.trouble:
+            raise self.trouble[name]
+
+    def freeze(self, log: Path, text: str, spec: FreezeSpec) -> FreezeAnswer:
+        self._called("freeze")
+        self.frozen = True
+        now = time.monotonic()
+        return FreezeAnswer(called_s=now, returned_s=now, frozen_utc=datetime.now(UTC))
+
+    def thaw(self, log: Path) -> ThawAnswer:
+        self._called("thaw")
+        was, self.frozen = self.frozen, False
+        now = time.monotonic()
+        return ThawAnswer(
+            suspended=was, called_s=now, returned_s=now, thawed_utc=datetime.now(UTC), message=""
+        )
+
+    def is_frozen(self) -> bool:
+        self._called("is_frozen")
+        return self.frozen
+
+    def thaw_argv(self, log: Path) -> list[str]:
+        return ["thaw"]
+
+    def is_frozen_argv(self) -> list[str]:
+        return ["frozen?"]
+
+    def thaw_by_hand(self, log: Path) -> str:
+        return "thaw it"
+
+
+class FakeProvider:
+    def __init__(self, trouble: BaseException | None = None) -> None:
+        self.trouble = trouble
+
+    def capture(self, source: Source, deadline: Deadline) -> Snapshot:
+        if self.trouble:
+            raise self.trouble
+        return Snapshot(provider="fake", location=Path("/nowhere"), paths=())
+
+
+class FakeWatchdog:
+    def __init__(self) -> None:
+        self.orders: list[str] = []
+
+    def arm(self, thaw: list[str], is_frozen: list[str]) -> None:
+        self.orders.append("arm")
+
+    def disarm(self) -> None:
+        self.orders.append("disarm")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(freeze, "SETTLED_S", 0.15)
+
+
+def hold(
+    instance: FakeInstance, provider: FakeProvider, watchdog: FakeWatchdog, folder: Path
+) -> freeze.Window:
+    database = folder / "IRIS.DAT"
+    database.touch()
+    return freeze.hold(
+        instance,  # type: ignore[arg-type]
+        provider,  # type: ignore[arg-type]
+        Source(root=folder, paths=()),
+        log=folder / "log",
+        text="text",
+        spec=FreezeSpec(),
+        database_files=[database],
+        watchdog=watchdog,  # type: ignore[arg-type]
+    )
+
+
+def test_window_is_one_freeze_and_one_thaw(tmp_path: Path) -> None:
+    """Between freeze and thaw the instance is called once: by the thaw."""
+    instance, watchdog = FakeInstance(), FakeWatchdog()
+    window = hold(instance, FakeProvider(), watchdog, tmp_path)
+    assert ["freeze", "thaw"] == instance.calls
+    assert ["arm", "disarm"] == watchdog.orders
+    assert window.before == window.after and window.thawed.suspended
+
+
+@pytest.mark.parametrize("trouble", [SnapshotError("full"), KeyboardInterrupt(), AssertionError("defect")])
+def test_thaw_runs_when_capture_fails(tmp_path: Path, trouble: BaseException) -> None:
+    """Error, interruption or defect: thawed, and the first error is the one that is seen."""
+    instance, watchdog = FakeInstance(), FakeWatchdog()
+    with pytest.raises(type(trouble)):
+        hold(instance, FakeProvider(trouble), watchdog, tmp_path)
+    assert not instance.frozen
+    assert ["arm", "disarm"] == watchdog.orders
+
+
+def test_unconfirmed_thaw_outranks_a_failed_snapshot(tmp_path: Path) -> None:
+    """The watchdog stays armed, and the error says how to thaw by hand."""
+    instance, watchdog = FakeInstance(thaw=ThawError("refused", "thaw it")), FakeWatchdog()
+    with pytest.raises(ThawError, match="thaw it"):
+        hold(instance, FakeProvider(SnapshotError("full")), watchdog, tmp_path)
+    assert ["arm"] == watchdog.orders
+
+
+def test_refused_freeze_takes_no_snapshot(tmp_path: Path) -> None:
+    instance, watchdog = FakeInstance(freeze=FreezeError("refused")), FakeWatchdog()
+    with pytest.raises(FreezeError, match="refused"):
+        hold(instance, FakeProvider(AssertionError("was called")), watchdog, tmp_path)
+    assert ["freeze"] == instance.calls
+    assert ["arm", "disarm"] == watchdog.orders
+
+
+def test_freeze_without_an_answer_is_taken_back(tmp_path: Path) -> None:
+    """The call was lost but the freeze took effect, late: it is thawed."""
+    instance, watchdog = FakeInstance(freeze=InstanceError("status 1")), FakeWatchdog()
+    answers = iter([False, True])
+
+    def is_frozen() -> bool:
+        instance.frozen = next(answers, False)
+        return instance.frozen
+
+    instance.is_frozen = is_frozen  # type: ignore[method-assign]
+    with pytest.raises(FreezeError, match="taken back"):
+        hold(instance, FakeProvider(), watchdog, tmp_path)
+    assert ["freeze", "thaw"] == instance.calls
+    assert not instance.frozen
+
+
+def test_freeze_without_an_answer_and_nobody_to_ask(tmp_path: Path) -> None:
+    """Nothing tells whether it is frozen: that is said, with exit status 4, and the watchdog stays armed."""
+    lost = InstanceError("no login")
+    instance, watchdog = FakeInstance(freeze=lost, is_frozen=lost), FakeWatchdog()
+    with pytest.raises(ThawError, match="nothing tells whether it is frozen"):
+        hold(instance, FakeProvider(), watchdog, tmp_path)
+    assert ["arm"] == watchdog.orders
