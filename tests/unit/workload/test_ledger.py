@@ -1,0 +1,61 @@
+"""The ledger's two bounds, for any sequence of looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.workload.ledger import Ledger
+
+LOOKS = st.lists(
+    st.tuples(st.integers(1, 50), st.integers(0, 20), st.integers(1, 9)), min_size=1, max_size=30
+)
+
+
+def _ledger(folder: Path) -> Ledger:
+    return Ledger(1, folder / "ledger.bin")
+
+
+@given(LOOKS, st.floats(0, 2000))
+def test_bounds_hold_the_truth(
+    tmp_path_factory: pytest.TempPathFactory, looks: list[tuple[int, int, int]], moment: float
+) -> None:
+    """Whatever the looks: what a writer had acknowledged when a look began lies between floor and ceiling.
+
+    The writer acknowledges at the very instant each look begins; the truth at a moment is the last of these.
+    """
+    ledger = _ledger(tmp_path_factory.mktemp("ledger"))
+    now, reached, truth = 0.0, 0, 0
+    for pause, length, more in looks:
+        now += pause
+        reached += more
+        if now <= moment:
+            truth = reached
+        ledger.note(1, now, now + length / 100, reached)
+        now += length / 100
+    assert ledger.floor(moment)[1] <= truth
+    assert truth <= ledger.ceiling(moment)[1]
+    assert ledger.acknowledged() == {1: reached}
+    ledger.close()
+
+
+def test_time_of_an_acknowledgement(tmp_path: Path) -> None:
+    ledger = _ledger(tmp_path)
+    ledger.note(1, 1.0, 1.5, 10)
+    ledger.note(1, 2.0, 2.5, 20)
+    assert [1.5, 1.5, 2.5] == [ledger.acknowledged_at(1, n) for n in (1, 10, 11)]
+    with pytest.raises(KeyError):
+        ledger.acknowledged_at(1, 21)
+    ledger.close()
+
+
+def test_ledger_survives_on_disk(tmp_path: Path) -> None:
+    """One fixed-size entry a look is in the file."""
+    ledger = _ledger(tmp_path)
+    for number in range(1, 6):
+        ledger.note(1, number, number, number)
+    ledger.close()
+    assert 5 * 26 == (tmp_path / "ledger.bin").stat().st_size
