@@ -24,6 +24,8 @@ from harness.snapshot.base import SnapshotProvider, Source
 from harness.workload.driver import Driver
 from harness.workload.ledger import Vector
 
+NOT_ROLLED = {RecoveryMode.AS_OF_FREEZE, RecoveryMode.BOOT}
+"""Modes without a roll-forward of ours: they are held against what was committed before the marker."""
 _PROVIDER = ("options_schema", "probe", "capture", "expose", "release")
 _MARKER_TEXT = "harness recovery point"
 
@@ -50,7 +52,7 @@ class Backup:
         entry: The freeze as the engine logged it; None with `entry_problem`. `entry_stale` if nothing was
             logged at all.
         journals: From the marker to the end of the load; None if the marker is not known or copying failed.
-        committed: What the live journals had committed before the marker.
+        committed: What the live journals had committed before the marker; None if no mode asks for it.
         promises: Recovery mode → what a recovery in that mode has to bring back.
         problems: Stage → why it could not be done.
     """
@@ -91,7 +93,8 @@ def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode
     journals = committed = None
     if marker:
         journals = stages.attempt("collect journals", lambda: _collect(setting, marker))
-        committed = stages.attempt("read journals", lambda: _committed_before(setting, marker))
+        if set(modes) & NOT_ROLLED:
+            committed = stages.attempt("read journals", lambda: _committed_before(setting, marker))
     ledger = setting.ledger
     frozen = Promise(
         floor=ledger.floor(window.frozen.called_s),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from harness import registry
-from harness.backup import Backup, Promise
+from harness.backup import NOT_ROLLED, Backup, Promise
 from harness.errors import HarnessError, RollforwardError
 from harness.freeze import Window
 from harness.instance.base import Place
@@ -54,7 +54,6 @@ CHECKS = (
 
 Answer = TypeVar("Answer")
 _RTO_STAGES = ("restore", "boot", "roll forward", "integrity", "walk")
-_ROLLED = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,12 +171,12 @@ def _recover(
         return evidence
     with ThreadPoolExecutor(max_workers=1) as beside:
         reading = beside.submit(_read_journals, setting, backup, evidence, target, stages)
-        if evidence.mode in _ROLLED:
+        if evidence.mode not in NOT_ROLLED:
             evidence = _roll_forward(setting, evidence, target, stages, recovered)
         databases = list(target.describe().databases.values())
         integrity = stages.attempt("integrity", lambda: target.integrity(databases))
         evidence = replace(evidence, integrity=integrity)
-        if evidence.mode not in _ROLLED or evidence.rolled is not None:
+        if evidence.mode in NOT_ROLLED or evidence.rolled is not None:
             state = stages.attempt("walk", lambda: read_state(target, evidence.seed, evidence.writers))
             evidence = replace(evidence, state=state)
         journals = reading.result()
@@ -244,7 +243,7 @@ def _read_journals(
         return _Journals(copied=None, marker=None, committed=None)
     copied = _kept(stages, "read journals", lambda: target.journals(journals.folder))
     marker = _kept(stages, "read marker", lambda: target.read_marker(journals.folder, journals.start))
-    if evidence.mode not in _ROLLED:
+    if evidence.mode in NOT_ROLLED:
         return _Journals(copied=copied, marker=marker, committed=backup.committed)
     last = evidence.until.journal_file if evidence.until else journals.expected[-1].name
     stop = evidence.until.offset_bytes if evidence.until else None
