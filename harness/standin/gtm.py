@@ -20,7 +20,8 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from .layout import DATABASES, Layout, registry_folder
@@ -91,6 +92,26 @@ class Engine:
         """Compile routines before several processes ask for them at once."""
         code = " ".join(f'zlink "{routine}"' for routine in routines)
         self._run(self.mumps_argv("%XCMD", code), (0,), 30.0)
+
+    @contextmanager
+    def held_open(self, global_name: str) -> Iterator[None]:
+        """Meanwhile a process that may write has the database of a global open.
+
+        Whoever opens a database first enters its shared memory in the header. A mupip that only reads asks
+        gtmsecshr to do so, which must be setuid root: in a user namespace there is no such program (measured).
+        """
+        holder = subprocess.Popen(
+            self.mumps_argv("%XCMD", f"write $data(^{global_name}),! read line"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=self.environment,
+            cwd=self.layout.gtm,
+        )
+        with holder:
+            assert holder.stdout
+            holder.stdout.readline()
+            yield
 
     def _run(self, argv: Sequence[str], accept: Collection[int], timeout_s: float, stdin: str = "") -> str:
         try:
@@ -172,11 +193,17 @@ class Engine:
         text = self.mupip("integ", "-full", "-file", str(file), accept=range(256), timeout_s=600.0)
         if "No errors detected by integ." in text:
             return []
-        errors = [line.strip() for line in text.splitlines() if re.search(r"%GTM-[EF]-|%GTM-W-DB", line)]
+        if "MUSTANDALONE" in text:
+            raise GTMError(f"{file} is in use, so its structure could not be checked")
+        errors = [
+            line.strip()
+            for line in text.splitlines()
+            if re.search(r"%GTM-[EF]-(?!INTEGERRS)|%GTM-W-DB", line)
+        ]
         total = re.search(r"Total error count from integ:\s+(\d+)", text)
         if total is None and not errors:
             raise GTMError(f"mupip integ of {file} gave no verdict: {text.strip()[-300:]}")
-        return errors or [f"{total.group(1) if total else '?'} errors"]
+        return errors or [f"{total[1] if total else '?'} errors"]
 
 
 def _unused_memory() -> set[int]:

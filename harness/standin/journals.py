@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -266,16 +267,19 @@ def last_committed(
 def _extract(engine: Engine, file: Path, global_name: str) -> bytes:
     """GT.M's extract of one global from a journal file: only committed transactions are ever in a journal."""
     output = engine.layout.gtm / f"extract.{file.name}.{time.monotonic_ns()}"
+    # only for the live files does mupip find the database that they name
+    live = file.parent.samefile(engine.layout.journal)
     try:
-        engine.mupip(
-            "journal",
-            f"-extract={output}",
-            "-forward",
-            "-fences=none",
-            f"-global=^{global_name}",
-            str(file),
-            timeout_s=600.0,
-        )
+        with engine.held_open(global_name) if live else nullcontext():
+            engine.mupip(
+                "journal",
+                f"-extract={output}",
+                "-forward",
+                "-fences=none",
+                f"-global=^{global_name}",
+                str(file),
+                timeout_s=600.0,
+            )
         return output.read_bytes()
     finally:
         output.unlink(missing_ok=True)
