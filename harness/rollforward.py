@@ -6,12 +6,12 @@ says it ends. What the live instance says of them at that moment is kept: a copy
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import JournalError
+from harness.errors import JournalError, SnapshotError
+from harness.files import Method, copy_paths
 from harness.instance.iris import Description, Instance, JournalFile, RollforwardAnswer
 from harness.model import Position, RollforwardSummary
 
@@ -41,10 +41,10 @@ def collect(live: Instance, source: Description, start: Position, folder: Path) 
     if not expected or expected[0].name != start.journal_file:
         raise JournalError(f"the instance no longer has journal {start.journal_file}, where the marker is")
     try:
-        for name in (file for journal in expected for file in journal.files):
-            shutil.copy2(source.journal_folder / name, folder / name)
-        shutil.copy2(source.journal_folder.parent / "journal.log", folder / "journal.log")
-    except OSError as error:
+        names = [Path(file) for journal in expected for file in journal.files]
+        copy_paths(source.journal_folder, names, folder, Method.CLONE_OR_COPY)
+        copy_paths(source.journal_folder.parent, [Path("journal.log")], folder, Method.COPY)
+    except SnapshotError as error:
         raise JournalError(f"journals could not be copied to {folder}: {error}") from error
     return JournalSet(folder=folder, start=start, end=end, expected=expected)
 

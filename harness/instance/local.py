@@ -18,16 +18,19 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from harness.command import Completed, Deadline, Transcript, run
 from harness.errors import CommandError, PreconditionError, StartError
+from harness.files import filesystem_type
 from harness.plan.model import InstanceSpec
 
 _BIN = Path(__file__).parent.parent / "standin" / "bin"
 _SOURCE_NAME = "SOURCE"
 _START_TIMEOUT_S = 60.0
+_MAKING = threading.Lock()
 _UNFIT = re.compile(r'[\s(),="]')
 """What GT.M cannot have in a path, in its list of routines or on mupip's command line (measured)."""
 _HOLD = "trap '' CHLD; {mounts} echo ready && exec sleep infinity"
@@ -71,6 +74,7 @@ class LocalHost:
             ) from error
 
     def source(self) -> LocalPlace:
+        _make_volume(self._source_root)
         place = self._open(_SOURCE_NAME, network=True, mounts=[])
         self._create_and_start(place, self._source_root)
         return place
@@ -78,7 +82,7 @@ class LocalHost:
     def target(self, name: str) -> LocalPlace:
         empty = self._folder / "empty"
         empty.mkdir(exist_ok=True)
-        self._source_root.mkdir(exist_ok=True)
+        _make_volume(self._source_root)
         # a restored database names the live journals in its header: here they are not to be found
         place = self._open(name.upper(), network=False, mounts=[(empty, self._source_root)])
         self._create_and_start(place, self._folder / name)
@@ -184,6 +188,17 @@ class LocalPlace:
         for stream in (self._holder.stdout, self._holder.stderr):
             if stream:
                 stream.close()
+
+
+def _make_volume(root: Path) -> None:
+    """A folder that a snapshot can be taken of: on btrfs a subvolume of its own. Made once, by whoever is first."""
+    with _MAKING:
+        if root.exists():
+            return
+        if filesystem_type(root.parent) == "btrfs" and shutil.which("btrfs"):
+            run(["btrfs", "subvolume", "create", str(root)])
+        else:
+            root.mkdir()
 
 
 def _gtm_is_here() -> bool:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from harness.command import Deadline, run
 from harness.errors import CommandError, PreconditionError, SnapshotError
+from harness.files import filesystem_type, walk
 from harness.snapshot.base import Snapshot, Source
-from harness.snapshot.files import filesystem_type, walk
 from harness.snapshot.folder import NO_OPTIONS, SnapshotFolder
 
 _TIMEOUT_S = 60.0

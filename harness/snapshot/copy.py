@@ -12,8 +12,8 @@ from pathlib import Path
 
 from harness.command import Deadline
 from harness.errors import PreconditionError
+from harness.files import Method, copy_paths
 from harness.snapshot.base import Snapshot, Source
-from harness.snapshot.files import Method, copy_paths
 from harness.snapshot.folder import NO_OPTIONS, SnapshotFolder
 
 

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.errors import PreconditionError, SnapshotError
-from harness.snapshot.base import Snapshot, Source
-from harness.snapshot.files import (
+from harness.files import (
     Method,
     allocated_bytes,
     as_snapshot_error,
@@ -23,6 +22,7 @@ from harness.snapshot.files import (
     require_inside,
     size_bytes,
 )
+from harness.snapshot.base import Snapshot, Source
 
 NO_OPTIONS: dict[str, object] = {"type": "object", "properties": {}, "additionalProperties": False}
 """The `options_schema` of a provider that takes none."""

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from harness.command import Deadline
 from harness.errors import PreconditionError
+from harness.files import Method, clone, copy_paths, filesystem_type, walk
 from harness.snapshot.base import Snapshot, Source
-from harness.snapshot.files import Method, clone, copy_paths, filesystem_type, walk
 from harness.snapshot.folder import NO_OPTIONS, SnapshotFolder
 
 _REMEDY = (

@@ -1,4 +1,4 @@
-"""Copying files and folders for the snapshot providers: whole, fast, and only what was asked for.
+"""Copying files and folders: whole, fast, and only what was asked for.
 
 Copies run inside the freeze window, so the kernel moves the bytes (clone, copy_file_range, sendfile) and
 nothing is forced to disk: the copy is read back on the same machine. Holes stay holes. Big files go one after

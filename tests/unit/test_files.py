@@ -10,8 +10,8 @@ import pytest
 
 from harness.command import Deadline
 from harness.errors import SnapshotError
+from harness.files import Method, allocated_bytes, copy_paths, filesystem_type, remove_tree
 from harness.snapshot import files
-from harness.snapshot.files import Method, allocated_bytes, copy_paths, filesystem_type, remove_tree
 
 CONTENT = os.urandom(300_000)
 
