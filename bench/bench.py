@@ -1,0 +1,109 @@
+"""Measures the harness against a floor that does the same work with bare commands and checks nothing.
+
+    python bench/bench.py window-copy|window-reflink|cycle|state|all [--pairs N] [--json FILE]
+
+Results go to standard output, progress to standard error. What every figure means is in README.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import cycle_series
+import state_series
+import window_series
+from figures import HEADERS, Row
+from tabulate import tabulate
+from volume import CannotClone, xfs_volume
+
+GROWTH = (10_000, 1_000_000)
+GROWTH_PAIRS = 3
+STATE_REPEATS = {10_000: 15, 100_000: 15, 1_000_000: 5}
+
+
+def window_copy(pairs: int, load: str, work: Path) -> Iterator[Row]:
+    """On the volume of the work folder."""
+    yield from window_series.measure("copy", load, pairs, work, say)
+
+
+def window_reflink(pairs: int, load: str, work: Path) -> Iterator[Row]:
+    """On an XFS made for it."""
+    try:
+        with xfs_volume(work) as volume:
+            yield from window_series.measure("reflink", load, pairs, volume, say)
+    except CannotClone as reason:
+        say(f"window-reflink is skipped: {reason}")
+
+
+def cycle(pairs: int, load: str, work: Path) -> Iterator[Row]:
+    """At the size of the target; the others with few pairs, to show how it grows."""
+    yield from cycle_series.measure(cycle_series.TARGET_AT, pairs, work, say)
+    for transactions in GROWTH:
+        yield from cycle_series.measure(transactions, min(pairs, GROWTH_PAIRS), work, say)
+
+
+def state(pairs: int, load: str, work: Path) -> Iterator[Row]:
+    """Every size in a process of its own."""
+    for transactions, repeats in STATE_REPEATS.items():
+        yield from state_series.measure(transactions, min(pairs, repeats), work, say)
+
+
+SERIES: dict[str, Callable[[int, str, Path], Iterator[Row]]] = {
+    "window-copy": window_copy,
+    "window-reflink": window_reflink,
+    "cycle": cycle,
+    "state": state,
+}
+
+
+@click.command()
+@click.argument("series", type=click.Choice([*SERIES, "all"]), default="all")
+@click.option("--pairs", default=15, show_default=True, help="Pairs of runs, one of each side.")
+@click.option(
+    "--load",
+    type=click.Choice(["idle", "durable"]),
+    default="idle",
+    show_default=True,
+    help="What the instance does while its window is measured: nothing, or four writers with durable commits.",
+)
+@click.option("--work", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Where to work.")
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Also write every single number here.")
+def main(series: str, pairs: int, load: str, work: Path | None, file: Path | None) -> None:
+    """Measure the harness against bare mupip commands, in turn, and print medians and ratios."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything made is taken down again
+    rows: list[Row] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=work) as folder:
+            for name in SERIES if series == "all" else [series]:
+                rows.extend(SERIES[name](pairs, load, Path(folder)))
+    finally:
+        show(rows, file)  # also what was measured before something broke
+
+
+def show(rows: list[Row], file: Path | None) -> None:
+    """The table, and every number as JSON."""
+    print(f"{datetime.now(UTC):%Y-%m-%d} · {os.cpu_count()} processors · Linux {platform.release()}")
+    print("median (quartiles); ratio of medians")
+    print(tabulate([row.cells() for row in rows], HEADERS, tablefmt="github", disable_numparse=True))
+    if file:
+        file.write_text(json.dumps([{**asdict(row), "ratio": row.ratio} for row in rows], indent=1) + "\n")
+
+
+def say(text: str) -> None:
+    """Progress."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

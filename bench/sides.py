@@ -1,0 +1,173 @@
+"""The two sides of a benchmark: the harness through its own functions, the floor through `floor.sh`."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.backup import Backup, back_up
+from harness.cycle import opened
+from harness.instance.base import Place
+from harness.model import Check, RecoveryMode, Verdict
+from harness.plan.expand import expand
+from harness.plan.model import (
+    Case,
+    Commit,
+    FreezeSpec,
+    InstanceSpec,
+    Limits,
+    Plan,
+    SnapshotSpec,
+    WorkloadSpec,
+)
+from harness.progress import SilentProgress
+from harness.recovery import recover
+from harness.setting import Setting, Stages
+
+FLOOR = Path(__file__).parent / "floor.sh"
+WRITERS = 4
+FLOOR_TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleTimes:
+    """Seconds of one cycle, from the same moments on both sides (`floor.sh` defines them).
+
+    `stages` shows where they went; the names differ between the sides.
+    """
+
+    cycle_s: float
+    after_s: float
+    load_s: float
+    window_s: float
+    stages: dict[str, float]
+
+
+def plan(
+    transactions: int | None,
+    *,
+    commit: Commit = Commit.BUFFERED,
+    duration_s: float = 2.0,
+    provider: str = "copy",
+) -> Plan:
+    """One backup and one roll-forward of it."""
+    return Plan(
+        name="bench",
+        instance=InstanceSpec(),
+        workload=WorkloadSpec(
+            writers=WRITERS, duration_s=duration_s, transactions=transactions, commit=commit
+        ),
+        cycles=1,
+        snapshots=(SnapshotSpec(provider=provider, options={}),),
+        recovery=(RecoveryMode.ROLLFORWARD,),
+        freeze=FreezeSpec(),
+        limits=Limits(),
+    )
+
+
+@contextmanager
+def scratch(parent: Path) -> Iterator[Path]:
+    """A folder that is gone afterwards; what was written before is on disk, so that nobody waits for it."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=parent))
+    os.sync()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def opened_in(folder: Path, what: Plan, seed: int) -> Iterator[Setting]:
+    """A running instance below a folder."""
+    with opened(what, seed, folder, SilentProgress()) as setting:
+        yield setting
+
+
+def backed_up(setting: Setting) -> tuple[Case, Stages, Backup]:
+    """The only backup of the plan."""
+    (case,) = expand(setting.plan)
+    stages = setting.stages(case.name)
+    return case, stages, back_up(setting, case.snapshot, [case.recovery], stages)
+
+
+def harness_cycle(folder: Path, transactions: int, seed: int) -> CycleTimes:
+    """One cycle of the harness. Raises RuntimeError unless every check passed."""
+    began = time.monotonic()
+    with opened_in(folder, plan(transactions), seed) as setting:
+        case, stages, backup = backed_up(setting)
+        record = recover(setting, backup, case)
+        ended = time.monotonic()
+    require_sound(record.checks)
+    loads = [stage for stage in stages.done if stage.name == "load"]
+    load_ended = began + loads[-1].started_s + loads[-1].duration_s
+    named = {"start": loads[0].started_s}
+    for stage in (*stages.done, *record.stages):
+        named[stage.name] = named.get(stage.name, 0.0) + stage.duration_s
+    return CycleTimes(
+        cycle_s=ended - began,
+        after_s=ended - load_ended,
+        load_s=load_ended - began - loads[0].started_s,
+        window_s=backup.window.duration_s,
+        stages=named,
+    )
+
+
+def require_sound(checks: Sequence[Check]) -> None:
+    """Raises RuntimeError unless every check passed.
+
+    One finding is let through: small loads are over before the freeze call returns, and then there is nothing to
+    roll forward.
+    """
+    found = [
+        finding
+        for check in checks
+        if check.verdict is not Verdict.PASS
+        for finding in check.findings
+        if finding.code != "recovery_point.nothing_between"
+    ]
+    if found:
+        raise RuntimeError(f"the harness found {found}")
+
+
+def floor_cycle(folder: Path, transactions: int, seed: int) -> CycleTimes:
+    """The same with bare commands. Raises RuntimeError unless every transaction came back."""
+    # the freeze falls where harness.backup puts it
+    share = 0.3 + 0.3 * random.Random(seed).random()
+    words = ["cycle", str(folder), str(WRITERS), str(seed), str(transactions), f"{share:.6f}", "copy"]
+    apart = ["unshare", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    answer = _last_line([*apart, str(FLOOR), *words])
+    if answer["recovered"] != transactions:
+        raise RuntimeError(f"the floor recovered {answer['recovered']} of {transactions} transactions")
+    seconds = {name.removesuffix("_us"): value / 1e6 for name, value in answer.items() if name != "recovered"}
+    return CycleTimes(
+        cycle_s=seconds.pop("cycle"),
+        after_s=seconds.pop("after"),
+        load_s=seconds["load"],
+        window_s=seconds["window"],
+        stages=seconds,
+    )
+
+
+def floor_in(place: Place, *words: str) -> dict[str, Any]:
+    """Run `floor.sh` where an instance runs."""
+    return _last_line(place.argv([str(FLOOR), *words]))
+
+
+def _last_line(argv: list[str]) -> dict[str, Any]:
+    done = subprocess.run(
+        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=FLOOR_TIMEOUT_S, check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"floor.sh ended with {done.returncode}: {(done.stdout + done.stderr)[-500:]}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
