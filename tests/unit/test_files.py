@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from harness import files
 from harness.command import Deadline
 from harness.errors import SnapshotError
 from harness.files import Method, allocated_bytes, copy_paths, filesystem_type, remove_tree
-from harness.snapshot import files
 
 CONTENT = os.urandom(300_000)
 
