@@ -22,7 +22,7 @@ import threading
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from harness.command import Completed, Deadline, Transcript, run
+from harness.command import Completed, Transcript, run
 from harness.errors import CommandError, PreconditionError, StartError
 from harness.files import filesystem_type
 from harness.plan.model import InstanceSpec
@@ -148,6 +148,7 @@ class LocalPlace:
             start_new_session=True,
         )
         assert self._holder.stdout and self._holder.stderr
+        self._pid = 0
         if self._holder.stdout.readline() != b"ready\n":
             said = self._holder.stderr.read().decode("utf-8", "replace").strip()
             self.close()
@@ -179,12 +180,10 @@ class LocalPlace:
 
     def close(self) -> None:
         if self._holder.poll() is None:
+            # the kernel ends everything in the sandbox with its first process, before unshare can reap that
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._holder.pid, signal.SIGKILL)
+                os.kill(self._pid or self._holder.pid, signal.SIGKILL)
             self._holder.wait()
-            deadline = Deadline.after(5)
-            while Path(f"/proc/{getattr(self, '_pid', 0)}").exists() and not deadline.passed:
-                pass
         for stream in (self._holder.stdout, self._holder.stderr):
             if stream:
                 stream.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 from . import journals
 from .backup import BackupGeneral, Refused
 from .gtm import Engine, version
+from .journal_file import first_offset
 from .layout import DATABASES, Layout
 
 Objects = list[dict[str, object]]
@@ -108,7 +109,7 @@ class Agent:
         found = journals.chosen(place, first, last, stop)
         if not found or found[0] != first:
             raise Refused(f"journal {first} is not in {folder}")
-        begins = journals.first_offset(journals.file_of(place, first, DATABASES[0]))
+        begins = first_offset(journals.file_of(place, first, DATABASES[0]))
         if _number(offset) != begins:
             what = journals.marker(place, place / "journal.log", first, _number(offset))
             raise Refused(f"cannot start at offset {offset} of {first}: {what['detail']}")

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from . import journals
 from .gtm import Barrier, Engine, GTMError
+from .journal_file import Unreadable
 from .layout import Layout, log_message
 
 DEFAULT_EXTERNAL_FREEZE_TIMEOUT_S = 600
@@ -90,7 +91,7 @@ class BackupGeneral:
                 if switch_journal_file != "0":
                     self._announce_marker(log, entry)
                 log.event("System suspended")
-            except (GTMError, OSError) as error:
+            except (GTMError, Unreadable, OSError) as error:
                 # documented: after an error the system is not left frozen
                 self._engine.thaw()
                 log.optional = True

@@ -10,9 +10,9 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -63,8 +63,6 @@ def _command(arguments: list[str]) -> Callable[[], None] | None:
             return lambda: stop(_known(name))
         case ["force", name, *_]:
             return lambda: force(_known(name))
-        case ["control", name]:
-            return lambda: Control(_known(name)).serve()
         case ["session" | "terminal" | "freeze" | "thaw" | "stat", name, *_]:
             return partial(_not_up, name)
     return None
@@ -121,21 +119,35 @@ def start(instance: Layout) -> None:
         engine.journal_on(name)
     journals.begin(instance, "start")
     engine.compile("RVWORK", "RVCHECK")
-    with (instance.manager / "control.out").open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", __package__, "control", instance.name],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    pid = _fork_control(instance)
     deadline = time.monotonic() + START_TIMEOUT_S
     while not is_up(instance):
-        if process.poll() is not None or time.monotonic() > deadline:
+        if os.waitpid(pid, os.WNOHANG)[0] or time.monotonic() > deadline:
             raise CommandFailed(f"Startup of {instance.name} failed, see {instance.manager}/control.out")
         time.sleep(0.005)
     log_message(instance, f"Enabling logons ({version(engine.dist)})")
     print(f"Starting {instance.name}\nStartup of InterSystems IRIS [{instance.name}] successful (stand-in)")
+
+
+def _fork_control(instance: Layout) -> int:
+    """The control process, as a copy of this one: it has all modules already. Returns its process number."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    os.setsid()
+    with Path("/dev/null").open("rb") as nothing, (instance.manager / "control.out").open("ab") as output:
+        for source, descriptor in ((nothing, 0), (output, 1), (output, 2)):
+            os.dup2(source.fileno(), descriptor)
+    status = 1
+    try:
+        Control(instance).serve()
+    except SystemExit:
+        status = 0
+    except BaseException:  # noqa: BLE001 - nothing may return into the code of the parent
+        traceback.print_exc()
+        sys.stderr.flush()
+    os._exit(status)
 
 
 def _recover(instance: Layout, engine: Engine) -> None:
@@ -192,7 +204,9 @@ def _control_pid(instance: Layout) -> int | None:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
         return None
-    return pid if b"control" in command and instance.name.encode() in command else None
+    return (
+        pid if b"start" in command and instance.name.encode() in (word.upper() for word in command) else None
+    )
 
 
 def _wait_gone(pid: int) -> None:

@@ -20,6 +20,7 @@ from .agent import Agent, Run
 from .backup import BackupGeneral, Refused
 from .call import Call, parse
 from .gtm import Engine, GTMError
+from .journal_file import Unreadable
 from .layout import Layout, log_message
 
 DONE, FAILED = 5, 3
@@ -136,7 +137,7 @@ class Control:
             return _no_login()
         try:
             answer = self._agent.verb(call.method)(*call.arguments)
-        except (Refused, GTMError, OSError) as error:
+        except (Refused, GTMError, Unreadable, OSError) as error:
             return f"{FAILED}\n{json.dumps({'error': str(error)})}\n"
         except TypeError as error:
             return f"{FAILED}\n{json.dumps({'error': f'<PARAMETER> {error}'})}\n"

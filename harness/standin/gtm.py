@@ -20,8 +20,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from .layout import DATABASES, Layout, registry_folder
@@ -76,8 +75,6 @@ class Engine:
             "iris_root": str(layout.root),
             "gtm_tmp": str(layout.gtm),
             "gtm_chset": "M",
-            # journals are read where the database they name is not; the stand-in uses no collation
-            "gtm_extract_nocol": "1",
         }
 
     def mupip(self, *arguments: str, accept: Collection[int] = (0,), timeout_s: float = 60.0) -> str:
@@ -92,26 +89,6 @@ class Engine:
         """Compile routines before several processes ask for them at once."""
         code = " ".join(f'zlink "{routine}"' for routine in routines)
         self._run(self.mumps_argv("%XCMD", code), (0,), 30.0)
-
-    @contextmanager
-    def held_open(self, global_name: str) -> Iterator[None]:
-        """Meanwhile a process that may write has the database of a global open.
-
-        Whoever opens a database first enters its shared memory in the header. A mupip that only reads asks
-        gtmsecshr to do so, which must be setuid root: in a user namespace there is no such program (measured).
-        """
-        holder = subprocess.Popen(
-            self.mumps_argv("%XCMD", f"write $data(^{global_name}),! read line"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=self.environment,
-            cwd=self.layout.gtm,
-        )
-        with holder:
-            assert holder.stdout
-            holder.stdout.readline()
-            yield
 
     def _run(self, argv: Sequence[str], accept: Collection[int], timeout_s: float, stdin: str = "") -> str:
         try:

@@ -7,26 +7,19 @@ under the IRIS name (a rename keeps the inode, so the link stays right): `yyyymm
 
 `journal.log` lists every journal begun: name, UTC time, reason, and for a freeze or a marker the offset at
 which the first record after it begins, and its text.
-
-A journal file opens with a 65536-byte header, then PINI and EPOCH of the process that made it, and PFIN when
-that process was a freeze. Each record starts with one byte of type and three of length (measured on GT.M
-V7.0-005; `tests/e2e` compares this reading with `mupip journal -extract -detail`).
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from .gtm import Engine, GTMError
+from .journal_file import Unreadable, first_offset, last_values, record_at
 from .layout import DATABASES, Layout
 
-HEADER_BYTES = 65536
-_PINI, _PFIN, _EPOCH = 1, 2, 11
 _NAME = re.compile(r"(?P<journal>\d{8}\.\d{3})(\.(?P<stream>two))?")
 _FIELDS = {
     "database": r"Database file name\s+(\S+)",
@@ -96,41 +89,6 @@ def _next_name(layout: Layout) -> str:
 
 def file_of(folder: Path, journal: str, database: str) -> Path:
     return folder / (journal if database == DATABASES[0] else f"{journal}.{database}")
-
-
-def first_offset(file: Path) -> int:
-    """Offset of the first record that is not part of the file's own beginning (PINI, EPOCH and, after a
-    freeze, PFIN)."""
-    for offset, kind, length in _records(file):
-        if kind not in (_PINI, _EPOCH, _PFIN):
-            return offset
-        if kind == _PFIN:
-            return offset + length
-    raise GTMError(f"{file.name} holds no journal record")
-
-
-def record_at(file: Path, offset: int) -> tuple[int, int] | None:
-    """Start and length of the record that holds a byte; None past the last record."""
-    for start, _, length in _records(file):
-        if start <= offset < start + length:
-            return start, length
-        if start > offset:
-            return None
-    return None
-
-
-def _records(file: Path) -> Iterator[tuple[int, int, int]]:
-    """(offset, type, length) of each record, following the lengths; ends where the data ends."""
-    with file.open("rb") as journal:
-        offset = HEADER_BYTES
-        while True:
-            journal.seek(offset)
-            head = journal.read(4)
-            length = int.from_bytes(head[1:4], "little")
-            if len(head) < 4 or head[0] == 0 or length < 8:
-                return
-            yield offset, head[0], length
-            offset += length
 
 
 def names(folder: Path) -> list[str]:
@@ -219,10 +177,11 @@ def marker(folder: Path, log: Path, journal: str, offset: int) -> dict[str, str]
     held = record_at(file, offset)
     if held is None:
         return {"kind": "none", "text": "", "detail": f"{journal} ends before it; its marker is at {first}"}
-    start, length = held
-    if start == offset:
+    if held.offset == offset:
         return {"kind": "record", "text": "", "detail": f"an ordinary record; the marker is at {first}"}
-    detail = f"inside the record of {length} bytes that begins at {start}; the marker is at {first}"
+    detail = (
+        f"inside the record of {held.length} bytes that begins at {held.offset}; the marker is at {first}"
+    )
     return {"kind": "none", "text": "", "detail": detail}
 
 
@@ -247,8 +206,8 @@ def last_committed(
 ) -> dict[str, dict[int, int]]:
     """Highest sequence number each writer committed, per database, in the given journals.
 
-    A writer that committed nothing there is absent. Newest journals are read first and the reading of a
-    database ends as soon as every writer was seen.
+    A writer that committed nothing there is absent. Newest journals are read first, from their ends, and the
+    reading of a database ends as soon as every writer was seen. Raises GTMError.
     """
     result: dict[str, dict[int, int]] = {}
     for database, global_name in zip(DATABASES, (b"RVAS", b"RVBS"), strict=True):
@@ -256,38 +215,11 @@ def last_committed(
         for journal in reversed(journals):
             if len(seen) == writers:
                 break
-            text = _extract(engine, file_of(folder, journal, database), global_name.decode())
-            for writer in set(range(1, writers + 1)) - set(seen):
-                if number := _last_set(text, b"\\^%s(%d)=" % (global_name, writer)):
-                    seen[writer] = number
-        result[database] = seen
+            file = file_of(folder, journal, database)
+            try:
+                end = int(_header(engine, file)["end"])
+                seen = {**last_values(file, end, global_name, writers), **seen}
+            except (Unreadable, OSError) as error:
+                raise GTMError(f"{file.name} cannot be read: {error}") from error
+        result[database] = {writer: number for writer, number in seen.items() if number}
     return result
-
-
-def _extract(engine: Engine, file: Path, global_name: str) -> bytes:
-    """GT.M's extract of one global from a journal file: only committed transactions are ever in a journal."""
-    output = engine.layout.gtm / f"extract.{file.name}.{time.monotonic_ns()}"
-    # only for the live files does mupip find the database that they name
-    live = file.parent.samefile(engine.layout.journal)
-    try:
-        with engine.held_open(global_name) if live else nullcontext():
-            engine.mupip(
-                "journal",
-                f"-extract={output}",
-                "-forward",
-                "-fences=none",
-                f"-global=^{global_name}",
-                str(file),
-                timeout_s=600.0,
-            )
-        return output.read_bytes()
-    finally:
-        output.unlink(missing_ok=True)
-
-
-def _last_set(text: bytes, node: bytes) -> int:
-    at = text.rfind(node)
-    if at < 0:
-        return 0
-    value = text[at + len(node) : text.index(b"\n", at)]
-    return int(value.strip(b'"'))

@@ -88,22 +88,10 @@ def _large_value(seed: int, writer: int, i: int) -> str:
     return f"{i}:{chr(65 + i % 26) * length}"
 
 
-def _layout() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.uint8]]:
-    """Weights that turn the bytes of a row into its seven numbers, where digits stand, and the separators."""
-    weights = np.zeros((ROW_BYTES, len(_WIDTHS)))
-    digits = np.zeros(ROW_BYTES, dtype=bool)
-    at = 0
-    for field, width in enumerate(_WIDTHS):
-        weights[at : at + width, field] = 10.0 ** np.arange(width - 1, -1, -1)
-        digits[at : at + width] = True
-        at += width + 1
-    separators = np.full(len(_WIDTHS), ord(","), dtype=np.uint8)
-    separators[-1] = ord("\n")
-    return weights, digits, separators
-
-
-_WEIGHTS, _DIGITS, _SEPARATORS = _layout()
-_OFFSETS = np.array(_RAISED, dtype=np.float64) + 48 * _WEIGHTS.sum(axis=0)
+_ENDS = np.cumsum(np.array(_WIDTHS) + 1)
+"""Where the byte after each number's separator is."""
+_FIELDS = tuple(zip(_ENDS.tolist(), _WIDTHS, _RAISED, strict=True))
+_SEPARATORS = np.frombuffer(b"," * (len(_WIDTHS) - 1) + b"\n", dtype=np.uint8)
 
 
 def parse_rows(raw: bytes) -> Rows | None:
@@ -111,14 +99,23 @@ def parse_rows(raw: bytes) -> Rows | None:
     if len(raw) % ROW_BYTES:
         return None
     block = np.frombuffer(raw, dtype=np.uint8).reshape(-1, ROW_BYTES)
-    if not (block[:, ~_DIGITS] == _SEPARATORS).all():
+    if not (block[:, _ENDS - 1] == _SEPARATORS).all():
         return None
-    figures = block[:, _DIGITS]
-    if ((figures - 48) > 9).any():
+    digits = block.T - np.uint8(ord("0"))  # a byte below "0" wraps round to a big one
+    numbers = [_number(digits[end - width - 1 : end - 1], raised) for end, width, raised in _FIELDS]
+    return None if any(number is None for number in numbers) else Rows(*numbers)  # type: ignore[arg-type]
+
+
+def _number(digits: npt.NDArray[np.uint8], raised: int) -> Ints | None:
+    """Numbers from their digits, most significant first, one row of the array a place; None if one is no digit."""
+    if (digits > 9).any():
         return None
-    # exact: every product and sum stays below 2**53
-    numbers = block.astype(np.float64) @ _WEIGHTS - _OFFSETS
-    return Rows(*np.ascontiguousarray(numbers.T.astype(np.int64)))
+    number: Ints = digits[0].astype(np.int64)
+    for digit in digits[1:]:
+        number *= 10
+        number += digit
+    number -= raised
+    return number
 
 
 def row(*numbers: int) -> bytes:

@@ -29,7 +29,7 @@ from harness.restore import require_separate
 from harness.rollforward import collect
 from harness.setting import Setting
 from harness.snapshot.base import Snapshot, Source
-from harness.standin import journals as standin_journals
+from harness.standin.journal_file import record_at
 from tests.conftest import Opener, small_plan
 
 pytestmark = pytest.mark.e2e
@@ -164,9 +164,9 @@ def test_wrong_offset(setting: Setting, tampered: Backup, past: str) -> None:
     """The log's offset is not where the marker is."""
     assert tampered.journals and tampered.entry
     start = tampered.journals.start
-    held = standin_journals.record_at(tampered.journals.folder / start.journal_file, start.offset_bytes)
+    held = record_at(tampered.journals.folder / start.journal_file, start.offset_bytes)
     assert held
-    length = held[1]
+    length = held.length
     by = {"one byte": 1, "one record": length, "one record and one byte": length + 1}[past]
     wrong = Position(journal_file=start.journal_file, offset_bytes=start.offset_bytes + by)
     record = _recover(
