@@ -7,7 +7,6 @@ instance must be impossible, not unlikely.
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.errors import SnapshotError
@@ -44,8 +43,8 @@ def restore(
             raise SnapshotError(
                 f"the snapshot holds no folder {image.relative_to(staging)} of database {role}"
             )
-    with ThreadPoolExecutor(max_workers=len(images)) as together:
-        list(together.map(lambda role: _replace(target, places[role], images[role]), images))
+    for role, image in images.items():
+        _replace(target, places[role], image)
     return RestoreSummary(duration_s=time.monotonic() - began, bytes=copied)
 
 

@@ -135,9 +135,15 @@ class Instance:
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self._description: Description | None = None
 
     def describe(self) -> Description:
-        """Raises InstanceError if no agent answers."""
+        """What it is; asked once, as it does not change while it runs. Raises InstanceError if no agent answers."""
+        if self._description is None:
+            self._description = self._describe()
+        return self._description
+
+    def _describe(self) -> Description:
         (answer,) = self._verb("Describe")
         return Description(
             product=answer["product"],
