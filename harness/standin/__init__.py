@@ -3,14 +3,16 @@
 Nothing in the harness imports this package; it is reached only as IRIS is, through the commands in `bin/`.
 It uses the standard library alone, so that `iris` starts fast and can be run by any Python 3.11.
 
-    bin/iris            the command people and scripts call; a thin client, a few milliseconds
-    __main__, commands  what it does when no instance answers: create, list, start, force …
-    control             the control process of one running instance; owns its state
-    backup              Backup.General: freeze, thaw, their logs and timers
-    agent               the verbs of Harness.Agent (see harness/instance/agent/protocol.md)
-    journals            GT.M journal files under IRIS's names, their chain, marker and contents
-    gtm                 every mupip, mumps and dse call
-    layout              folders, iris.cpf, the registry of instances, messages.log
+    bin/iris      the command people and scripts call; a thin client, a few milliseconds
+    commands      what it does when no instance answers: create, list, start, force …
+    control       the control process of one running instance; owns its state
+    backup        Backup.General: freeze, thaw, their logs and timers
+    agent         the verbs of Harness.Agent (see harness/instance/agent/protocol.md)
+    call          a class call as it is typed in a shell → class, method, arguments
+    journals      GT.M journal files under IRIS's names, their chain and marker
+    journal_file  the same files as bytes: where records begin, the last transactions
+    gtm           every mupip, mumps and dse call
+    layout        folders, iris.cpf, the registry of instances, messages.log
 
 What the stand-in cannot show, because GT.M differs from IRIS:
 
