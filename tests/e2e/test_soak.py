@@ -20,7 +20,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 CYCLES = int(os.environ.get("HARNESS_SOAK_CYCLES", "200"))
 CYCLES_PER_INSTANCE = 8
-SEEDS = random.SystemRandom().sample(range(2**31), -(-CYCLES // CYCLES_PER_INSTANCE))
+# pytest-xdist's workers must agree on the seeds
+CHANCE = random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID") or os.urandom(8).hex())
+SEEDS = CHANCE.sample(range(2**31), -(-CYCLES // CYCLES_PER_INSTANCE))
 
 
 def _plan(seed: int) -> Plan:
