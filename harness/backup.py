@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from harness import freeze, freeze_log, registry
 from harness.errors import ParseError
+from harness.files import remove_tree
 from harness.freeze import Window
 from harness.instance.iris import Committed, Description
 from harness.model import Position, RecoveryMode
@@ -124,6 +125,13 @@ def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode
         promises=promises,
         problems=tuple(stages.problems),
     )
+
+
+def discard(backup: Backup) -> None:
+    """Remove the snapshot and the copied journals. May be called twice."""
+    backup.provider.release(backup.window.snapshot)
+    if backup.journals:
+        remove_tree(backup.journals.folder)
 
 
 def load_provider(setting: Setting, spec: SnapshotSpec) -> SnapshotProvider:

@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness import registered, registry, store
-from harness.backup import back_up
+from harness.backup import back_up, discard
 from harness.command import Transcript
 from harness.errors import HarnessError, ThawError
 from harness.instance.base import Host
@@ -86,14 +86,14 @@ def back_up_and_recover(setting: Setting, name: str, cases: list[Case]) -> Itera
         return
     for case in cases:
         yield recover(setting, backup, case)
-    backup.provider.release(backup.window.snapshot)
+    discard(backup)
 
 
 @contextmanager
 def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[Setting]:
     """A running instance with all that surrounds it; gone afterwards, but after a ThawError left as it is.
 
-    Raises PreconditionError or StartError: nothing is left running.
+    Raises PreconditionError or InstanceError: nothing is left running.
     """
     began = time.monotonic()
     work = folder / "work"

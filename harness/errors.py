@@ -10,6 +10,7 @@ HarnessError
 │   ├── StartError      it did not start; nothing of it is running
 │   ├── FreezeError     the freeze was refused; the instance runs and is not frozen
 │   ├── ThawError       the thaw was not confirmed; the instance may still be frozen
+│   ├── RestoreError    it would not take the restored files; the target is unusable
 │   ├── JournalError    journals could not be listed, switched or copied
 │   └── RollforwardError  journals could not be applied; the restored copy is unusable
 ├── SnapshotError       the copy could not be made, exposed or released
@@ -125,6 +126,10 @@ class ThawError(InstanceError):
     def __init__(self, message: str, by_hand: str) -> None:
         self.by_hand = by_hand
         super().__init__(f"{message}. The instance may still be FROZEN. Thaw it by hand: {by_hand}")
+
+
+class RestoreError(InstanceError):
+    """The engine would not take the restored files; the target is unusable. An answer about the backup."""
 
 
 class JournalError(InstanceError):

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from harness import registry
 from harness.backup import NOT_ROLLED, Backup, Promise
-from harness.errors import HarnessError, RollforwardError
+from harness.errors import HarnessError, RestoreError, RollforwardError, StartError
 from harness.freeze import Window
 from harness.instance.base import Place
 from harness.instance.iris import Committed, Instance, JournalFile, MarkerReading
@@ -72,6 +72,7 @@ class _Recovered:
     target: Instance | None = None
     restored: RestoreSummary | None = None
     rolled: RollforwardSummary | None = None
+    refusal: str = ""
 
 
 def recover(setting: Setting, backup: Backup, case: Case) -> CaseRecord:
@@ -140,7 +141,7 @@ def _checker(name: str) -> Checker:
 
 
 class _Scratch:
-    """The place and folders of one recovery; all gone when it is left."""
+    """The place of one recovery and its files; gone when it is left."""
 
     def __init__(self, setting: Setting, case: Case) -> None:
         self._setting = setting
@@ -153,7 +154,7 @@ class _Scratch:
 
     def __exit__(self, *_: object) -> None:
         if self.place:
-            self.place.close()
+            self.place.discard()
 
 
 def _recover(
@@ -168,7 +169,7 @@ def _recover(
     bring_up(setting, backup, stages, recovered, scratch)
     target = recovered.target
     if target is None:
-        return evidence
+        return replace(evidence, refusal=recovered.refusal)
     with ThreadPoolExecutor(max_workers=1) as beside:
         reading = beside.submit(_read_journals, setting, backup, evidence, target, stages)
         if evidence.mode not in NOT_ROLLED:
@@ -190,9 +191,13 @@ def _restore(
         scratch.place = setting.targets.take()
         return Instance(scratch.place)
 
-    def put(target: Instance) -> RestoreSummary:
+    def put(target: Instance) -> RestoreSummary | None:
         staging = setting.work / f"{scratch.name}-image"
-        return restore(backup.provider, backup.window.snapshot, setting.description, target, staging)
+        try:
+            return restore(backup.provider, backup.window.snapshot, setting.description, target, staging)
+        except RestoreError as error:
+            recovered.refusal = str(error)
+            return None
 
     target = stages.attempt("start target", start)
     if target:
@@ -206,8 +211,12 @@ def _boot(setting: Setting, backup: Backup, stages: Stages, recovered: _Recovere
         copied = backup.provider.expose(backup.window.snapshot, scratch.folder)
         return RestoreSummary(duration_s=0.0, bytes=copied)
 
-    def boot() -> Instance:
-        scratch.place = setting.host.boot(scratch.name, scratch.folder)
+    def boot() -> Instance | None:
+        try:
+            scratch.place = setting.host.boot(scratch.name, scratch.folder)
+        except StartError as error:
+            recovered.refusal = f"the engine does not start from the restored image: {error}"
+            return None
         return Instance(scratch.place)
 
     restored = stages.attempt("restore", expose)

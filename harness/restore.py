@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from harness.errors import SnapshotError
+from harness.errors import InstanceError, RestoreError, SnapshotError
+from harness.files import remove_tree
 from harness.instance.iris import Description, Instance
 from harness.model import RestoreSummary
 from harness.snapshot.base import Snapshot, SnapshotProvider
@@ -30,7 +31,8 @@ def restore(
         staging: A folder that does not exist yet, on the target's volume.
     Raises:
         SnapshotError: a database is not in the snapshot, or target and source are one; nothing was replaced.
-        InstanceError: the target would not let go of, or take, a database.
+        RestoreError: the engine would not take a restored database.
+        InstanceError: the target would not let go of a database.
     """
     began = time.monotonic()
     places = target.describe().databases
@@ -45,6 +47,7 @@ def restore(
             )
     for role, image in images.items():
         _replace(target, places[role], image)
+    remove_tree(staging)
     return RestoreSummary(duration_s=time.monotonic() - began, bytes=copied)
 
 
@@ -52,7 +55,10 @@ def _replace(target: Instance, place: Path, image: Path) -> None:
     target.dismount(place)
     for file in image.iterdir():
         file.replace(place / file.name)
-    target.mount(place)
+    try:
+        target.mount(place)
+    except InstanceError as error:
+        raise RestoreError(f"the engine does not take the restored files in {place}: {error}") from error
 
 
 def require_separate(source: Description, targets: dict[str, Path]) -> None:

@@ -38,6 +38,9 @@ class Place(Protocol):
     def close(self) -> None:
         """End every process here. May be called twice; files stay."""
 
+    def discard(self) -> None:
+        """Close, and remove the files of this instance. Not for a source."""
+
 
 class Host(Protocol):
     """Makes places. One object serves one run and keeps everything below its folder.

@@ -23,8 +23,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from harness.command import Completed, Transcript, run
-from harness.errors import CommandError, PreconditionError, StartError
-from harness.files import filesystem_type
+from harness.errors import CommandError, CommandTimeout, InstanceError, PreconditionError, StartError
+from harness.files import filesystem_type, remove_tree
 from harness.plan.model import InstanceSpec
 
 _BIN = Path(__file__).parent.parent / "standin" / "bin"
@@ -85,11 +85,13 @@ class LocalHost:
         _make_volume(self._source_root)
         # a restored database names the live journals in its header: here they are not to be found
         place = self._open(name.upper(), network=False, mounts=[(empty, self._source_root)])
-        self._create_and_start(place, self._folder / name)
+        place.files = self._folder / name
+        self._create_and_start(place, place.files)
         return place
 
     def boot(self, name: str, image: Path) -> LocalPlace:
         place = self._open(_SOURCE_NAME, network=False, mounts=[(image, self._source_root)])
+        place.files = image
         _iris(place, "start", place.name)
         return place
 
@@ -133,6 +135,7 @@ class LocalPlace:
         transcript: Transcript,
     ) -> None:
         self.name = name
+        self.files: Path | None = None
         self.isolated = not network
         self._environment = environment
         self._transcript = transcript
@@ -152,7 +155,9 @@ class LocalPlace:
         if self._holder.stdout.readline() != b"ready\n":
             said = self._holder.stderr.read().decode("utf-8", "replace").strip()
             self.close()
-            raise StartError(f"the sandbox of {name} could not be made: {said}")
+            raise PreconditionError(
+                f"the sandbox of {name} could not be made: {said}", "See `harness doctor`."
+            )
         self._pid = _only_child(self._holder.pid)
         namespaces = ["--ipc", "--pid", "--mount", *([] if network else ["--net"])]
         namespaces += [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
@@ -177,6 +182,11 @@ class LocalPlace:
     def argv(self, argv: Sequence[str]) -> list[str]:
         program = shutil.which(argv[0], path=self._environment["PATH"]) or argv[0]
         return [*self._enter, program, *argv[1:]]
+
+    def discard(self) -> None:
+        self.close()
+        if self.files:
+            remove_tree(self.files)
 
     def close(self) -> None:
         if self._holder.poll() is None:
@@ -220,6 +230,9 @@ def _only_child(pid: int) -> int:
 def _iris(place: LocalPlace, *arguments: str) -> None:
     try:
         place.run(["iris", *arguments], timeout_s=_START_TIMEOUT_S)
+    except CommandTimeout as error:
+        place.close()
+        raise InstanceError(f"iris {' '.join(arguments)} did not end: {error}") from error
     except CommandError as error:
         place.close()
         raise StartError(f"iris {' '.join(arguments)}: {error.output.strip() or error}") from error

@@ -38,6 +38,8 @@ class Evidence:
         rolled: What roll-forward answered; None where none was asked for.
         rolled_problem: Why roll-forward broke off.
         committed: Last committed sequence numbers in the journals up to the recovery point.
+        databases: How many there must be.
+        refusal: Why the engine would not take, or not start from, the restored files.
         integrity: The engine's structure check of the restored databases.
         state: What the restored databases hold.
         problems: Stage → why it could not be done.
@@ -60,6 +62,7 @@ class Evidence:
     rolled_problem: str = ""
     committed: tuple[Committed, ...] | None = None
     databases: int = 2
+    refusal: str = ""
     integrity: IntegrityReport | None = None
     state: RestoredState | None = None
     problems: tuple[tuple[str, str], ...] = ()

@@ -378,6 +378,58 @@ def test_database_of_an_older_snapshot(setting: Setting, earlier: Backup, good: 
     assert "atomicity.torn" in {f.code for f in _findings(record, "atomicity")}
 
 
+class _Damaging:
+    """Gives out the image of a good snapshot, damaged."""
+
+    def __init__(self, damage: Callable[[Path], None]) -> None:
+        self._damage = damage
+
+    def expose(self, snapshot: Snapshot, target: Path) -> int:
+        shutil.copytree(
+            snapshot.location, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock")
+        )
+        self._damage(target)
+        return 1
+
+
+def _truncate(image: Path) -> None:
+    os.truncate(image / "db/two/IRIS.DAT", 300_000)
+
+
+def _empty(image: Path) -> None:
+    os.truncate(image / "db/one/IRIS.DAT", 0)
+
+
+def _zero_blocks(image: Path) -> None:
+    file = image / "db/two/IRIS.DAT"
+    data = bytearray(file.read_bytes())
+    at = data.index(b",10000000000\x00") if b",10000000000\x00" in data else data.index(b"10000000")
+    at -= at % 4096
+    data[at : at + 8192] = bytes(8192)
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [_truncate, _empty, _zero_blocks])
+@pytest.mark.parametrize("mode", [RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD])
+def test_damaged_image(
+    setting: Setting, good: Backup, damage: Callable[[Path], None], mode: RecoveryMode
+) -> None:
+    """A database file that is cut off, empty, or has blocks of zeros."""
+    record = _recover(setting, replace(good, provider=_Damaging(damage)), mode)  # type: ignore[arg-type]
+    assert "integrity" in _failed(record) or "content" in _failed(record)
+    assert any(finding.witness for finding in _findings(record, "integrity"))
+
+
+def test_image_without_a_database_does_not_boot(setting: Setting, good: Backup) -> None:
+    """The whole image, but for one database file: the engine makes an empty one, or does not start."""
+
+    def lose(image: Path) -> None:
+        (image / "db/two/IRIS.DAT").unlink()
+
+    record = _recover(setting, replace(good, provider=_Damaging(lose)), RecoveryMode.BOOT)  # type: ignore[arg-type]
+    assert Verdict.FAIL is record.verdict
+
+
 def test_nothing_is_restored_over_the_running_instance(setting: Setting) -> None:
     """Source and target are compared by device and inode before the first write."""
     with pytest.raises(SnapshotError, match="belongs to the running instance"):
