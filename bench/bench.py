@@ -1,6 +1,6 @@
 """Measures the harness against a floor that does the same work with bare commands and checks nothing.
 
-    python bench/bench.py window-copy|window-reflink|cycle|state|all [--pairs N] [--json FILE]
+    python bench/bench.py window-copy|window-reflink|command|cycle|state|all [--pairs N] [--json FILE]
 
 Results go to standard output, progress to standard error. What every figure means is in README.md.
 """
@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import command_series
 import cycle_series
 import state_series
 import window_series
@@ -46,6 +47,11 @@ def window_reflink(pairs: int, load: str, work: Path) -> Iterator[Row]:
         say(f"window-reflink is skipped: {reason}")
 
 
+def command(pairs: int, load: str, work: Path) -> Iterator[Row]:
+    """Of the stand-in alone."""
+    yield from command_series.measure(pairs, work, say)
+
+
 def cycle(pairs: int, load: str, work: Path) -> Iterator[Row]:
     """At the size of the target; the others with few pairs, to show how it grows."""
     yield from cycle_series.measure(cycle_series.TARGET_AT, pairs, work, say)
@@ -62,6 +68,7 @@ def state(pairs: int, load: str, work: Path) -> Iterator[Row]:
 SERIES: dict[str, Callable[[int, str, Path], Iterator[Row]]] = {
     "window-copy": window_copy,
     "window-reflink": window_reflink,
+    "command": command,
     "cycle": cycle,
     "state": state,
 }

@@ -15,7 +15,7 @@ from uuid import uuid4
 from harness import freeze, freeze_log, registry
 from harness.errors import ParseError
 from harness.files import remove_tree
-from harness.freeze import Window
+from harness.freeze import FileStatus, Window
 from harness.instance.iris import Committed, Description
 from harness.model import Position, RecoveryMode
 from harness.plan.model import SnapshotSpec
@@ -55,11 +55,13 @@ class Backup:
         journals: From the marker to the end of the load; None if the marker is not known or copying failed.
         committed: What the live journals had committed before the marker; None if no mode asks for it.
         promises: Recovery mode → what a recovery in that mode has to bring back.
+        image: Status of the snapshot's files just after the thaw.
         problems: Stage → why it could not be done.
     """
 
     provider: SnapshotProvider
     window: Window
+    image: tuple[FileStatus, ...]
     entry: freeze_log.FreezeEntry | None
     entry_problem: str
     entry_stale: bool
@@ -83,6 +85,7 @@ def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode
         with stages.stage("freeze window"):
             driver.mark()
             window = _hold(setting, provider, source)
+        image = freeze.image_status(window.snapshot)
         with stages.stage("load"):
             _work(driver, setting, 0.2)
             marked = _mark(driver, setting) if RecoveryMode.POINT_IN_TIME in modes else None
@@ -117,6 +120,7 @@ def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode
     return Backup(
         provider=provider,
         window=window,
+        image=image,
         entry=entry,
         entry_problem=problem,
         entry_stale=stale,

@@ -20,6 +20,7 @@ from pathlib import Path
 from harness import freeze_log
 from harness.command import Deadline
 from harness.errors import CommandError, FreezeError, HarnessError, InstanceError, ThawError
+from harness.files import walk
 from harness.instance.iris import FREEZE_TIMEOUT_S, FreezeAnswer, Instance, ThawAnswer
 from harness.plan.model import FreezeSpec
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
@@ -71,6 +72,13 @@ class Window:
     def duration_s(self) -> float:
         """From the freeze call's return to the thaw call's: what production feels."""
         return self.thawed.returned_s - self.frozen.returned_s
+
+
+def image_status(snapshot: Snapshot) -> tuple[FileStatus, ...]:
+    """Status of every file of a snapshot that is a folder here; none where only the provider can reach it."""
+    places = [snapshot.location / path for path in snapshot.paths]
+    files = (found for place in places if place.exists() for found in walk(place))
+    return tuple(FileStatus.of(file) for file in files if file.is_file() and not file.is_symlink())
 
 
 def hold(

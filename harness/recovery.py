@@ -16,7 +16,7 @@ from typing import TypeVar
 from harness import registry
 from harness.backup import NOT_ROLLED, Backup, Promise
 from harness.errors import HarnessError, RestoreError, RollforwardError, StartError
-from harness.freeze import Window
+from harness.freeze import Window, image_status
 from harness.instance.base import Place
 from harness.instance.iris import Committed, Instance, JournalFile, MarkerReading
 from harness.model import (
@@ -88,6 +88,8 @@ def recover(setting: Setting, backup: Backup, case: Case) -> CaseRecord:
         floor=promise.floor,
         ceiling=promise.ceiling,
         window=backup.window,
+        image=backup.image,
+        image_now=image_status(backup.window.snapshot),
         entry=backup.entry,
         entry_problem=backup.entry_problem,
         entry_stale=backup.entry_stale,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from harness.freeze import Window
+from harness.freeze import FileStatus, Window
 from harness.freeze_log import FreezeEntry
 from harness.instance.iris import Committed, IntegrityReport, JournalFile, MarkerReading, RollforwardAnswer
 from harness.model import Check, Finding, Position, RecoveryMode, Verdict
@@ -29,6 +29,7 @@ class Evidence:
         floor: Acknowledged before the recovery point; must be there.
         ceiling: Issued before the recovery point; nothing beyond may be there.
         window: The freeze window the snapshot was taken in.
+        image, image_now: Status of the snapshot's files just after the thaw, and before the recovery.
         entry: The one freeze that the engine logged in that window.
         entry_problem: Why there is no `entry`; `entry_stale`: because nothing was logged.
         marker: What stands at the logged position in the copied journals.
@@ -51,6 +52,8 @@ class Evidence:
     floor: Vector
     ceiling: Vector
     window: Window | None = None
+    image: tuple[FileStatus, ...] = ()
+    image_now: tuple[FileStatus, ...] = ()
     entry: FreezeEntry | None = None
     entry_problem: str = ""
     entry_stale: bool = False

@@ -1,6 +1,6 @@
 """The freeze held: database files did not change in the window, and it was still in force just before the thaw.
 
-Catches a self-thaw, a thaw that came too early, and no freeze at all.
+Catches a self-thaw, a thaw that came too early, no freeze at all, and a snapshot that was not complete by then.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class HoldChecker:
         window = evidence.window
         if window is None:
             return not_checked("hold", evidence, "freeze window")
-        findings = [*_released(evidence, window), *_changed(window)]
+        findings = [*_released(evidence, window), *_changed(window), *_went_on(evidence)]
         if window.captured_s > window.thawed.called_s:
             late = window.captured_s - window.thawed.called_s
             findings.append(
@@ -56,6 +56,23 @@ def _changed(window: Window) -> list[Finding]:
                 )
             ]
     return []
+
+
+def _went_on(evidence: Evidence) -> list[Finding]:
+    then = {status.path: status for status in evidence.image}
+    now = {status.path: status for status in evidence.image_now}
+    changed = sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path))
+    if not changed:
+        return []
+    before, after = then.get(changed[0]), now.get(changed[0])
+    witness = _difference(before, after) if before and after else "it came or went"
+    return [
+        Finding(
+            code="hold.incomplete",
+            message="the snapshot went on changing after the thaw: it was not complete when its provider said so",
+            witness=f"{changed[0]}: {witness}",
+        )
+    ]
 
 
 def _difference(before: FileStatus, after: FileStatus) -> str:

@@ -347,6 +347,16 @@ def test_thaw_before_the_copy_ends(setting: Setting, monkeypatch: pytest.MonkeyP
     assert {"hold.released", "hold.changed"} == {f.code for f in _findings(record, "hold")}
 
 
+def test_copy_that_goes_on_in_the_background(setting: Setting) -> None:
+    """The snapshot command ends well, but part of its work goes on after the thaw."""
+    script = 'cp -a "$0"/. "$1" && { (sleep 0.4; cp -a "$0"/db/. "$1"/db) >/dev/null 2>&1 & }'
+    command = SnapshotSpec(provider="command", options={"run": ["sh", "-c", script, "{source}", "{target}"]})
+    made = back_up(setting, command, PLAN.recovery, setting.stages("test"))
+    record = _recover(setting, made)
+    assert "hold" in _failed(record)
+    assert "hold.incomplete" in {f.code for f in _findings(record, "hold")}
+
+
 def test_self_thaw_in_mid_copy(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     """WDSuspendLimit passes while the copy goes on; the engine resumes by itself."""
     plan = replace(PLAN, freeze=FreezeSpec(wd_suspend_limit_s=1))
