@@ -21,7 +21,7 @@ from sides import WRITERS, backed_up, floor_in, opened_in, plan, require_sound, 
 
 from harness.backup import Backup
 from harness.instance.iris import Instance
-from harness.recovery import judge_all
+from harness.verify.judge import judge_all
 from harness.restore import restore
 from harness.rollforward import roll_forward
 from harness.setting import Setting

@@ -23,7 +23,7 @@ from harness.rollforward import JournalSet, collect
 from harness.setting import Setting, Stages
 from harness.snapshot.base import SnapshotProvider, Source
 from harness.workload.driver import Driver
-from harness.workload.ledger import Vector
+from harness.workload.ledger import Ledger, Vector
 
 NOT_ROLLED = {RecoveryMode.AS_OF_FREEZE, RecoveryMode.BOOT}
 """Modes without a roll-forward of ours: they are held against what was committed before the marker."""
@@ -99,24 +99,7 @@ def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode
         journals = stages.attempt("collect journals", lambda: _collect(setting, marker))
         if set(modes) & NOT_ROLLED:
             committed = stages.attempt("read journals", lambda: _committed_before(setting, marker))
-    ledger = setting.ledger
-    frozen = Promise(
-        floor=ledger.floor(window.frozen.called_s),
-        ceiling=ledger.ceiling(window.frozen.returned_s),
-        at_s=window.frozen.called_s,
-    )
-    promises = {
-        RecoveryMode.AS_OF_FREEZE: frozen,
-        RecoveryMode.BOOT: Promise(
-            floor=frozen.floor, ceiling=ledger.ceiling(window.captured_s), at_s=frozen.at_s
-        ),
-        RecoveryMode.ROLLFORWARD: Promise(floor=acknowledged, ceiling=acknowledged, at_s=ended_s),
-    }
-    if marked:
-        called_s, returned_s, position = marked
-        promises[RecoveryMode.POINT_IN_TIME] = Promise(
-            floor=ledger.floor(called_s), ceiling=ledger.ceiling(returned_s), at_s=called_s, position=position
-        )
+    ended = Promise(floor=acknowledged, ceiling=acknowledged, at_s=ended_s)
     return Backup(
         provider=provider,
         window=window,
@@ -126,7 +109,7 @@ def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode
         entry_stale=stale,
         journals=journals,
         committed=committed,
-        promises=promises,
+        promises=_promises(setting.ledger, window, marked, ended),
         problems=tuple(stages.problems),
     )
 
@@ -177,6 +160,28 @@ def _hold(setting: Setting, provider: SnapshotProvider, source: Source) -> Windo
         database_files=[file for folder in folders for file in sorted(folder.iterdir())],
         watchdog=setting.watchdog,
     )
+
+
+def _promises(
+    ledger: Ledger, window: Window, marked: tuple[float, float, Position] | None, ended: Promise
+) -> dict[RecoveryMode, Promise]:
+    """What each mode has to bring back: looked up when the load has ended, so that later looks give ceilings."""
+    called_s = window.frozen.called_s
+    floor = ledger.floor(called_s)
+    promises = {
+        RecoveryMode.AS_OF_FREEZE: Promise(
+            floor=floor, ceiling=ledger.ceiling(window.frozen.returned_s), at_s=called_s
+        ),
+        # an image holds what was journaled while it was taken
+        RecoveryMode.BOOT: Promise(floor=floor, ceiling=ledger.ceiling(window.captured_s), at_s=called_s),
+        RecoveryMode.ROLLFORWARD: ended,
+    }
+    if marked:
+        called_s, returned_s, position = marked
+        promises[RecoveryMode.POINT_IN_TIME] = Promise(
+            floor=ledger.floor(called_s), ceiling=ledger.ceiling(returned_s), at_s=called_s, position=position
+        )
+    return promises
 
 
 def _work(driver: Driver, setting: Setting, share: float) -> None:

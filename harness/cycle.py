@@ -24,6 +24,7 @@ from pathlib import Path
 
 from harness import registered, registry, store
 from harness.backup import back_up, discard
+from harness.case_record import without_backup
 from harness.command import Transcript
 from harness.errors import HarnessError, ThawError
 from harness.instance.base import Host
@@ -32,7 +33,7 @@ from harness.model import CaseRecord, InstanceSummary, Record, RecoveryMode, Ver
 from harness.plan.expand import expand
 from harness.plan.model import Case, Plan
 from harness.progress import Progress
-from harness.recovery import recover, without_backup
+from harness.recovery import recover
 from harness.setting import Setting
 from harness.targets import Targets
 from harness.watchdog import Watchdog

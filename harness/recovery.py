@@ -3,57 +3,37 @@
     restore (or boot) → roll forward → structure check → walk the state → the checks
 
 Reading the copied journals goes on beside roll-forward, structure check and walk; no stage waits for it but
-the checks. RTO counts what an operator would wait for: restore or boot, roll-forward, structure check, walk.
+the checks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from harness import registry
-from harness.backup import NOT_ROLLED, Backup, Promise
+from harness.backup import NOT_ROLLED, Backup
+from harness.case_record import case_record
 from harness.errors import HarnessError, RestoreError, RollforwardError, StartError
-from harness.freeze import Window, image_status
+from harness.freeze import image_status
 from harness.instance.base import Place
 from harness.instance.iris import Committed, Instance, JournalFile, MarkerReading
 from harness.model import (
     CaseRecord,
-    Check,
-    Finding,
-    FreezeSummary,
     RecoveryMode,
-    RecoverySummary,
     RestoreSummary,
     RollforwardSummary,
-    SnapshotSummary,
-    Verdict,
 )
-from harness.plan.model import Case, Limits
+from harness.plan.model import Case
 from harness.restore import restore
 from harness.rollforward import roll_forward
 from harness.setting import Setting, Stages
-from harness.verify.base import Checker, Evidence, judge
+from harness.verify.base import Evidence
+from harness.verify.judge import judge_all
 from harness.verify.state import read_state
 
-CHECKS = (
-    "integrity",
-    "atomicity",
-    "content",
-    "consistent_cut",
-    "floor",
-    "ceiling",
-    "marker",
-    "chain",
-    "hold",
-    "recovery_point",
-)
-"""The checks of every case, in the order of the report; other registered ones are run after them."""
-
 Answer = TypeVar("Answer")
-_RTO_STAGES = ("restore", "boot", "roll forward", "integrity", "walk")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,43 +83,9 @@ def recover(setting: Setting, backup: Backup, case: Case) -> CaseRecord:
     setting.targets.prepare()
     with stages.stage("judge"):
         checks = judge_all(replace(evidence, problems=tuple(stages.problems)))
-    return _record(setting, backup, case, promise, evidence, checks, recovered, stages)
-
-
-def judge_all(evidence: Evidence) -> list[Check]:
-    """Every registered check, those of `CHECKS` first. Raises PreconditionError if one cannot be loaded."""
-    registered = registry.names("harness.checkers")
-    names = [*CHECKS, *(name for name in registered if name not in CHECKS)]
-    return [judge(name, _checker(name), evidence) for name in names]
-
-
-def without_backup(setting: Setting, case: Case, stages: Stages) -> CaseRecord:
-    """The record of a case whose backup could not be made: every check says UNKNOWN, and why."""
-    evidence = Evidence(
-        mode=case.recovery,
-        seed=setting.seed,
-        writers=setting.plan.workload.writers,
-        floor={},
-        ceiling={},
-        problems=tuple(stages.problems),
+    return case_record(
+        setting, backup, case, evidence, checks, stages, restored=recovered.restored, rolled=recovered.rolled
     )
-    checks = judge_all(evidence)
-    return CaseRecord(
-        name=case.name,
-        verdict=Verdict.worst(check.verdict for check in checks),
-        freeze=None,
-        snapshot=None,
-        restore=None,
-        rollforward=None,
-        recovery=None,
-        checks=tuple(checks),
-        stages=tuple(stages.done),
-    )
-
-
-def _checker(name: str) -> Checker:
-    checker: Checker = registry.load("harness.checkers", name, ("check",))()
-    return checker
 
 
 class _Scratch:
@@ -271,97 +217,3 @@ def _kept(stages: Stages, name: str, work: Callable[[], Answer]) -> Answer | Non
     except HarnessError as error:
         stages.problems.append((name, str(error)))
         return None
-
-
-def _record(
-    setting: Setting,
-    backup: Backup,
-    case: Case,
-    promise: Promise,
-    evidence: Evidence,
-    checks: Sequence[Check],
-    recovered: _Recovered,
-    stages: Stages,
-) -> CaseRecord:
-    recovery = _recovery(setting, promise, evidence, stages)
-    snapshot = backup.window.snapshot
-    all_checks = (*checks, *_limits(setting.plan.limits, backup.window, recovery))
-    return CaseRecord(
-        name=case.name,
-        verdict=Verdict.worst(check.verdict for check in all_checks),
-        freeze=_freeze(evidence, backup.window),
-        snapshot=SnapshotSummary(
-            provider=snapshot.provider,
-            duration_s=backup.window.capture_duration_s,
-            bytes=sum(status.size_bytes for status in backup.window.before),
-        ),
-        restore=recovered.restored,
-        rollforward=recovered.rolled,
-        recovery=recovery,
-        checks=all_checks,
-        stages=tuple(stages.done),
-    )
-
-
-def _freeze(evidence: Evidence, window: Window) -> FreezeSummary:
-    marker = evidence.entry.marker if evidence.entry else None
-    return FreezeSummary(
-        journal_file=marker.journal_file if marker else None,
-        offset_bytes=marker.offset_bytes if marker else None,
-        frozen_utc=window.frozen.frozen_utc,
-        thawed_utc=window.thawed.thawed_utc,
-        window_s=window.duration_s,
-        held=window.thawed.suspended and window.before == window.after,
-    )
-
-
-def _recovery(setting: Setting, promise: Promise, evidence: Evidence, stages: Stages) -> RecoverySummary:
-    """Counts and times. RPO: from the acknowledgement of the first lost transaction to the recovery point."""
-    lost = rpo_s = None
-    if evidence.state is not None:
-        writers = evidence.state.writers
-        recovered = {
-            number: writers[number].recovered if number in writers else 0 for number in promise.floor
-        }
-        short = {number: have for number, have in recovered.items() if have < promise.floor[number]}
-        lost = sum(promise.floor[number] - have for number, have in short.items())
-        rpo_s = max(
-            (
-                promise.at_s - setting.ledger.acknowledged_at(number, have + 1)
-                for number, have in short.items()
-            ),
-            default=0.0,
-        )
-    return RecoverySummary(
-        mode=evidence.mode,
-        acknowledged=sum(promise.floor.values()),
-        recovered=evidence.state.recovered if evidence.state else None,
-        lost_acknowledged=lost,
-        rpo_s=rpo_s,
-        rto_s=stages.seconds(*_RTO_STAGES) if evidence.state else None,
-    )
-
-
-def _limits(limits: Limits, window: Window, recovery: RecoverySummary) -> list[Check]:
-    """One check named `limits` if the plan sets any; what was not measured is UNKNOWN."""
-    measured = (
-        ("window", limits.window_s, window.duration_s),
-        ("rpo", limits.rpo_s, recovery.rpo_s),
-        ("rto", limits.rto_s, recovery.rto_s),
-    )
-    if all(limit is None for _, limit, _ in measured):
-        return []
-    findings = [f for name, limit, value in measured if limit is not None for f in _limit(name, limit, value)]
-    verdict = Verdict.worst([Verdict.PASS, *(finding.verdict for finding in findings)])
-    return [Check(name="limits", verdict=verdict, duration_s=0.0, findings=tuple(findings))]
-
-
-def _limit(name: str, limit_s: float, value_s: float | None) -> list[Finding]:
-    if value_s is None:
-        message = f"the limit of {limit_s} s could not be judged: {name} was not measured"
-        return [Finding(code=f"limits.{name}", message=message, verdict=Verdict.UNKNOWN)]
-    if value_s > limit_s:
-        return [
-            Finding(code=f"limits.{name}", message=f"{name} is {value_s:.3f} s, the limit is {limit_s} s")
-        ]
-    return []

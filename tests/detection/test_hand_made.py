@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import recovery
+from harness import recovery, registry
 from harness.backup import Backup, back_up, freeze_entry
 from harness.command import Deadline
 from harness.errors import SnapshotError
@@ -313,7 +313,7 @@ class _SlowProvider:
 def _back_up_with(
     setting: Setting, monkeypatch: pytest.MonkeyPatch, halfway: Callable[[], object], plan: Plan = PLAN
 ) -> Backup:
-    real = recovery.registry.load
+    real = registry.load
 
     def load(group: str, name: str, required: object) -> object:
         adapter = real(group, name, required)  # type: ignore[arg-type]

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from harness.model import RecoveryMode, Verdict
-from harness.recovery import CHECKS, judge_all
 from harness.verify.base import Evidence
+from harness.verify.judge import CHECKS, judge_all
 from harness.verify.state import RestoredState, read_state
 from harness.workload import oracle
 

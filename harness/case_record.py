@@ -1,0 +1,148 @@
+"""What a case leaves in the record: numbers, checks, the plan's limits, a verdict.
+
+RTO counts what an operator would wait for: restore or boot, roll-forward, structure check, walk of the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.backup import Backup, Promise
+from harness.freeze import Window
+from harness.model import (
+    CaseRecord,
+    Check,
+    Finding,
+    FreezeSummary,
+    RecoverySummary,
+    RestoreSummary,
+    RollforwardSummary,
+    SnapshotSummary,
+    Verdict,
+)
+from harness.plan.model import Case, Limits
+from harness.setting import Setting, Stages
+from harness.verify.base import Evidence
+from harness.verify.judge import judge_all
+
+_RTO_STAGES = ("restore", "boot", "roll forward", "integrity", "walk")
+
+
+def case_record(
+    setting: Setting,
+    backup: Backup,
+    case: Case,
+    evidence: Evidence,
+    checks: Sequence[Check],
+    stages: Stages,
+    *,
+    restored: RestoreSummary | None,
+    rolled: RollforwardSummary | None,
+) -> CaseRecord:
+    """The record of a judged case; its verdict is the worst of its checks, the plan's limits among them."""
+    recovery = _recovery(setting, backup.promises[case.recovery], evidence, stages)
+    snapshot = backup.window.snapshot
+    all_checks = (*checks, *_limits(setting.plan.limits, backup.window, recovery))
+    return CaseRecord(
+        name=case.name,
+        verdict=Verdict.worst(check.verdict for check in all_checks),
+        freeze=_freeze(evidence, backup.window),
+        snapshot=SnapshotSummary(
+            provider=snapshot.provider,
+            duration_s=backup.window.capture_duration_s,
+            bytes=sum(status.size_bytes for status in backup.window.before),
+        ),
+        restore=restored,
+        rollforward=rolled,
+        recovery=recovery,
+        checks=all_checks,
+        stages=tuple(stages.done),
+    )
+
+
+def without_backup(setting: Setting, case: Case, stages: Stages) -> CaseRecord:
+    """The record of a case whose backup could not be made: every check says UNKNOWN, and why."""
+    evidence = Evidence(
+        mode=case.recovery,
+        seed=setting.seed,
+        writers=setting.plan.workload.writers,
+        floor={},
+        ceiling={},
+        problems=tuple(stages.problems),
+    )
+    checks = judge_all(evidence)
+    return CaseRecord(
+        name=case.name,
+        verdict=Verdict.worst(check.verdict for check in checks),
+        freeze=None,
+        snapshot=None,
+        restore=None,
+        rollforward=None,
+        recovery=None,
+        checks=tuple(checks),
+        stages=tuple(stages.done),
+    )
+
+
+def _freeze(evidence: Evidence, window: Window) -> FreezeSummary:
+    marker = evidence.entry.marker if evidence.entry else None
+    return FreezeSummary(
+        journal_file=marker.journal_file if marker else None,
+        offset_bytes=marker.offset_bytes if marker else None,
+        frozen_utc=window.frozen.frozen_utc,
+        thawed_utc=window.thawed.thawed_utc,
+        window_s=window.duration_s,
+        held=window.thawed.suspended and window.before == window.after,
+    )
+
+
+def _recovery(setting: Setting, promise: Promise, evidence: Evidence, stages: Stages) -> RecoverySummary:
+    """Counts and times. RPO: from the acknowledgement of the first lost transaction to the recovery point."""
+    lost = rpo_s = None
+    if evidence.state is not None:
+        writers = evidence.state.writers
+        recovered = {
+            number: writers[number].recovered if number in writers else 0 for number in promise.floor
+        }
+        short = {number: have for number, have in recovered.items() if have < promise.floor[number]}
+        lost = sum(promise.floor[number] - have for number, have in short.items())
+        rpo_s = max(
+            (
+                promise.at_s - setting.ledger.acknowledged_at(number, have + 1)
+                for number, have in short.items()
+            ),
+            default=0.0,
+        )
+    return RecoverySummary(
+        mode=evidence.mode,
+        acknowledged=sum(promise.floor.values()),
+        recovered=evidence.state.recovered if evidence.state else None,
+        lost_acknowledged=lost,
+        rpo_s=rpo_s,
+        rto_s=stages.seconds(*_RTO_STAGES) if evidence.state else None,
+    )
+
+
+def _limits(limits: Limits, window: Window, recovery: RecoverySummary) -> list[Check]:
+    """One check named `limits` if the plan sets any; what was not measured is UNKNOWN."""
+    measured = (
+        ("window", limits.window_s, window.duration_s),
+        ("rpo", limits.rpo_s, recovery.rpo_s),
+        ("rto", limits.rto_s, recovery.rto_s),
+    )
+    if all(limit is None for _, limit, _ in measured):
+        return []
+    findings = [f for name, limit, value in measured if limit is not None for f in _limit(name, limit, value)]
+    verdict = Verdict.worst([Verdict.PASS, *(finding.verdict for finding in findings)])
+    return [Check(name="limits", verdict=verdict, duration_s=0.0, findings=tuple(findings))]
+
+
+def _limit(name: str, limit_s: float, value_s: float | None) -> list[Finding]:
+    if value_s is None:
+        message = f"the limit of {limit_s} s could not be judged: {name} was not measured"
+        return [Finding(code=f"limits.{name}", message=message, verdict=Verdict.UNKNOWN)]
+    if value_s > limit_s:
+        return [
+            Finding(code=f"limits.{name}", message=f"{name} is {value_s:.3f} s, the limit is {limit_s} s")
+        ]
+    return []
