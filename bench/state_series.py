@@ -21,11 +21,11 @@ from sides import WRITERS, backed_up, floor_in, opened_in, plan, require_sound, 
 
 from harness.backup import Backup
 from harness.instance.iris import Instance
-from harness.verify.judge import judge_all
 from harness.restore import restore
 from harness.rollforward import roll_forward
 from harness.setting import Setting
 from harness.verify.base import Evidence
+from harness.verify.judge import judge_all
 from harness.verify.state import read_state
 
 RATE_TARGET = 1_000_000.0
