@@ -23,7 +23,7 @@ import threading
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from .layout import DATABASES, Layout, registry_folder
+from .layout import DATABASES, Layout, registry_folder, replace_file
 
 REGIONS = {"one": "DEFAULT", "two": "TWO"}
 
@@ -126,8 +126,7 @@ class Engine:
         if not kept.exists():
             # GDE needs half a second; the result holds no path of this instance, so it is kept.
             self._run([str(self.dist / "mumps"), "-run", "GDE"], (0,), 30.0, stdin=commands)
-            shutil.copy(target, f"{kept}.{os.getpid()}")
-            Path(f"{kept}.{os.getpid()}").replace(kept)
+            replace_file(kept, target.read_bytes())
         shutil.copy(kept, target)
 
     def journal_on(self, name: str) -> None:

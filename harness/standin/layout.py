@@ -16,8 +16,11 @@ instance, `name^root`.
 from __future__ import annotations
 
 import configparser
+import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,20 +126,37 @@ def find(name: str) -> Layout | None:
 
 
 def register(layout: Layout) -> None:
-    """Add or replace one line of the registry, atomically."""
-    _write_registry([other for other in registered() if other.name != layout.name] + [layout])
+    """Add or replace one line of the registry; several may do so at once."""
+    with _registry_locked():
+        _write_registry([other for other in registered() if other.name != layout.name] + [layout])
 
 
 def unregister(name: str) -> None:
-    _write_registry([other for other in registered() if other.name != name.upper()])
+    with _registry_locked():
+        _write_registry([other for other in registered() if other.name != name.upper()])
+
+
+@contextmanager
+def _registry_locked() -> Iterator[None]:
+    folder = registry_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "iris.reg.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _write_registry(layouts: list[Layout]) -> None:
-    folder = registry_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    new = folder / f"iris.reg.{os.getpid()}"
-    new.write_text("".join(f"{layout.name}^{layout.root}\n" for layout in layouts))
-    new.replace(folder / "iris.reg")
+    replace_file(
+        registry_folder() / "iris.reg",
+        "".join(f"{layout.name}^{layout.root}\n" for layout in layouts).encode(),
+    )
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file in one step. Its temporary name is random: in PID namespaces process numbers repeat."""
+    new = path.with_name(f"{path.name}.{os.urandom(6).hex()}")
+    new.write_bytes(content)
+    new.replace(path)
 
 
 def log_message(layout: Layout, text: str, severity: int = 0, category: str = "Utility.Event") -> None:

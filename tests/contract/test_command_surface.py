@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -277,6 +278,17 @@ def test_unknown_instance_and_command(place: LocalPlace) -> None:
         ["iris", "dance"],
     ):
         assert 1 == place.run(words, accept=None).status
+
+
+def test_instances_created_at_once_are_all_listed(place: LocalPlace, tmp_path: Path) -> None:
+    """Several creates at one moment lose none of each other."""
+    names = [f"TWIN{number}" for number in range(8)]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(lambda n: place.run(["iris", "create", n, f"directory={tmp_path / n}"]), names))
+    listed = place.run(["iris", "qlist"]).stdout
+    assert names == [name for name in names if f"{name}^" in listed]
+    for name in names:
+        place.run(["iris", "delete", name])
 
 
 def test_messages_log(place: LocalPlace, tmp_path: Path) -> None:
