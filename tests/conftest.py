@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from harness.cycle import opened
 from harness.errors import PreconditionError
@@ -16,6 +17,10 @@ from harness.model import RecoveryMode
 from harness.plan.model import Commit, FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
 from harness.progress import SilentProgress
 from harness.setting import Setting
+
+# a busy machine is no defect: examples have no time limit
+settings.register_profile("harness", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("harness")
 
 Opener = Callable[..., AbstractContextManager[Setting]]
 
