@@ -17,7 +17,7 @@ from harness.errors import ParseError
 from harness.files import remove_tree
 from harness.freeze import FileStatus, Window
 from harness.instance.iris import Committed, Description
-from harness.model import Position, RecoveryMode
+from harness.model import Position, RecoveryMode, Stage
 from harness.plan.model import SnapshotSpec
 from harness.rollforward import JournalSet, collect
 from harness.setting import Setting, Stages
@@ -56,6 +56,7 @@ class Backup:
         committed: What the live journals had committed before the marker; None if no mode asks for it.
         promises: Recovery mode → what a recovery in that mode has to bring back.
         image: Status of the snapshot's files just after the thaw.
+        stages: What was done, and how long it took.
         problems: Stage → why it could not be done.
     """
 
@@ -68,6 +69,7 @@ class Backup:
     journals: JournalSet | None
     committed: tuple[Committed, ...] | None
     promises: dict[RecoveryMode, Promise]
+    stages: tuple[Stage, ...]
     problems: tuple[tuple[str, str], ...]
 
 
@@ -110,6 +112,7 @@ def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode
         journals=journals,
         committed=committed,
         promises=_promises(setting.ledger, window, marked, ended),
+        stages=tuple(stages.done),
         problems=tuple(stages.problems),
     )
 

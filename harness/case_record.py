@@ -56,7 +56,7 @@ def case_record(
         rollforward=rolled,
         recovery=recovery,
         checks=all_checks,
-        stages=tuple(stages.done),
+        stages=(*backup.stages, *stages.done),
     )
 
 

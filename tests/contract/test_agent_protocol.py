@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,18 +15,11 @@ from harness.freeze_log import parse
 from harness.instance.iris import Description, Instance
 from harness.instance.local import LocalHost
 from harness.model import Position
-from harness.plan.model import Commit, FreezeSpec, InstanceSpec
+from harness.plan.model import Commit, FreezeSpec
 
 pytestmark = pytest.mark.e2e
 
 PROTOCOL = Path("harness/instance/agent/protocol.md")
-
-
-@pytest.fixture(scope="module")
-def host(needs_stand_in: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHost]:
-    made = LocalHost(InstanceSpec(), tmp_path_factory.mktemp("host"))
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -18,16 +18,9 @@ from harness import freeze_log
 from harness.command import Completed
 from harness.instance.iris import Instance
 from harness.instance.local import LocalHost, LocalPlace
-from harness.plan.model import Commit, InstanceSpec
+from harness.plan.model import Commit
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def host(needs_stand_in: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHost]:
-    made = LocalHost(InstanceSpec(), tmp_path_factory.mktemp("host"))
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")
