@@ -37,7 +37,7 @@ def collect(live: Instance, source: Description, start: Position, folder: Path) 
     """
     end = live.switch_journal()
     there = live.journals(source.journal_folder)
-    expected = tuple(j for j in there if start.journal_file <= j.name < end.journal_file)
+    expected = between(there, start.journal_file, end)
     if not expected or expected[0].name != start.journal_file:
         raise JournalError(f"the instance no longer has journal {start.journal_file}, where the marker is")
     try:
@@ -51,7 +51,18 @@ def collect(live: Instance, source: Description, start: Position, folder: Path) 
 
 def between(journals: Sequence[JournalFile], first: str, until: Position) -> tuple[JournalFile, ...]:
     """The journals that a recovery from `first` to a position reads, the position's own excluded."""
-    return tuple(j for j in journals if first <= j.name < until.journal_file)
+    return tuple(j for j in journals if order(first) <= order(j.name) < order(until.journal_file))
+
+
+def order(journal_file: str) -> tuple[str, int]:
+    """Sorts journal names as the engine counts them: .999 comes before .1000.
+
+    Source: Data Integrity Guide 6.2: the suffix counts up within a day, the date part changes with the day; a
+    compressed file ends in z.
+    """
+    stem, _, suffix = journal_file.rpartition(".")
+    number = suffix.rstrip("z")
+    return (stem, int(number)) if number.isdigit() else (journal_file, 0)
 
 
 def roll_forward(
@@ -69,7 +80,7 @@ def roll_forward(
     redirect = {folder: places[role] for role, folder in source.databases.items()}
     stop = until.offset_bytes if until else None
     answer = target.roll_forward(journals.folder, journals.start, last, stop, redirect)
-    names = tuple(j.name for j in journals.expected if j.name <= last)
+    names = tuple(j.name for j in journals.expected if order(j.name) <= order(last))
     summary = RollforwardSummary(
         from_file=journals.start.journal_file,
         from_offset_bytes=journals.start.offset_bytes,

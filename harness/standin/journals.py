@@ -20,7 +20,7 @@ from .gtm import Engine, GTMError
 from .journal_file import Unreadable, first_offset, last_values, record_at
 from .layout import DATABASES, Layout
 
-_NAME = re.compile(r"(?P<journal>\d{8}\.\d{3})(\.(?P<stream>two))?")
+_NAME = re.compile(r"(?P<journal>\d{8}\.\d{3,})(\.(?P<stream>two))?")
 _FIELDS = {
     "database": r"Database file name\s+(\S+)",
     "end": r"End of Data\s+(\d+)",
@@ -83,7 +83,7 @@ def _read_log(log: Path) -> list[Entry]:
 
 def _next_name(layout: Layout) -> str:
     today = time.strftime("%Y%m%d")
-    numbers = [int(e.journal[-3:]) for e in entries(layout) if e.journal.startswith(today)]
+    numbers = [_order(e.journal)[1] for e in entries(layout) if e.journal.startswith(today)]
     return f"{today}.{max(numbers, default=0) + 1:03d}"
 
 
@@ -94,7 +94,13 @@ def file_of(folder: Path, journal: str, database: str) -> Path:
 def names(folder: Path) -> list[str]:
     """Journals in a folder, in order; files that no journal can have as a name are left out."""
     found = (_NAME.fullmatch(path.name) for path in folder.iterdir())
-    return sorted({match["journal"] for match in found if match})
+    return sorted({match["journal"] for match in found if match}, key=_order)
+
+
+def _order(journal: str) -> tuple[str, int]:
+    """.999 comes before .1000."""
+    day, _, number = journal.partition(".")
+    return day, int(number)
 
 
 def describe(engine: Engine, folder: Path, journal: str) -> dict[str, object]:
@@ -190,7 +196,7 @@ def chosen(folder: Path, first: str, last: str, stop: str) -> list[str]:
 
     Raises GTMError for a stop offset anywhere else: GT.M cannot stop inside a file.
     """
-    found = [name for name in names(folder) if first <= name <= last]
+    found = [name for name in names(folder) if _order(first) <= _order(name) <= _order(last)]
     if stop and found and found[-1] == last:
         begins = first_offset(file_of(folder, last, DATABASES[0]))
         if int(stop) != begins:

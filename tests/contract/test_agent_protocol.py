@@ -204,6 +204,18 @@ def test_journal_reading_agrees_with_the_engine(
     assert engines == ours[: len(engines)] and len(ours) - len(engines) in (0, 1)
 
 
+def test_journals_past_999(host: LocalHost) -> None:
+    """After .999 comes .1000, in order and linked."""
+    instance = Instance(host.target("many"))
+    folder = instance.describe().journal_folder
+    with (folder.parent / "journal.log").open("a") as log:
+        log.write(f"{instance.position().journal_file[:8]}.998^2026-01-01T00:00:00Z^switch^0^\n")
+    instance.switch_journal()
+    instance.switch_journal()
+    names = [journal.name.partition(".")[2] for journal in instance.journals(folder)]
+    assert ["001", "999", "1000", "1001", "1002"] == names
+
+
 def test_copied_journals_are_read_as_the_live_ones(
     live: Instance, target: Instance, there: Description, tmp_path: Path
 ) -> None:
