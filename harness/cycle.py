@@ -11,6 +11,7 @@ the run at once. The record is written after each case, so that a run cut short 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import platform
 import random
@@ -66,7 +67,8 @@ def run(
                     journal.update(cases=(*journal.record.cases, case))
                     progress.case_done(case)
     except BaseException as error:
-        journal.update(error=str(error) or type(error).__name__)
+        with contextlib.suppress(HarnessError):  # a record that cannot be written must not hide this error
+            journal.update(error=str(error) or type(error).__name__)
         raise
     verdict = Verdict.worst(case.verdict for case in journal.record.cases)
     journal.update(finished=True, verdict=verdict)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from harness import freeze_log
 from harness.command import Deadline
-from harness.errors import CommandError, FreezeError, HarnessError, InstanceError, ThawError
+from harness.errors import FreezeError, HarnessError, InstanceError, ThawError
 from harness.files import walk
 from harness.instance.iris import FREEZE_TIMEOUT_S, FreezeAnswer, Instance, ThawAnswer
 from harness.plan.model import FreezeSpec
@@ -106,22 +106,21 @@ def hold(
     """
     log_from_byte = freeze_log.size_bytes(log)
     watchdog.arm(instance.thaw_argv(log), instance.is_frozen_argv())
+    # Only a refusal or a confirmed thaw disarms: after anything else the watchdog tries on when this run ends.
     try:
         frozen = _freeze(instance, log, text, spec)
-        before = tuple(map(FileStatus.of, database_files))
-        began = time.monotonic()
-        try:
-            snapshot = provider.capture(source, Deadline.after(CAPTURE_TIMEOUT_S))
-            captured = time.monotonic()
-            after = tuple(map(FileStatus.of, database_files))
-        finally:
-            thawed = instance.thaw(log)
-    except ThawError:
-        raise  # the watchdog stays armed: it goes on trying when this process ends
-    except BaseException:
+    except FreezeError:
         watchdog.disarm()
         raise
-    watchdog.disarm()
+    try:
+        before = tuple(map(FileStatus.of, database_files))
+        began = time.monotonic()
+        snapshot = provider.capture(source, Deadline.after(CAPTURE_TIMEOUT_S))
+        captured = time.monotonic()
+        after = tuple(map(FileStatus.of, database_files))
+    finally:
+        thawed = _thaw(instance, log)
+        watchdog.disarm()
     return Window(
         log=log,
         log_from_byte=log_from_byte,
@@ -134,6 +133,16 @@ def hold(
         after=after,
         snapshot=snapshot,
     )
+
+
+def _thaw(instance: Instance, log: Path) -> ThawAnswer:
+    """Every failure to thaw is a ThawError, whatever its cause: nothing else says that it may still be frozen."""
+    try:
+        return instance.thaw(log)
+    except ThawError:
+        raise
+    except Exception as error:
+        raise ThawError(f"the thaw gave no answer: {error!r}", instance.thaw_by_hand(log)) from error
 
 
 def _freeze(instance: Instance, log: Path, text: str, spec: FreezeSpec) -> FreezeAnswer:
@@ -156,11 +165,13 @@ def make_sure_thawed(instance: Instance, log: Path, cause: BaseException) -> Non
     try:
         while not quiet_until.passed:
             if instance.is_frozen():
-                instance.thaw(log)
+                _thaw(instance, log)
                 quiet_until = Deadline.after(SETTLED_S)
             if deadline.passed:
                 raise InstanceError("it was frozen again and again")
             time.sleep(0.1)
-    except (InstanceError, CommandError) as error:
+    except ThawError:
+        raise
+    except HarnessError as error:
         by_hand = instance.thaw_by_hand(log)
         raise ThawError(f"after {cause} nothing tells whether it is frozen: {error}", by_hand) from error

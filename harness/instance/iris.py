@@ -20,8 +20,8 @@ from typing import Any
 
 from harness.command import Completed
 from harness.errors import (
-    CommandError,
     FreezeError,
+    HarnessError,
     InstanceError,
     JournalError,
     ParseError,
@@ -197,7 +197,7 @@ class Instance:
         called = time.monotonic()
         try:
             (answer,) = self._verb("Thaw", str(log), timeout_s=THAW_TIMEOUT_S)
-        except (InstanceError, CommandError) as error:
+        except (HarnessError, ValueError) as error:  # ValueError: not exactly one object was printed
             return self._thaw_directly(log, called, error)
         if answer["suspended"] and not answer["thawed"]:
             raise ThawError(f"ExternalThaw was refused: {answer['message']}", self.thaw_by_hand(log))
@@ -209,7 +209,7 @@ class Instance:
                 f"##class(Backup.General).ExternalThaw({_arguments(str(log))})", THAW_TIMEOUT_S
             )
             frozen = True if done.status == DONE else self.is_frozen()
-        except (InstanceError, CommandError) as error:
+        except HarnessError as error:
             raise ThawError(f"no thaw could be asked for: {error}", self.thaw_by_hand(log)) from error
         if done.status != DONE and frozen:
             raise ThawError(

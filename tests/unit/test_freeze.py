@@ -11,7 +11,7 @@ import pytest
 
 from harness import freeze
 from harness.command import Deadline
-from harness.errors import FreezeError, InstanceError, SnapshotError, ThawError
+from harness.errors import FreezeError, InstanceError, ParseError, SnapshotError, ThawError
 from harness.instance.iris import FreezeAnswer, ThawAnswer
 from harness.plan.model import FreezeSpec
 from harness.snapshot.base import Snapshot, Source
@@ -126,6 +126,25 @@ def test_unconfirmed_thaw_outranks_a_failed_snapshot(tmp_path: Path) -> None:
     instance, watchdog = FakeInstance(thaw=ThawError("refused", "thaw it")), FakeWatchdog()
     with pytest.raises(ThawError, match="thaw it"):
         hold(instance, FakeProvider(SnapshotError("full")), watchdog, tmp_path)
+    assert ["arm"] == watchdog.orders
+
+
+@pytest.mark.parametrize(
+    "trouble", [ParseError("answer", 1, "{", "no JSON"), KeyError("suspended"), OSError(24)]
+)
+def test_any_failure_to_thaw_is_a_thaw_error(tmp_path: Path, trouble: Exception) -> None:
+    """An unforeseen answer to the thaw is no ordinary error: exit status 4, and the watchdog stays armed."""
+    instance, watchdog = FakeInstance(thaw=trouble), FakeWatchdog()
+    with pytest.raises(ThawError, match="thaw it"):
+        hold(instance, FakeProvider(), watchdog, tmp_path)
+    assert ["arm"] == watchdog.orders
+
+
+def test_interrupted_thaw_leaves_the_watchdog_armed(tmp_path: Path) -> None:
+    """Ctrl-C while the thaw is under way: whether it took is not known, so the watchdog goes on."""
+    instance, watchdog = FakeInstance(thaw=KeyboardInterrupt()), FakeWatchdog()  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        hold(instance, FakeProvider(), watchdog, tmp_path)
     assert ["arm"] == watchdog.orders
 
 
