@@ -18,10 +18,12 @@ from pathlib import Path
 SETTLED_S = 3.0
 """The instance must have said "not frozen" for this long before the watchdog believes it."""
 LIMIT_S = 120.0
+UNANSWERED_S = 30.0
+"""An instance that says neither "frozen" nor "running" for this long is gone."""
 RETRY_S = 0.1
 TOKEN_VARIABLE, WATCHDOG_VARIABLE = "HARNESS_RUN", "HARNESS_WATCHDOG"
 """Environment variables that say which run a process belongs to (see `harness.registered`)."""
-_FROZEN = 5
+_FROZEN, _RUNNING = 5, 3
 
 
 class Watchdog:
@@ -77,15 +79,18 @@ def main() -> None:
 
 def _thaw(thaw: list[str], is_frozen: list[str]) -> None:
     deadline = time.monotonic() + LIMIT_S
-    quiet_since = time.monotonic()
-    while time.monotonic() < min(deadline, quiet_since + SETTLED_S):
+    quiet_since = answered = time.monotonic()
+    while time.monotonic() < min(deadline, quiet_since + SETTLED_S, answered + UNANSWERED_S):
         status = _run(is_frozen)
-        if status == _FROZEN:
-            _log(f"the harness died inside a freeze window; thaw ended with {_run(thaw)}")
-        if status == _FROZEN or status is None:
+        if status != _RUNNING:
+            # past ExternalFreezeTimeOut nobody may log in to answer, yet a thaw needs no login
+            _log(f"frozen? ended with {status}; thaw ended with {_run(thaw)}")
             quiet_since = time.monotonic()
+        if status in (_FROZEN, _RUNNING):
+            answered = time.monotonic()
         time.sleep(RETRY_S)
-    _log("not frozen" if time.monotonic() < deadline else f"gave up; thaw by hand: {thaw}")
+    settled = time.monotonic() >= quiet_since + SETTLED_S
+    _log("not frozen" if settled else f"gave up; thaw by hand: {thaw}")
 
 
 def _run(argv: list[str]) -> int | None:
