@@ -18,7 +18,6 @@ from pathlib import Path
 
 from . import journals
 from .gtm import Barrier, Engine, GTMError
-from .journal_file import Unreadable
 from .layout import Layout, log_message
 
 DEFAULT_EXTERNAL_FREEZE_TIMEOUT_S = 600
@@ -84,6 +83,7 @@ class BackupGeneral:
                 raise log.refuse("the write daemon is already suspended")
             blocked_after_s, self_thaw_after_s = _seconds(external_freeze_timeout), _seconds(wd_suspend_limit)
             log.open()
+            self._frozen = Frozen(username, password, log_file)
             try:
                 log.event("Suspending system")
                 self._engine.freeze()
@@ -91,13 +91,13 @@ class BackupGeneral:
                 if switch_journal_file != "0":
                     self._announce_marker(log, entry)
                 log.event("System suspended")
-            except (GTMError, Unreadable, OSError) as error:
-                # documented: after an error the system is not left frozen
+            except Exception as error:
+                # documented: after an error the system is not left frozen; if this fails IsWDSuspended says so
                 self._engine.thaw()
+                self._frozen = None
                 log.optional = True
                 log.event("System failed to quiesce")
                 raise log.refuse(f"System failed to quiesce: {error}") from error
-            self._frozen = Frozen(username, password, log_file)
             self._start_timers(blocked_after_s, self_thaw_after_s)
             return log.output
 
@@ -149,11 +149,13 @@ class BackupGeneral:
         with self._lock:
             if self._frozen:
                 raise Refused("no marker can be set while the write daemon is suspended")
-            self._engine.freeze()
+            self._frozen = Frozen("", "", "")
             try:
+                self._engine.freeze()
                 entry = journals.begin(self._layout, "marker", text)
             finally:
                 self._engine.thaw()
+                self._frozen = None
             journals.begin(self._layout, "switch")
             return entry
 
