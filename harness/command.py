@@ -136,5 +136,27 @@ def run(
     )
 
 
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a program that was started in a session of its own, and its children. Harmless once it has ended."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def end(process: subprocess.Popen[bytes], grace_s: float = 0.0) -> None:
+    """Make sure that a program started in a session of its own is gone, and close its output.
+
+    Args:
+        grace_s: Seconds it may take to end by itself before it is killed.
+    """
+    try:
+        process.wait(timeout=grace_s)
+    except subprocess.TimeoutExpired:
+        kill(process)
+        process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
 def _text(raw: bytes | None) -> str:
     return (raw or b"").decode("utf-8", "replace")

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from harness.command import end, kill
 from harness.errors import InstanceError, ParseError
 from harness.instance.iris import DONE, Instance
 from harness.workload import oracle
 from harness.workload.oracle import Ints
 
+WALK_TIMEOUT_S = 600.0
 _BLOCK_ROWS = 1 << 14
 _FIELDS = ("source", "target", "amount", "read_from")
 
@@ -143,8 +147,7 @@ def _history(instance: Instance, seed: int, writer: int, writers: int) -> Histor
     """Stream one writer's history through the comparison."""
     found = History()
     count = 0
-    process = instance.start_state("history", writer)
-    try:
+    with _walker(instance, "history", writer) as process:
         for block in _blocks(process):
             if isinstance(block, int):
                 if block != count:
@@ -159,9 +162,21 @@ def _history(instance: Instance, seed: int, writer: int, writers: int) -> Histor
             raise InstanceError(
                 f"the walk of writer {writer}'s history ended with status {process.returncode}"
             )
-    finally:
-        _end(process)
     return found
+
+
+@contextmanager
+def _walker(instance: Instance, part: str, writer: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A walker that is killed after WALK_TIMEOUT_S: in a damaged database a walk may go round for ever."""
+    process = instance.start_state(part, writer)
+    limit = threading.Timer(WALK_TIMEOUT_S, kill, (process,))
+    limit.daemon = True
+    limit.start()
+    try:
+        yield process
+    finally:
+        limit.cancel()
+        end(process)
 
 
 def _blocks(process: subprocess.Popen[bytes]) -> Iterator[bytes | int]:
@@ -176,11 +191,11 @@ def _blocks(process: subprocess.Popen[bytes]) -> Iterator[bytes | int]:
             continue
         whole = rest.rfind(b"\n") + 1
         block, rest = rest[:whole], rest[whole:]
-        end = block.rfind(b"end ")
-        if end >= 0 and (end == 0 or block[end - 1 : end] == b"\n"):
-            if end:
-                yield block[:end]
-            yield int(block[end + 4 :])
+        last = block.rfind(b"end ")
+        if last >= 0 and (last == 0 or block[last - 1 : last] == b"\n"):
+            if last:
+                yield block[:last]
+            yield int(block[last + 4 :])
             return
         if block:
             yield block
@@ -261,20 +276,9 @@ def _note_reads(found: History, rows: oracle.Rows, other: int) -> None:
 
 
 def _output(instance: Instance, part: str, writer: int) -> bytes:
-    process = instance.start_state(part, writer)
-    try:
+    with _walker(instance, part, writer) as process:
         assert process.stdout
         text = process.stdout.read()
         if process.wait(timeout=60) != DONE:
             raise InstanceError(f"the walk of the {part} ended with status {process.returncode}")
         return text
-    finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.kill()
-        process.wait()
-    if process.stdout:
-        process.stdout.close()

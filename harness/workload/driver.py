@@ -14,13 +14,15 @@ import time
 from dataclasses import dataclass
 from types import TracebackType
 
-from harness.command import Deadline
+from harness.command import Deadline, end
 from harness.errors import InstanceError, ParseError
 from harness.instance.iris import Instance
 from harness.plan.model import WorkloadSpec
 from harness.workload.ledger import Ledger, Vector
 
 LOOK_EVERY_S = 0.004
+LAST_BREATH_S = 5.0
+"""How long a writer that said "end" may take to end, before it is killed."""
 REST_S = 0.01
 """How long a paced writer rests (RVWORK.m)."""
 READY_TIMEOUT_S = 30.0
@@ -143,11 +145,7 @@ class Driver:
         if self._thread.ident:
             self._thread.join()
         for writer in self._writers:
-            if writer.process.poll() is None and not writer.ended:
-                writer.process.kill()
-            writer.process.wait()
-            if writer.process.stdout:
-                writer.process.stdout.close()
+            end(writer.process, grace_s=LAST_BREATH_S if writer.ended else 0.0)
 
     def _look_repeatedly(self) -> None:
         while not self._over.wait(LOOK_EVERY_S) and self._failure is None:
