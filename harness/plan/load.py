@@ -26,7 +26,16 @@ from harness import registry
 from harness.errors import PlanError
 from harness.model import RecoveryMode
 from harness.plan.document import Place, read
-from harness.plan.model import Commit, FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
+from harness.plan.model import (
+    Commit,
+    FreezeSpec,
+    InstanceSpec,
+    Limits,
+    Plan,
+    SnapshotSpec,
+    Storage,
+    WorkloadSpec,
+)
 
 PROVIDER_MEMBERS = ("options_schema", "probe", "capture", "expose", "release")
 
@@ -163,10 +172,27 @@ def _shown(value: object) -> str:
 
 
 def _host_problems(raw: dict[str, Any]) -> Iterator[_Problem]:
-    host = _at(raw, ("instance", "host"))
     known = registry.names("harness.hosts")
-    if isinstance(host, str) and host not in known:
-        yield _Problem(("instance", "host"), f"no host is called {host!r}{nearest(host, known)}")
+    for place in (("instance", "host"), ("target", "host")):
+        host = _at(raw, place)
+        if isinstance(host, str) and host not in known:
+            yield _Problem(place, f"no host is called {host!r}{nearest(host, known)}")
+    yield from _installed_problems(raw)
+
+
+def _installed_problems(raw: dict[str, Any]) -> Iterator[_Problem]:
+    """An installed instance is somebody's: nothing is restored into it, and no machine boots from its folder."""
+    if not isinstance(_at(raw, ("instance", "name")), str):
+        return
+    if _at(raw, ("instance", "image")) is not None:
+        yield _Problem(("instance", "image"), "an instance has a name or an image, not both")
+    if _at(raw, ("target",)) is None:
+        message = "is missing: nothing is restored into an installed instance; say which image to restore into"
+        yield _Problem(("target",), message)
+    for place, mode in _entries(raw.get("recovery"), "recovery"):
+        if mode == RecoveryMode.BOOT.value:
+            message = "boot starts an instance from its whole folder, which an installed instance does not offer"
+            yield _Problem(place, message)
 
 
 def _range_problems(raw: dict[str, Any], limit: _Range) -> Iterator[_Problem]:
@@ -254,7 +280,8 @@ def _plan(raw: dict[str, Any]) -> Plan:
     snapshots = [_provider(entry) for _, entry in _entries(raw["snapshot"], "snapshot")]
     return Plan(
         name=raw["plan"],
-        instance=InstanceSpec(**raw.get("instance", {})),
+        instance=_instance(raw.get("instance", {})),
+        target=_instance(raw["target"]) if "target" in raw else None,
         workload=_workload(workload),
         cycles=int(raw.get("cycles", 1)),
         snapshots=tuple(SnapshotSpec(provider=str(name), options=options) for name, options in snapshots),
@@ -269,6 +296,17 @@ def _plan(raw: dict[str, Any]) -> Plan:
         limits=Limits(
             **{f"{key}_s": _seconds(limits, key, 0.0) for key in ("window", "rpo", "rto") if key in limits}
         ),
+    )
+
+
+def _instance(raw: dict[str, Any]) -> InstanceSpec:
+    default = InstanceSpec()
+    return InstanceSpec(
+        image=raw.get("image", default.image),
+        host=raw.get("host", default.host),
+        name=raw.get("name"),
+        storage=Storage(raw.get("storage", default.storage.value)),
+        credentials=Path(raw["credentials"]) if "credentials" in raw else None,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.model import RecoveryMode
 
@@ -16,12 +17,26 @@ class Commit(enum.Enum):
     BUFFERED = "buffered"
 
 
+class Storage(enum.Enum):
+    """Where a container keeps its data: in a folder of this machine, or in a volume of the engine."""
+
+    FOLDER = "folder"
+    VOLUME = "volume"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceSpec:
-    """Which instance: an image on a host. `image` is `stand-in` or a container image reference."""
+    """Which instance: an image on a host, or with `name` one that is installed on this machine.
+
+    `image` is `stand-in` or a container image reference; `storage` matters for containers only. `credentials`
+    is a file with a line for the user's name and one for the password, for `iris session`.
+    """
 
     image: str = "stand-in"
     host: str = "local"
+    name: str | None = None
+    storage: Storage = Storage.FOLDER
+    credentials: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +89,8 @@ class Plan:
     recovery: tuple[RecoveryMode, ...]
     freeze: FreezeSpec
     limits: Limits
+    target: InstanceSpec | None = None
+    """What is restored into, where that is not another `instance`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
