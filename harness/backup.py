@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from harness import freeze, freeze_log, registry
+from harness import freeze, freeze_log, registry, store
 from harness.errors import ParseError
 from harness.files import remove_tree
 from harness.freeze import FileStatus, Window
@@ -157,7 +157,7 @@ def _hold(setting: Setting, provider: SnapshotProvider, source: Source) -> Windo
         setting.source,
         provider,
         source,
-        log=setting.folder / "freeze.log",
+        log=setting.work / store.FREEZE_LOG,
         text=f"harness {uuid4().hex}",
         spec=setting.plan.freeze,
         database_files=[file for folder in folders for file in sorted(folder.iterdir())],

@@ -11,6 +11,7 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -136,6 +137,94 @@ def run(
     )
 
 
+AT_THE_WORD = ("sh", "-c", 'echo ready && read -r go && exec "$@"', "sh")
+"""Put before a program, it waits for a line on standard input and then becomes that program."""
+
+
+class Prepared:
+    """A program that stands ready and waits for the word.
+
+    What takes time before it can run (the way into a container or a namespace) has been gone already. Left
+    without the word, or when this process dies, it ends and has done nothing.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        shown: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        timeout_s: float = 30.0,
+    ) -> None:
+        """Start it.
+
+        Args:
+            argv: What ends in AT_THE_WORD and the program.
+            shown: The program alone, for messages.
+            timeout_s: Until it must stand ready.
+        Raises:
+            CommandError: it did not come to stand ready; nothing of it runs.
+        """
+        self.shown = tuple(shown)
+        self._process = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env={**os.environ, "LC_ALL": "C", **(env or {})},
+            start_new_session=True,
+        )
+        assert self._process.stdout
+        limit = threading.Timer(timeout_s, kill, (self._process,))
+        limit.start()
+        try:
+            ready = self._process.stdout.readline()
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            limit.cancel()
+        if ready != b"ready\n":
+            out, err = self._process.communicate()
+            raise CommandError(shown, self._process.returncode, timeout_s, _text(ready + out) + _text(err))
+
+    def run(self, timeout_s: float, stdin: str = "") -> Completed:
+        """Give the word, and wait for the end. Once only.
+
+        Args:
+            stdin: Text on standard input; never appears in an error or a log.
+        Returns:
+            The program's end, whatever its status.
+        Raises:
+            CommandError: it had ended before the word and has done nothing.
+            CommandTimeout: killed at the limit.
+        """
+        started = time.monotonic()
+        if self._process.poll() is not None:
+            raise CommandError(self.shown, self._process.returncode, 0.0, "it ended before it was needed")
+        try:
+            out, err = self._process.communicate(f"go\n{stdin}".encode(), timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            kill(self._process)
+            out, err = self._process.communicate()
+            raise CommandTimeout(self.shown, -signal.SIGKILL, timeout_s, _text(out) + _text(err)) from None
+        return Completed(
+            argv=self.shown,
+            status=self._process.returncode,
+            stdout=_text(out),
+            stderr=_text(err),
+            duration_s=time.monotonic() - started,
+        )
+
+    def close(self) -> None:
+        """Let it go. May be called twice, and after `run`."""
+        kill(self._process)
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream:
+                stream.close()
+
+
 def kill(process: subprocess.Popen[bytes]) -> None:
     """Kill a program that was started in a session of its own, and its children. Harmless once it has ended."""
     if process.poll() is None:
@@ -154,8 +243,9 @@ def end(process: subprocess.Popen[bytes], grace_s: float = 0.0) -> None:
     except subprocess.TimeoutExpired:
         kill(process)
         process.wait()
-    if process.stdout:
-        process.stdout.close()
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            stream.close()
 
 
 def _text(raw: bytes | None) -> str:

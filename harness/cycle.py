@@ -32,7 +32,7 @@ from harness.instance.base import Host
 from harness.instance.iris import Instance
 from harness.model import CaseRecord, InstanceSummary, Record, RecoveryMode, Verdict
 from harness.plan.expand import expand
-from harness.plan.model import Case, Plan
+from harness.plan.model import Case, InstanceSpec, Plan
 from harness.progress import Progress
 from harness.recovery import recover
 from harness.setting import Setting
@@ -40,7 +40,7 @@ from harness.targets import Targets
 from harness.watchdog import Watchdog
 from harness.workload.ledger import Ledger
 
-_HOST = ("probe", "source", "target", "boot", "environment", "close")
+_HOST = ("in_containers", "probe", "root", "source", "target", "boot", "environment", "close")
 
 
 def run(
@@ -100,15 +100,19 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
     """
     began = time.monotonic()
     work = folder / "work"
-    entry = registered.register(work)
-    work.mkdir()
     transcript = Transcript(folder / "commands.log")
-    host: Host = registry.load("harness.hosts", plan.instance.host, _HOST)(plan.instance, work, transcript)
-    targets = Targets(host, sum(case.recovery is not RecoveryMode.BOOT for case in expand(plan)))
-    watchdog = ledger = None
+    hosts = [_host(spec, work, transcript) for spec in (plan.instance, plan.target) if spec]
+    host, target_host = hosts[0], hosts[-1]
+    entry = registered.register(work, containers=any(one.in_containers for one in hosts))
+    work.mkdir()
+    _share_log(work / store.FREEZE_LOG, folder / store.FREEZE_LOG)
+    targets = watchdog = ledger = None
     try:
         progress.stage(plan.name, "start the instance")
-        host.probe()
+        for one in hosts:
+            one.probe()
+        wanted = sum(case.recovery is not RecoveryMode.BOOT for case in expand(plan))
+        targets = Targets(target_host, host.root(), wanted)
         targets.prepare()
         watchdog = Watchdog(folder, host.environment())
         ledger = Ledger(plan.workload.writers, folder / "ledger.bin")
@@ -119,6 +123,7 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
             folder=folder,
             work=work,
             host=host,
+            target_host=target_host,
             targets=targets,
             source=source,
             description=source.describe(),
@@ -131,22 +136,37 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
     except ThawError:
         raise
     except BaseException:
-        _close(host, targets, watchdog, ledger, entry)
+        _close(hosts, targets, watchdog, ledger, entry)
         raise
-    _close(host, targets, watchdog, ledger, entry)
+    _close(hosts, targets, watchdog, ledger, entry)
+
+
+def _share_log(shared: Path, kept: Path) -> None:
+    """The freeze log under two names: an instance, which may run as a user of its own, reaches the first; the
+    second stays with the record."""
+    shared.touch()
+    shared.chmod(0o666)
+    kept.hardlink_to(shared)
+
+
+def _host(spec: InstanceSpec, folder: Path, transcript: Transcript) -> Host:
+    made: Host = registry.load("harness.hosts", spec.host, _HOST)(spec, folder, transcript)
+    return made
 
 
 def _close(
-    host: Host,
-    targets: Targets,
+    hosts: list[Host],
+    targets: Targets | None,
     watchdog: Watchdog | None,
     ledger: Ledger | None,
     entry: registered.Registered,
 ) -> None:
     if watchdog:
         watchdog.close()
-    targets.close()
-    host.close()
+    if targets:
+        targets.close()
+    for host in hosts:
+        host.close()
     if ledger:
         ledger.close()
     registered.finish(entry)

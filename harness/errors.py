@@ -7,6 +7,7 @@ HarnessError
 ├── CommandError        a program ended with a status its caller does not accept
 │   └── CommandTimeout  a program did not end in time; it was killed
 ├── InstanceError       an instance answered, but not as asked
+│   ├── InstanceGone    it has ended: its machine, container or processes are not there
 │   ├── StartError      it did not start; nothing of it is running
 │   ├── FreezeError     the freeze was refused; the instance runs and is not frozen
 │   ├── ThawError       the thaw was not confirmed; the instance may still be frozen
@@ -108,6 +109,10 @@ class CommandTimeout(CommandError):
 
 class InstanceError(HarnessError):
     """An instance answered, but not as asked."""
+
+
+class InstanceGone(InstanceError):
+    """It has ended: nothing of it runs, so nothing of it is frozen."""
 
 
 class StartError(InstanceError):

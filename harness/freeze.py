@@ -2,7 +2,8 @@
 
 Production feels the window, so between the freeze call's return and the thaw only three things happen: the
 status of the database files is read, the snapshot is taken, their status is read again. "Was it still frozen?"
-and the thaw are one call. Everything else (probing, journal positions, the log) is done before or after.
+and the thaw are one call, which stands ready inside the instance's surroundings before the freeze is asked for.
+Everything else (probing, journal positions, the log) is done before or after.
 
 What proves the hold: the instance said just before the thaw that it was still frozen, and neither size nor
 modification time nor change time of any database file moved in between. The kernel keeps change times to a
@@ -14,12 +15,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import freeze_log
-from harness.command import Deadline
-from harness.errors import FreezeError, HarnessError, InstanceError, ThawError
+from harness.command import Deadline, Prepared
+from harness.errors import FreezeError, HarnessError, InstanceError, InstanceGone, ThawError
 from harness.files import walk
 from harness.instance.iris import FREEZE_TIMEOUT_S, FreezeAnswer, Instance, ThawAnswer
 from harness.plan.model import FreezeSpec
@@ -102,25 +104,32 @@ def hold(
     Raises:
         FreezeError: not frozen; no snapshot was tried.
         SnapshotError: no snapshot; thawed.
+        InstanceGone: the instance ended, and a freeze with it; there is no backup.
         ThawError: the instance may still be frozen, whatever else went wrong.
     """
     log_from_byte = freeze_log.size_bytes(log)
-    watchdog.arm(instance.thaw_argv(log), instance.is_frozen_argv())
-    # Only a refusal or a confirmed thaw disarms: after anything else the watchdog tries on when this run ends.
-    try:
-        frozen = _freeze(instance, log, text, spec)
-    except FreezeError:
-        watchdog.disarm()
-        raise
-    try:
-        before = tuple(map(FileStatus.of, database_files))
-        began = time.monotonic()
-        snapshot = provider.capture(source, Deadline.after(CAPTURE_TIMEOUT_S))
-        captured = time.monotonic()
-        after = tuple(map(FileStatus.of, database_files))
-    finally:
-        thawed = _thaw(instance, log)
-        watchdog.disarm()
+    with closing(instance.prepare_thaw(log)) as prepared:
+        watchdog.arm(instance.thaw_argv(log), instance.is_frozen_argv())
+        # Only a refusal, a confirmed thaw or the end of the instance disarms: after anything else the watchdog
+        # tries on when this run ends.
+        try:
+            frozen = _freeze(instance, log, text, spec)
+        except (FreezeError, InstanceGone):
+            watchdog.disarm()
+            raise
+        try:
+            before = tuple(map(FileStatus.of, database_files))
+            began = time.monotonic()
+            snapshot = provider.capture(source, Deadline.after(CAPTURE_TIMEOUT_S))
+            captured = time.monotonic()
+            after = tuple(map(FileStatus.of, database_files))
+        finally:
+            try:
+                thawed = _thaw(instance, log, prepared)
+            except InstanceGone:
+                watchdog.disarm()
+                raise
+            watchdog.disarm()
     return Window(
         log=log,
         log_from_byte=log_from_byte,
@@ -135,11 +144,11 @@ def hold(
     )
 
 
-def _thaw(instance: Instance, log: Path) -> ThawAnswer:
-    """Every failure to thaw is a ThawError, whatever its cause: nothing else says that it may still be frozen."""
+def _thaw(instance: Instance, log: Path, prepared: Prepared | None = None) -> ThawAnswer:
+    """Every failure to thaw a running instance is a ThawError: nothing else says that it may still be frozen."""
     try:
-        return instance.thaw(log)
-    except ThawError:
+        return instance.thaw(log, prepared)
+    except (ThawError, InstanceGone):
         raise
     except Exception as error:
         raise ThawError(f"the thaw gave no answer: {error!r}", instance.thaw_by_hand(log)) from error
@@ -148,7 +157,7 @@ def _thaw(instance: Instance, log: Path) -> ThawAnswer:
 def _freeze(instance: Instance, log: Path, text: str, spec: FreezeSpec) -> FreezeAnswer:
     try:
         return instance.freeze(log, text, spec)
-    except FreezeError:
+    except (FreezeError, InstanceGone):
         raise  # documented: a refused freeze leaves nothing frozen
     except BaseException as error:
         # no answer is no proof either way
@@ -170,6 +179,8 @@ def make_sure_thawed(instance: Instance, log: Path, cause: BaseException) -> Non
             if deadline.passed:
                 raise InstanceError("it was frozen again and again")
             time.sleep(0.1)
+    except InstanceGone:
+        return
     except ThawError:
         raise
     except HarnessError as error:

@@ -161,7 +161,7 @@ def _boot(setting: Setting, backup: Backup, stages: Stages, recovered: _Recovere
 
     def boot() -> Instance | None:
         try:
-            scratch.place = setting.host.boot(scratch.name, scratch.folder)
+            scratch.place = setting.target_host.boot(scratch.name, scratch.folder, setting.description.root)
         except StartError as error:
             recovered.refusal = f"the engine does not start from the restored image: {error}"
             return None

@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import containers as engine
 from harness.command import Deadline
 from harness.watchdog import LIMIT_S, TOKEN_VARIABLE, WATCHDOG_VARIABLE
 
@@ -25,22 +26,33 @@ _GONE_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """One run's entry: the file, the token, the folder for its instances, and the process that owns it."""
+    """One run's entry: the file, the token, the folder for its instances, the process that owns it, and whether
+    it makes containers."""
 
     file: Path
     token: str
     folder: Path
     owner_pid: int
     owner_started: int
+    containers: bool
 
 
-def register(folder: Path) -> Registered:
-    """Register a run before it makes anything; from now on its children carry the token."""
+def register(folder: Path, *, containers: bool = False) -> Registered:
+    """Register a run before it makes anything; from now on its children carry the token.
+
+    Args:
+        containers: Whether it may make some, so that `clean` asks the container engine.
+    """
     token = f"{os.getpid()}-{os.urandom(6).hex()}"
     state = state_folder()
     state.mkdir(parents=True, exist_ok=True)
     entry = Registered(
-        state / f"{token}.json", token, folder.resolve(), os.getpid(), _started(os.getpid()) or 0
+        state / f"{token}.json",
+        token,
+        folder.resolve(),
+        os.getpid(),
+        _started(os.getpid()) or 0,
+        containers,
     )
     entry.file.write_text(
         json.dumps(
@@ -49,6 +61,7 @@ def register(folder: Path) -> Registered:
                 "folder": str(entry.folder),
                 "pid": entry.owner_pid,
                 "started": entry.owner_started,
+                "containers": containers,
             }
         )
     )
@@ -82,13 +95,23 @@ def _entries() -> list[Registered]:
     for file in sorted(state_folder().glob("*.json")):
         with contextlib.suppress(OSError, ValueError, KeyError):
             data = json.loads(file.read_text())
-            found.append(Registered(file, data["token"], Path(data["folder"]), data["pid"], data["started"]))
+            found.append(
+                Registered(
+                    file,
+                    data["token"],
+                    Path(data["folder"]),
+                    data["pid"],
+                    data["started"],
+                    data.get("containers", False),
+                )
+            )
     return found
 
 
 def _remove(entry: Registered) -> list[str]:
     _wait_for_watchdog(entry.token)
-    removed = [f"process {pid} ({name})" for pid, name in _kill(entry.token)]
+    removed = _containers(entry)
+    removed += [f"process {pid} ({name})" for pid, name in _kill(entry.token)]
     removed += _unmount(entry.folder)
     if entry.folder.exists():
         _delete_subvolumes(entry.folder)
@@ -96,6 +119,14 @@ def _remove(entry: Registered) -> list[str]:
         removed.append(f"folder {entry.folder}")
     entry.file.unlink(missing_ok=True)
     return removed
+
+
+def _containers(entry: Registered) -> list[str]:
+    """Those of the run, and its volumes. A run that never used an engine needs none to answer now.
+
+    Raises PreconditionError: no engine answers; the entry stays for another `clean`.
+    """
+    return engine.remove(entry.token) if entry.containers else []
 
 
 def _wait_for_watchdog(token: str) -> None:

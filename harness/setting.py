@@ -35,6 +35,7 @@ class Setting:
     folder: Path
     work: Path
     host: Host
+    target_host: Host
     targets: Targets
     source: Instance
     description: Description

@@ -17,6 +17,7 @@ from harness.errors import PreconditionError, UsageError
 from harness.model import Record
 
 RECORD_FILE = "record.json"
+FREEZE_LOG = "freeze.log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

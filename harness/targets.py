@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 from harness.instance.base import Host, Place
 
 
 class Targets:
-    """Gives out isolated instances with empty databases, at most `wanted` of them."""
+    """Gives out isolated instances with empty databases, at most `wanted` of them.
 
-    def __init__(self, host: Host, wanted: int) -> None:
+    `hidden` is the root of the source, which they must not reach.
+    """
+
+    def __init__(self, host: Host, hidden: Path, wanted: int) -> None:
         self._host = host
+        self._hidden = hidden
         self._wanted = wanted
         self._made = 0
         self._next: Future[Place] | None = None
@@ -21,7 +26,7 @@ class Targets:
         """Begin to make the next one, if one will be wanted and none is under way."""
         if self._next is None and self._made < self._wanted:
             self._made += 1
-            self._next = self._pool.submit(self._host.target, f"target-{self._made}")
+            self._next = self._pool.submit(self._host.target, f"target-{self._made}", self._hidden)
 
     def take(self) -> Place:
         """The next one, when it is ready. Raises StartError."""

@@ -1,36 +1,45 @@
 """The port for hosts: where instances run and where their files are.
 
 A host knows processes, namespaces or containers, and files. It does not know what a freeze is; the command
-surface of IRIS is in `harness.instance.iris`.
+surface of IRIS is in `harness.instance.iris`. Every path is the same inside a place and outside of it: what an
+instance calls `/results/work/source/db/one/` the harness finds there too.
 """
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from harness.command import Completed, Transcript
+from harness.command import Completed, Prepared, Transcript
 from harness.plan.model import InstanceSpec
 
 
 class Place(Protocol):
-    """The surroundings of one instance: its commands run here, its files are visible to the harness."""
+    """The surroundings of one instance: its commands run here, its files are visible to the harness.
+
+    Every method that runs a command raises InstanceGone if the place has ended, and waits while it is paused.
+    """
 
     name: str
     """Name of the instance, as `iris session NAME` wants it."""
 
     isolated: bool
-    """True if nothing that runs here can reach another instance: no network, memory of its own."""
+    """True if it was made so that nothing in it can reach another instance: no network, memory of its own."""
 
     def run(
         self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
     ) -> Completed:
         """Run a command to its end. Raises as `harness.command.run`."""
 
+    def prepare(self, argv: Sequence[str]) -> Prepared:
+        """Everything of a command but its last step: it runs when it is told to, with no delay of this host's."""
+
     def open(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Start a command whose standard output the caller reads; it belongs to the caller."""
+        """Start a command whose standard output the caller reads; killing the process given back ends it."""
 
     def argv(self, argv: Sequence[str]) -> list[str]:
         """The argument list that runs a command here from anywhere on this machine (for the watchdog)."""
@@ -48,23 +57,70 @@ class Host(Protocol):
     Constructed with `spec`, `folder` (exists, ours alone) and the `transcript` that every command goes into.
     """
 
+    in_containers: bool
+    """True if what it makes is kept by a container engine, and must be asked back from that."""
+
+    image_digest: str
+    """What identifies the image behind the instances; empty where there is none, or before `probe`."""
+
     def __init__(self, spec: InstanceSpec, folder: Path, transcript: Transcript) -> None: ...
 
     def probe(self) -> None:
         """Raises PreconditionError if instances cannot run here; starts nothing."""
 
+    def root(self) -> Path:
+        """Where the data of the source is; known before it starts. Raises InstanceError."""
+
     def source(self) -> Place:
         """Start the instance that will be backed up. Raises StartError: then nothing runs."""
 
-    def target(self, name: str) -> Place:
-        """Start a fresh, isolated instance with empty databases, to restore into. Raises StartError."""
+    def target(self, name: str, hidden: Path) -> Place:
+        """Start a fresh, isolated instance with empty databases, to restore into. Raises StartError.
 
-    def boot(self, name: str, image: Path) -> Place:
+        `hidden` is the root of the source, which must not be reached from here.
+        """
+
+    def boot(self, name: str, image: Path, root: Path) -> Place:
         """Start an isolated instance whose whole root is `image` (a folder that becomes its own, at the path
-        the source had) and let the engine recover itself. Raises StartError."""
+        `root` the source had) and let the engine recover itself. Raises StartError."""
 
     def environment(self) -> dict[str, str]:
         """Variables a command needs to reach the instances of this host."""
 
     def close(self) -> None:
         """Close every place. May be called twice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stun:
+    """A time in which nothing of an instance ran, as when a hypervisor stops its machine for a snapshot."""
+
+    started_utc: datetime
+    duration_s: float
+
+
+@runtime_checkable
+class CanTellStuns(Protocol):
+    """A place that notices when it is stopped and goes on."""
+
+    def stuns(self, since_utc: datetime) -> tuple[Stun, ...]:
+        """Those that have ended, since a moment. Raises InstanceError."""
+
+
+@runtime_checkable
+class CanPause(Protocol):
+    """A place that can be stopped as a hypervisor stops a machine: nothing runs, nothing is lost."""
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+@runtime_checkable
+class CanCrash(Protocol):
+    """A place that can be ended as by a power loss, and started again over what is on the disk."""
+
+    def crash(self) -> None: ...
+
+    def restart(self) -> None:
+        """Start again and wait until the instance answers. Raises StartError."""

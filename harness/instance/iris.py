@@ -10,6 +10,7 @@ session with 5 (done) or 3 (failed); any other status means that the session nev
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import time
 from collections.abc import Sequence
@@ -18,11 +19,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.command import Completed
+from harness.command import Completed, Prepared
 from harness.errors import (
     FreezeError,
     HarnessError,
     InstanceError,
+    InstanceGone,
     JournalError,
     ParseError,
     RollforwardError,
@@ -187,21 +189,43 @@ class Instance:
             raise InstanceError(f"ExternalFreeze ended with status {done.status}: {_said(done)}")
         return FreezeAnswer(called_s=called, returned_s=returned, frozen_utc=datetime.now(UTC))
 
-    def thaw(self, log: Path) -> ThawAnswer:
+    def prepare_thaw(self, log: Path) -> Prepared:
+        """A thaw that waits for the word, so that the way into the place is not part of the window."""
+        return self.place.prepare(self._session_argv(_agent_call("Thaw", str(log))))
+
+    def thaw(self, log: Path, prepared: Prepared | None = None) -> ThawAnswer:
         """Ask whether it is still frozen, and thaw, in one session.
 
+        Args:
+            log: File the engine appends to.
+            prepared: What `prepare_thaw` gave; if it fails the thaw is asked for as if there were none.
         If the agent cannot be reached (past ExternalFreezeTimeOut nobody can log in) the thaw is asked of
         Backup.General directly, which needs no login; then `suspended` is True only if that succeeded.
-        Raises ThawError: the instance may still be frozen.
+        Raises:
+            InstanceGone: it has ended, and its freeze with it.
+            ThawError: the instance may still be frozen.
         """
         called = time.monotonic()
         try:
-            (answer,) = self._verb("Thaw", str(log), timeout_s=THAW_TIMEOUT_S)
+            answer = self._thaw_prepared(prepared) if prepared else None
+            if answer is None:
+                (answer,) = self._verb("Thaw", str(log), timeout_s=THAW_TIMEOUT_S)
+        except InstanceGone:
+            raise
         except (HarnessError, ValueError) as error:  # ValueError: not exactly one object was printed
             return self._thaw_directly(log, called, error)
         if answer["suspended"] and not answer["thawed"]:
             raise ThawError(f"ExternalThaw was refused: {answer['message']}", self.thaw_by_hand(log))
         return _thawed(bool(answer["suspended"]), called, answer["message"])
+
+    def _thaw_prepared(self, prepared: Prepared) -> dict[str, Any] | None:
+        """None if it gave no answer that can be relied on."""
+        try:
+            done = prepared.run(THAW_TIMEOUT_S)
+            (answer,) = _objects("Thaw", done)
+        except (HarnessError, ValueError):
+            return None
+        return answer if done.status == DONE else None
 
     def _thaw_directly(self, log: Path, called_s: float, cause: Exception) -> ThawAnswer:
         try:
@@ -209,6 +233,8 @@ class Instance:
                 f"##class(Backup.General).ExternalThaw({_arguments(str(log))})", THAW_TIMEOUT_S
             )
             frozen = True if done.status == DONE else self.is_frozen()
+        except InstanceGone:
+            raise
         except HarnessError as error:
             raise ThawError(f"no thaw could be asked for: {error}", self.thaw_by_hand(log)) from error
         if done.status != DONE and frozen:
@@ -226,16 +252,16 @@ class Instance:
 
     def thaw_by_hand(self, log: Path) -> str:
         """The command a person types to thaw."""
-        return f"iris session {self.place.name} -U%SYS '##class(Backup.General).ExternalThaw({_arguments(str(log))})'"
+        return shlex.join(self.thaw_argv(log))
 
     def thaw_argv(self, log: Path) -> list[str]:
-        """The same as an argument list that works from outside the place, for the watchdog."""
+        """The thaw as an argument list that works from outside the place, for the watchdog."""
         call = f"##class(Backup.General).ExternalThaw({_arguments(str(log))})"
-        return self.place.argv(["iris", "session", self.place.name, "-U%SYS", call])
+        return self.place.argv(self._session_argv(call))
 
     def is_frozen_argv(self) -> list[str]:
         call = "##class(Backup.General).IsWDSuspendedExt()"
-        return self.place.argv(["iris", "session", self.place.name, "-U%SYS", call])
+        return self.place.argv(self._session_argv(call))
 
     def position(self) -> Position:
         return _position(self._verb("Position")[0])
@@ -368,26 +394,55 @@ class Instance:
         return self._open("State", part, writer)
 
     def _session(self, call: str, timeout_s: float) -> Completed:
-        return self.place.run(
-            ["iris", "session", self.place.name, "-U%SYS", call], accept=None, timeout_s=timeout_s
-        )
+        return self.place.run(self._session_argv(call), accept=None, timeout_s=timeout_s)
+
+    def _session_argv(self, call: str) -> list[str]:
+        return ["iris", "session", self.place.name, "-U%SYS", call]
 
     def _open(self, verb: str, *arguments: object) -> subprocess.Popen[bytes]:
-        call = f"##class(Harness.Agent).{verb}({_arguments(*(str(a) for a in arguments))})"
-        return self.place.open(["iris", "session", self.place.name, "-U%SYS", call])
+        return self.place.open(self._session_argv(_agent_call(verb, *arguments)))
 
     def _verb(self, verb: str, *arguments: object, timeout_s: float = 120.0) -> list[dict[str, Any]]:
         """The objects a verb printed. Raises InstanceError with the agent's words, or what came instead."""
-        call = f"##class(Harness.Agent).{verb}({_arguments(*(str(a) for a in arguments))})"
-        done = self._session(call, timeout_s)
+        done = self._session(_agent_call(verb, *arguments), timeout_s)
         if done.status not in (DONE, REFUSED):
             raise InstanceError(f"{verb}: the session ended with status {done.status}: {_said(done)}")
-        objects = [_object(verb, number, line) for number, line in enumerate(done.stdout.splitlines(), 1)]
+        objects = _objects(verb, done)
         if done.status == REFUSED:
             raise InstanceError(
                 f"{verb}: {objects[-1].get('error', 'no reason given') if objects else _said(done)}"
             )
         return objects
+
+
+def ensure_agent(place: Place, folder: Path) -> None:
+    """Load the agent into an instance that does not have it.
+
+    Args:
+        folder: Where Agent.cls and the routines are, as the instance sees it.
+    Raises InstanceError: it has none afterwards.
+    Source: class reference 2024.1, %SYSTEM.OBJ.Load. Unverified: with which status a session ends that was given
+    this call, so only what the agent answers afterwards counts.
+    """
+    instance = Instance(place)
+    try:
+        instance.describe()
+        return
+    except (InstanceError, ParseError, ValueError):
+        loaded = instance._session(f'##class(%SYSTEM.OBJ).Load("{folder}/Agent.cls","ck")', 120.0)
+    try:
+        instance._verb("Install", f"{folder}/")
+        instance.describe()
+    except (InstanceError, ParseError, ValueError) as error:
+        raise InstanceError(f"the agent could not be loaded: {_said(loaded)}; then {error}") from error
+
+
+def _agent_call(verb: str, *arguments: object) -> str:
+    return f"##class(Harness.Agent).{verb}({_arguments(*(str(a) for a in arguments))})"
+
+
+def _objects(verb: str, done: Completed) -> list[dict[str, Any]]:
+    return [_object(verb, number, line) for number, line in enumerate(done.stdout.splitlines(), 1)]
 
 
 def _object(verb: str, number: int, line: str) -> dict[str, Any]:

@@ -5,8 +5,8 @@ one has no network either. The memory must be its own because the header of a co
 live one's. Ending the sandbox's first process makes the kernel end all others and drop the memory, so nothing
 can be left behind. Without root the sandbox begins with a user namespace.
 
-This module starts the stand-in, by its commands alone. An IRIS that is installed on this machine is not
-handled here yet.
+This module starts the stand-in, by its commands alone. With the name of an instance that is installed on this
+machine that one is the source, used as it is (`harness.instance.installed`); nothing here restores into it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,24 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from harness.command import Completed, Transcript, run
-from harness.errors import CommandError, CommandTimeout, InstanceError, PreconditionError, StartError
-from harness.files import filesystem_type, remove_tree
+from harness.command import AT_THE_WORD, Completed, Prepared, Transcript, run
+from harness.errors import (
+    CommandError,
+    CommandTimeout,
+    InstanceError,
+    InstanceGone,
+    PreconditionError,
+    StartError,
+)
+from harness.files import make_volume, remove_tree
 from harness.plan.model import InstanceSpec
 
 _BIN = Path(__file__).parent.parent / "standin" / "bin"
 _SOURCE_NAME = "SOURCE"
 _START_TIMEOUT_S = 60.0
-_MAKING = threading.Lock()
 _UNFIT = re.compile(r'[\s(),="]')
 """What GT.M cannot have in a path, in its list of routines or on mupip's command line (measured)."""
 _HOLD = "trap '' CHLD; {mounts} echo ready && exec sleep infinity"
@@ -39,6 +44,9 @@ _HOLD = "trap '' CHLD; {mounts} echo ready && exec sleep infinity"
 
 class LocalHost:
     """Local processes in namespaces; for the stand-in."""
+
+    in_containers = False
+    image_digest = ""
 
     def __init__(self, spec: InstanceSpec, folder: Path, transcript: Transcript | None = None) -> None:
         self._spec = spec
@@ -73,24 +81,28 @@ class LocalHost:
                 "Run as root, or allow them: sysctl kernel.unprivileged_userns_clone=1",
             ) from error
 
+    def root(self) -> Path:
+        return self._source_root
+
     def source(self) -> LocalPlace:
-        _make_volume(self._source_root)
+        make_volume(self._source_root)
         place = self._open(_SOURCE_NAME, network=True, mounts=[])
         self._create_and_start(place, self._source_root)
         return place
 
-    def target(self, name: str) -> LocalPlace:
+    def target(self, name: str, hidden: Path) -> LocalPlace:
         empty = self._folder / "empty"
         empty.mkdir(exist_ok=True)
-        _make_volume(self._source_root)
+        if hidden == self._source_root:
+            make_volume(hidden)  # whoever is first: the source may not have begun
         # a restored database names the live journals in its header: here they are not to be found
-        place = self._open(name.upper(), network=False, mounts=[(empty, self._source_root)])
+        place = self._open(name.upper(), network=False, mounts=[(empty, hidden)])
         place.files = self._folder / name
         self._create_and_start(place, place.files)
         return place
 
-    def boot(self, name: str, image: Path) -> LocalPlace:
-        place = self._open(_SOURCE_NAME, network=False, mounts=[(image, self._source_root)])
+    def boot(self, name: str, image: Path, root: Path) -> LocalPlace:
+        place = self._open(_SOURCE_NAME, network=False, mounts=[(image, root)])
         place.files = image
         _iris(place, "start", place.name)
         return place
@@ -166,8 +178,14 @@ class LocalPlace:
     def run(
         self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
     ) -> Completed:
+        if self._holder.poll() is not None:
+            raise InstanceGone(f"the processes of {self.name} have been ended")
         with self._transcript.noting(self.name, argv) as note:
             return note(run(self.argv(argv), accept=accept, timeout_s=timeout_s, env=self._environment))
+
+    def prepare(self, argv: Sequence[str]) -> Prepared:
+        way_in = [*self._enter, *AT_THE_WORD]
+        return Prepared([*way_in, *self._found(argv)], argv, self._environment)
 
     def open(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -180,8 +198,10 @@ class LocalPlace:
         )
 
     def argv(self, argv: Sequence[str]) -> list[str]:
-        program = shutil.which(argv[0], path=self._environment["PATH"]) or argv[0]
-        return [*self._enter, program, *argv[1:]]
+        return [*self._enter, *self._found(argv)]
+
+    def _found(self, argv: Sequence[str]) -> list[str]:
+        return [shutil.which(argv[0], path=self._environment["PATH"]) or argv[0], *argv[1:]]
 
     def discard(self) -> None:
         self.close()
@@ -197,17 +217,6 @@ class LocalPlace:
         for stream in (self._holder.stdout, self._holder.stderr):
             if stream:
                 stream.close()
-
-
-def _make_volume(root: Path) -> None:
-    """A folder that a snapshot can be taken of: on btrfs a subvolume of its own. Made once, by whoever is first."""
-    with _MAKING:
-        if root.exists():
-            return
-        if filesystem_type(root.parent) == "btrfs" and shutil.which("btrfs"):
-            run(["btrfs", "subvolume", "create", str(root)])
-        else:
-            root.mkdir()
 
 
 def _gtm_is_here() -> bool:

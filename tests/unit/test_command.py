@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.command import Deadline, run
+from harness.command import AT_THE_WORD, Deadline, Prepared, run
 from harness.errors import CommandError, CommandTimeout, PreconditionError
 
 
@@ -164,3 +164,41 @@ def test_deadline() -> None:
     assert 59 < deadline.left_s <= 60
     assert not deadline.passed
     assert (Deadline.after(-1).left_s, Deadline.after(-1).passed) == (0.0, True)
+
+
+def test_a_prepared_program_runs_at_the_word_with_its_input() -> None:
+    """What follows the word on standard input is the program's; its status and output come back."""
+    prepared = Prepared([*AT_THE_WORD, "sh", "-c", "cat; exit 5"], ["cat"])
+    done = prepared.run(5.0, "secret\n")
+    prepared.close()
+    assert (5, "secret\n") == (done.status, done.stdout)
+    assert ("cat",) == done.argv
+
+
+def test_a_prepared_program_does_nothing_without_the_word(tmp_path: Path) -> None:
+    """Closed, or left by a process that dies, it never begins."""
+    prepared = Prepared([*AT_THE_WORD, "touch", str(tmp_path / "done")], ["touch"])
+    assert prepared._process.stdin
+    prepared._process.stdin.close()
+    prepared._process.wait(timeout=5)
+    with pytest.raises(CommandError, match="before it was needed"):
+        prepared.run(5.0)
+    prepared.close()
+    prepared.close()
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_prepared_program_that_cannot_stand_ready_is_an_error() -> None:
+    """The way in is refused, or takes too long: said before anything was frozen."""
+    with pytest.raises(CommandError, match="no such container"):
+        Prepared(["sh", "-c", "echo no such container >&2; exit 1"], ["iris"])
+    with pytest.raises(CommandError):
+        Prepared(["sleep", "60"], ["iris"], timeout_s=0.1)
+
+
+def test_a_prepared_program_is_killed_at_its_limit() -> None:
+    """A thaw that hangs is an error with a time."""
+    prepared = Prepared([*AT_THE_WORD, "sleep", "60"], ["sleep"])
+    with pytest.raises(CommandTimeout):
+        prepared.run(0.1)
+    prepared.close()

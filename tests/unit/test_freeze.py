@@ -17,6 +17,11 @@ from harness.plan.model import FreezeSpec
 from harness.snapshot.base import Snapshot, Source
 
 
+class FakePrepared:
+    def close(self) -> None:
+        pass
+
+
 class FakeInstance:
     """Keeps the state of a freeze; `trouble` happens when a method of that name is called."""
 
@@ -37,7 +42,10 @@ class FakeInstance:
         now = time.monotonic()
         return FreezeAnswer(called_s=now, returned_s=now, frozen_utc=datetime.now(UTC))
 
-    def thaw(self, log: Path) -> ThawAnswer:
+    def prepare_thaw(self, log: Path) -> FakePrepared:
+        return FakePrepared()
+
+    def thaw(self, log: Path, prepared: FakePrepared | None = None) -> ThawAnswer:
         self._called("thaw")
         was, self.frozen = self.frozen, False
         now = time.monotonic()

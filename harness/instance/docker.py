@@ -1,0 +1,365 @@
+"""Instances as containers, made from one image, on Docker or on Podman's socket.
+
+The run's folder is mounted into every container at the path it has outside, so that no path needs a
+translation. An instance keeps its data below a folder of that (`ISC_DATA_DIRECTORY`, durable %SYS), or in a volume
+that is mounted at the path where the engine keeps it. A restored instance has a container of its own from the same
+image, no network, and an empty folder where the source's data would be.
+
+The harness must be root: the files of an instance belong to its own user, and snapshots are taken of them here.
+Commands run by `docker exec`. It takes about 80 ms, most of it to make a process in the container's namespaces,
+so what is needed in a freeze window is made ready before it (`prepare`).
+
+Source of the facts about InterSystems' images (user 51773, ISC_DATA_DIRECTORY, ISC_CPF_MERGE_FILE, `Enabling
+logons`, the limit of 20 processors): "Running InterSystems Products in Containers", and testcontainers-iris.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import containers
+from harness.command import AT_THE_WORD, Completed, Deadline, Prepared, Transcript, run
+from harness.errors import CommandError, InstanceError, InstanceGone, PreconditionError, StartError
+from harness.files import make_volume, remove_tree
+from harness.instance.base import Stun
+from harness.instance.iris import ensure_agent
+from harness.plan.model import InstanceSpec, Storage
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+STAND_IN_IMAGE = "iris-stand-in"
+AGENT_LABEL = "iris-restore-harness.agent"
+"""Label of images that were built with the agent and its databases inside (containers/)."""
+_NAME = "IRIS"
+_OWNER = 51773
+_AGENT = Path(__file__).parent / "agent"
+_START_TIMEOUT_S = 300
+_PROCESSORS_MAX = 20
+_LOOK_EVERY_S = 0.02
+_ENDED_WITH_ITS_READER = (
+    "sh",
+    "-c",
+    'exec 3<&0; "$@" </dev/null 3<&- & child=$!;'
+    "{ read -r word; kill $child; sleep 2; kill -9 $child; } <&3 >/dev/null 2>&1 & watch=$!;"
+    "exec 3<&-; wait $child; status=$?; kill $watch 2>/dev/null; exit $status",
+    "sh",
+)
+"""Ends a command when standard input ends, as it does when the `docker exec` outside is killed: the engine leaves
+the command running."""
+_MERGE = """\
+; What the harness needs of an instance: two databases, so that a torn set shows, and journals beside them.
+[Actions]
+CreateDatabase:Name=ONE,Directory={root}/db/one/
+CreateDatabase:Name=TWO,Directory={root}/db/two/
+CreateNamespace:Name=HARNESS,Globals=ONE
+CreateMapGlobal:Name=RVB*,Namespace=HARNESS,Database=TWO
+[Journal]
+CurrentDirectory={root}/mgr/journal/
+AlternateDirectory={root}/mgr/journal/
+"""
+
+
+class DockerHost:
+    """Containers of one image, by Docker or Podman."""
+
+    in_containers = True
+
+    def __init__(self, spec: InstanceSpec, folder: Path, transcript: Transcript | None = None) -> None:
+        self._spec = spec
+        self._folder = folder.resolve()
+        self._transcript = transcript or Transcript(None)
+        self._places: list[DockerPlace] = []
+        self._root: Path | None = None
+        self._has_agent = False
+        self._lock = threading.Lock()
+        self.image_digest = ""
+
+    def probe(self) -> None:
+        import docker
+
+        if self._spec.name:
+            raise PreconditionError(
+                f"host docker cannot use the installed instance {self._spec.name}", "Say host: local."
+            )
+        if os.geteuid() != 0:
+            raise PreconditionError(
+                f"host docker needs root: an instance's files belong to user {_OWNER} and are copied here",
+                "Run it with sudo.",
+            )
+        containers.program()
+        name = STAND_IN_IMAGE if self._spec.image == "stand-in" else self._spec.image
+        try:
+            image = containers.engine().images.get(name)
+        except docker.errors.ImageNotFound as error:
+            raise PreconditionError(f"the container engine has no image {name}", _how_to_get(name)) from error
+        except docker.errors.DockerException as error:
+            raise PreconditionError(f"image {name}: {error}", "See the engine's own log.") from error
+        self.image_digest = str(image.id)
+        self._has_agent = AGENT_LABEL in image.labels
+        self._folder.chmod(0o755)  # the user of an instance must come through
+
+    def root(self) -> Path:
+        with self._lock:
+            if self._root is None:
+                volume = self._spec.storage is Storage.VOLUME
+                self._root = self._new_volume() if volume else self._folder / "source"
+                make_volume(self._root)
+                os.chown(self._root, _OWNER, _OWNER)
+            return self._root
+
+    def _new_volume(self) -> Path:
+        with containers.as_precondition("a volume could not be made"):
+            return containers.new_volume("source")
+
+    def source(self) -> DockerPlace:
+        root = self.root()
+        mounts = {} if root.is_relative_to(self._folder) else {root: root}
+        return self._start("source", root, mounts=mounts, hidden=None, network=True)
+
+    def target(self, name: str, hidden: Path) -> DockerPlace:
+        root = self._folder / name
+        root.mkdir()
+        os.chown(root, _OWNER, _OWNER)
+        place = self._start(name, root, mounts={}, hidden=hidden, network=False)
+        place.files = root
+        return place
+
+    def boot(self, name: str, image: Path, root: Path) -> DockerPlace:
+        os.chown(image, _OWNER, _OWNER)
+        place = self._start(name, root, mounts={image: root}, hidden=None, network=False)
+        place.files = image
+        return place
+
+    def environment(self) -> dict[str, str]:
+        return {"DOCKER_HOST": containers.address()}
+
+    def close(self) -> None:
+        for place in self._places:
+            place.close()
+        if self._root and not self._root.is_relative_to(self._folder):
+            containers.remove_volume(self._root)
+
+    def _start(
+        self, name: str, root: Path, *, mounts: dict[Path, Path], hidden: Path | None, network: bool
+    ) -> DockerPlace:
+        from testcontainers.core.container import DockerContainer
+        from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+
+        containers.settle_ryuk()
+        merge = self._folder / f"{name}.cpf"
+        merge.write_text(_MERGE.format(root=root))
+        made = (
+            DockerContainer(self.image_digest)
+            .with_name(f"harness-{containers.token()}-{name}")
+            .with_env("ISC_DATA_DIRECTORY", str(root))
+            .with_env("ISC_CPF_MERGE_FILE", str(merge))
+            .with_volume_mapping(self._folder, str(self._folder), "rw")
+            .with_volume_mapping(_AGENT, str(_AGENT), "ro")
+            .waiting_for(
+                LogMessageWaitStrategy("Enabling logons")
+                .with_startup_timeout(_START_TIMEOUT_S)
+                .with_poll_interval(_LOOK_EVERY_S)
+            )
+            .with_kwargs(labels=containers.labels(), **_limits(network))
+        )
+        for outside, inside in mounts.items():
+            made.with_volume_mapping(outside, str(inside), "rw")
+        if hidden and hidden.is_relative_to(self._folder):
+            made.with_tmpfs_mount(str(hidden), "size=64k")
+        with _removed_on_failure(made, name):
+            made.start()
+            place = DockerPlace(made.get_wrapped_container(), self._transcript, isolated=not network)
+            if not self._has_agent:
+                ensure_agent(place, _AGENT)
+        self._places.append(place)
+        return place
+
+
+class DockerPlace:
+    """One container. Made running; `close` removes it."""
+
+    name = _NAME
+
+    def __init__(self, container: Container, transcript: Transcript, *, isolated: bool) -> None:
+        self.files: Path | None = None
+        self.isolated = isolated
+        self.container = container
+        self._transcript = transcript
+        self._environment = {"DOCKER_HOST": containers.address()}
+
+    def run(
+        self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
+    ) -> Completed:
+        deadline = Deadline.after(timeout_s)
+        with self._transcript.noting(self.name, argv) as note:
+            done = self._exec(argv, deadline)
+            while self._was_refused(done, deadline):
+                done = self._exec(argv, deadline)
+            if accept is not None and done.status not in accept:
+                raise CommandError(argv, done.status, done.duration_s, done.stdout + done.stderr)
+            return note(done)
+
+    def prepare(self, argv: Sequence[str]) -> Prepared:
+        self._wait_until_runs(Deadline.after(60.0))
+        return Prepared([*self._way_in("-i"), *AT_THE_WORD, *argv], argv, self._environment)
+
+    def open(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+        self._wait_until_runs(Deadline.after(60.0))
+        return subprocess.Popen(
+            [*self._way_in("-i"), *_ENDED_WITH_ITS_READER, *argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **self._environment, "LC_ALL": "C"},
+            start_new_session=True,
+        )
+
+    def argv(self, argv: Sequence[str]) -> list[str]:
+        return [*self._way_in(), *argv]
+
+    def close(self) -> None:
+        containers.remove_container(str(self.container.id))
+
+    def discard(self) -> None:
+        self.close()
+        if self.files:
+            remove_tree(self.files)
+
+    def pause(self) -> None:
+        """Stop every process by the cgroup freezer, as a hypervisor stuns a machine. Raises InstanceError."""
+        with _as_instance_error("pause"):
+            self.container.pause()
+
+    def resume(self) -> None:
+        with _as_instance_error("resume"):
+            self.container.unpause()
+
+    def crash(self) -> None:
+        """SIGKILL to everything at once; the data stays. Raises InstanceError."""
+        with _as_instance_error("crash"):
+            self.container.kill(signal="SIGKILL")
+            self.container.wait(timeout=30)
+
+    def restart(self) -> None:
+        with _as_instance_error("restart"):
+            self.container.start()
+        deadline = Deadline.after(_START_TIMEOUT_S)
+        while self.run(["iris", "qlist", _NAME], accept=None).stdout.count("^running") == 0:
+            if deadline.passed:
+                raise StartError(f"{self.container.name} did not come back within {_START_TIMEOUT_S} s")
+            time.sleep(_LOOK_EVERY_S)
+
+    def stuns(self, since_utc: datetime) -> tuple[Stun, ...]:
+        """Pauses that the engine noted, whoever asked for them."""
+        with _as_instance_error("events"):
+            events = containers.engine().events(
+                since=f"{since_utc.timestamp():.9f}",
+                until=f"{time.time():.9f}",
+                filters={"container": self.container.id, "event": ["pause", "unpause"]},
+                decode=True,
+            )
+            return tuple(_stuns(events))
+
+    def _way_in(self, *options: str) -> list[str]:
+        return [containers.program(), "exec", *options, str(self.container.name)]
+
+    def _exec(self, argv: Sequence[str], deadline: Deadline) -> Completed:
+        return run(self.argv(argv), accept=None, timeout_s=deadline.left_s, env=self._environment)
+
+    def _was_refused(self, done: Completed, deadline: Deadline) -> bool:
+        """Whether the engine would not even begin: then, once the container runs on, it is asked again.
+
+        Raises InstanceGone also where the container ended under the command (137: killed).
+        """
+        refused = done.status != 0 and done.stderr.startswith(("Error response from daemon", "Error: "))
+        if refused or done.status == 137:
+            return self._wait_until_runs(deadline) and refused
+        return False
+
+    def _wait_until_runs(self, deadline: Deadline) -> bool:
+        """Wait while it is paused; returns whether it was. Raises InstanceGone."""
+        was_paused = False
+        while (status := self._status()) == "paused":
+            was_paused = True
+            if deadline.passed:
+                raise InstanceError(f"container {self.container.name} is paused")
+            time.sleep(_LOOK_EVERY_S)
+        if status != "running":
+            raise InstanceGone(f"container {self.container.name} is {status}")
+        return was_paused
+
+    def _status(self) -> str:
+        import docker
+
+        try:
+            self.container.reload()
+        except docker.errors.NotFound:
+            return "not there"
+        except docker.errors.DockerException as error:
+            raise InstanceError(f"the container engine gives no answer: {error}") from error
+        return str(self.container.status)
+
+
+def _how_to_get(image: str) -> str:
+    if image == STAND_IN_IMAGE:
+        return "Build it: ./dev image"
+    return (
+        f"Get it with: docker pull {image} (InterSystems' Community Edition needs no account, other editions need "
+        "docker login to InterSystems' registry), or without IRIS take image: stand-in"
+    )
+
+
+def _limits(network: bool) -> dict[str, Any]:
+    limits: dict[str, Any] = {} if network else {"network_mode": "none"}
+    if (os.cpu_count() or 1) > _PROCESSORS_MAX:
+        limits["cpuset_cpus"] = f"0-{_PROCESSORS_MAX - 1}"  # a Community Edition does not start on more
+    return limits
+
+
+@contextmanager
+def _removed_on_failure(made: Any, name: str) -> Iterator[None]:
+    """Every failure to start is a StartError, with the end of what the container said; nothing is left of it."""
+    import docker
+
+    try:
+        yield
+    except BaseException as error:
+        said = ""
+        if made._container is not None:
+            with contextlib.suppress(docker.errors.DockerException):
+                said = b"".join(made.get_logs())[-600:].decode("utf-8", "replace").strip()
+            containers.remove_container(str(made._container.id))
+        if isinstance(error, docker.errors.DockerException | RuntimeError | OSError | InstanceError):
+            raise StartError(f"the container of {name} did not start: {said or error}") from error
+        raise
+
+
+@contextmanager
+def _as_instance_error(what: str) -> Iterator[None]:
+    import docker
+
+    try:
+        yield
+    except (docker.errors.DockerException, OSError) as error:
+        raise InstanceError(f"{what}: the container engine refused: {error}") from error
+
+
+def _stuns(events: Any) -> Iterator[Stun]:
+    began_ns = None
+    for event in events:
+        if event["Action"] == "pause":
+            began_ns = event["timeNano"]
+        elif began_ns is not None:
+            started = datetime.fromtimestamp(began_ns / 1e9, UTC)
+            yield Stun(started_utc=started, duration_s=(event["timeNano"] - began_ns) / 1e9)
+            began_ns = None
