@@ -1,0 +1,86 @@
+"""What is known of an engine: records that ship with the harness, and those that `harness conform` made here.
+
+A check that rests on a fact which nobody confirmed for the engine at hand cannot say PASS: `unconfirmed` tells which.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harness.facts.catalogue import FACTS, Fact, resting
+from harness.facts.record import Conformance, FactResult, dumps, loads
+from harness.instance.iris import Description
+from harness.model import RecoveryMode, Verdict
+from harness.registered import state_folder
+
+SHIPPED = Path(__file__).parent / "known"
+
+
+def unconfirmed(description: Description, mode: RecoveryMode | None = None) -> dict[str, tuple[str, ...]]:
+    """Check → ids of the facts that it rests on and that were not seen to hold for this engine.
+
+    Args:
+        description: The instance whose backup is judged.
+        mode: Recovery mode of the case; None: whatever any mode rests on.
+    Returns:
+        Only checks with such facts. An engine that nobody tried has every fact against it, and so has one whose
+        record cannot be read.
+    """
+    known = known_for(description.product, description.version, description.stand_in)
+    confirmed = {one.id for one in known.facts if _confirms(one)} if known else set()
+    checks = dict.fromkeys(check for fact in FACTS for check in fact.checks)
+    lacking = {c: tuple(f.id for f in resting(c, mode) if f.id not in confirmed) for c in checks}
+    return {check: facts for check, facts in lacking.items() if facts}
+
+
+def known_for(product: str, version: str, stand_in: bool) -> Conformance | None:
+    """The newest record of an engine: the one made on this machine, else the one that ships with the harness."""
+    name = file_name(product, version, stand_in)
+    for folder in (state_records(), SHIPPED):
+        if (file := folder / name).exists():
+            found = _read(file)
+            same = found and (found.product, found.version, found.stand_in) == (product, version, stand_in)
+            return found if same else None
+    return None
+
+
+def keep(conformance: Conformance) -> Path:
+    """Store a record where `known_for` finds it; returns the file. Raises OSError."""
+    folder = state_records()
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / file_name(conformance.product, conformance.version, conformance.stand_in)
+    new = file.with_suffix(".new")
+    new.write_text(dumps(conformance), encoding="utf-8")
+    new.replace(file)
+    return file
+
+
+def state_records() -> Path:
+    """Folder of the records that were made on this machine."""
+    return state_folder() / "conformance"
+
+
+def file_name(product: str, version: str, stand_in: bool) -> str:
+    """Name of an engine's record: letters, digits, dots, dashes and underscores."""
+    key = "-".join([*(["stand-in"] if stand_in else []), product, version])
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", key) + ".json"
+
+
+def _confirms(result: FactResult) -> bool:
+    """Seen to hold, and what was tried then is what is taken for granted now."""
+    now = _by_id(result.id)
+    same = now is not None and (now.statement, now.expected) == (result.statement, result.expected)
+    return same and result.verdict is Verdict.PASS
+
+
+def _by_id(identifier: str) -> Fact | None:
+    return next((fact for fact in FACTS if fact.id == identifier), None)
+
+
+def _read(file: Path) -> Conformance | None:
+    """None if it cannot be read: what an unreadable record once confirmed is not known."""
+    try:
+        return loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
