@@ -7,8 +7,8 @@ obtained is None in the evidence, and the check that needs it says UNKNOWN: not 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from harness.freeze import FileStatus, Window
@@ -18,6 +18,8 @@ from harness.model import Check, Finding, Position, RecoveryMode, Verdict
 from harness.rollforward import JournalSet
 from harness.verify.state import RestoredState
 from harness.workload.ledger import Vector
+
+_FACTS_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,8 @@ class Evidence:
         integrity: The engine's structure check of the restored databases.
         state: What the restored databases hold.
         problems: Stage → why it could not be done.
+        unconfirmed: Check → facts about the product that it rests on and that nobody saw to hold for this engine
+            (`harness.facts.known.unconfirmed`); empty means that all were.
     """
 
     mode: RecoveryMode
@@ -69,6 +73,7 @@ class Evidence:
     integrity: IntegrityReport | None = None
     state: RestoredState | None = None
     problems: tuple[tuple[str, str], ...] = ()
+    unconfirmed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Checker(Protocol):
@@ -78,15 +83,32 @@ class Checker(Protocol):
 
 
 def judge(name: str, checker: Checker, evidence: Evidence) -> Check:
-    """Run one checker. Its verdict is the worst of its findings; PASS needs that it looked and found none."""
+    """Run one checker. Its verdict is the worst of its findings; PASS needs that it looked and found none, and that
+    every fact about the product that it rests on was confirmed."""
     began = time.monotonic()
-    findings = tuple(checker.check(evidence))
+    findings = (*checker.check(evidence), *_unconfirmed(name, evidence))
     return Check(
         name=name,
         verdict=Verdict.worst([Verdict.PASS, *(finding.verdict for finding in findings)]),
         duration_s=time.monotonic() - began,
         findings=findings,
     )
+
+
+def _unconfirmed(check: str, evidence: Evidence) -> list[Finding]:
+    facts = evidence.unconfirmed.get(check, ())
+    if not facts:
+        return []
+    shown = ", ".join(facts[:_FACTS_SHOWN])
+    more = f" and {len(facts) - _FACTS_SHOWN} more" if len(facts) > _FACTS_SHOWN else ""
+    return [
+        Finding(
+            code=f"{check}.unconfirmed",
+            message=f"it rests on facts that nobody confirmed for this engine: {shown}{more}",
+            witness="confirm them: harness conform --image IMAGE, or --instance NAME",
+            verdict=Verdict.UNKNOWN,
+        )
+    ]
 
 
 def not_checked(check: str, evidence: Evidence, what: str) -> list[Finding]:
