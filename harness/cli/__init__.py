@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from harness.cli.clean_cmd import clean_command
+from harness.cli.conform_cmd import conform_command
 from harness.cli.doctor_cmd import doctor_command
 from harness.cli.guard import guarded
 from harness.cli.list_cmd import list_command
@@ -42,7 +43,15 @@ def cli() -> None:
     """
 
 
-for _verb in (run_command, report_command, plan_group, doctor_command, list_command, clean_command):
+for _verb in (
+    run_command,
+    report_command,
+    plan_group,
+    conform_command,
+    doctor_command,
+    list_command,
+    clean_command,
+):
     cli.add_command(_verb)
 
 
