@@ -18,6 +18,7 @@ from .journal_file import first_offset
 from .layout import DATABASES, Layout
 
 Objects = list[dict[str, object]]
+ROUTINES = ("RVWORK", "RVCHECK")
 Verb = Callable[..., "Objects | Run"]
 
 
@@ -176,6 +177,18 @@ class Agent:
             raise Refused(f"the state has the parts summary and history, not {part}")
         return Run(f"do {part}^RVCHECK({_number(writer)})")
 
+    def install(self, folder: str) -> Objects:
+        """The stand-in runs the routines it came with: others would not be run, so they are refused."""
+        place = _folder(folder)
+        for name in ROUTINES:
+            file = place / f"{name}.m"
+            if not file.is_file():
+                raise Refused(f"there is no file {file}")
+            if file.read_bytes() != (self._engine.routines / file.name).read_bytes():
+                raise Refused(f"{file} is not the {name} that the stand-in runs")
+        self._engine.compile(*ROUTINES)
+        return [{"namespace": "HARNESS", "routines": list(ROUTINES)}]
+
     def _position_of(self, entry: journals.Entry) -> Objects:
         return [{"journal_file": entry.journal, "offset": entry.offset}]
 
@@ -203,6 +216,7 @@ _VERBS: dict[str, Verb] = {
     "Work": Agent.work,
     "Stop": Agent.stop,
     "State": Agent.state,
+    "Install": Agent.install,
 }
 
 

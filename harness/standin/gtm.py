@@ -65,13 +65,13 @@ class Engine:
             raise GTMError("GT.M is not installed: apt-get install fis-gtm")
         self.dist = dist
         self.layout = layout
-        agent = Path(__file__).parent.parent / "instance" / "agent"
+        self.routines = Path(__file__).parent.parent / "instance" / "agent"
         self.environment = {
             **os.environ,
             "LC_ALL": "C",
             "gtm_dist": str(dist),
             "gtmgbldir": str(layout.gtm / "gtm.gld"),
-            "gtmroutines": f"{layout.gtm}({agent}) {dist}/libgtmutil.so",
+            "gtmroutines": f"{layout.gtm}({self.routines}) {dist}/libgtmutil.so",
             "iris_root": str(layout.root),
             "gtm_tmp": str(layout.gtm),
             "gtm_chset": "M",

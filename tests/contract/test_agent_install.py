@@ -1,0 +1,52 @@
+"""The verb Install of the agent's protocol (harness/instance/agent/protocol.md)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.instance.base import Host, Place
+
+pytestmark = pytest.mark.e2e
+
+AGENT = Path(__file__).parents[2] / "harness" / "instance" / "agent"
+
+
+@pytest.fixture(scope="module")
+def place(host: Host) -> Place:
+    return host.target("install", host.root())
+
+
+def verb(place: Place, call: str) -> tuple[int, dict[str, object]]:
+    command = f"##class(Harness.Agent).{call}"
+    done = place.run(["iris", "session", place.name, "-U%SYS", command], accept=None)
+    (answer,) = (json.loads(line) for line in done.stdout.splitlines())
+    return done.status, answer
+
+
+def test_routines_of_a_folder_are_installed(place: Place) -> None:
+    """The answer names where and what; a second time it is the same."""
+    wanted = (5, {"namespace": "HARNESS", "routines": ["RVWORK", "RVCHECK"]})
+    assert [wanted, wanted] == [verb(place, f'Install("{AGENT}/")') for _ in range(2)]
+
+
+def test_a_folder_without_them_is_refused(place: Place, shared: Path) -> None:
+    shutil.copy(AGENT / "RVWORK.m", shared)
+    for folder in (shared, shared / "absent"):
+        status, answer = verb(place, f'Install("{folder}/")')
+        assert 3 == status and {"error"} == set(answer)
+
+
+def test_other_routines_are_not_taken_for_those_that_run(place: Place, shared: Path) -> None:
+    """The stand-in runs the routines it came with, so it accepts no others."""
+    if not verb(place, "Describe()")[1]["stand_in"]:
+        pytest.skip("this instance runs what is installed")
+    for name in ("RVWORK.m", "RVCHECK.m"):
+        shutil.copy(AGENT / name, shared)
+    with (shared / "RVCHECK.m").open("a") as routine:
+        routine.write(" ;\n")
+    status, answer = verb(place, f'Install("{shared}/")')
+    assert 3 == status and "is not the RVCHECK that the stand-in runs" in str(answer["error"])
