@@ -78,7 +78,6 @@ class Bench:
         self.instance = source or setting.source
         self.place = self.instance.place
         self.description = setting.description
-        self._numbers: dict[str, int] = {}
 
     # raw calls
 
@@ -132,7 +131,7 @@ class Bench:
 
     def log(self) -> Path:
         """A new, empty freeze log that the instance may write, whatever user it runs as."""
-        log = self.setting.work / f"freeze-{self._next('log')}.log"
+        log = self.setting.work / f"freeze-{self._next('freeze')}.log"
         log.touch()
         log.chmod(0o666)
         return log
@@ -250,8 +249,7 @@ class Bench:
         return {w: state.writers[w].recovered if w in state.writers else 0 for w in self.acknowledged()}
 
     def _next(self, name: str) -> int:
-        self._numbers[name] = self._numbers.get(name, 0) + 1
-        return self._numbers[name]
+        return 1 + sum(path.name.startswith(f"{name}-") for path in self.setting.work.iterdir())
 
 
 def session(instance: Instance, call: str, timeout_s: float = SESSION_TIMEOUT_S) -> Completed:

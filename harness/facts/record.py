@@ -6,7 +6,7 @@ Whoever reads a text gets a `Conformance` or a ValueError that says what is wron
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -50,6 +50,12 @@ class Conformance:
         """The product that answered, as a report names it."""
         name = f"{self.product} {self.version}"
         return f"stand-in ({name})" if self.stand_in else name
+
+
+def timeless(conformance: Conformance) -> Conformance:
+    """The same without times: what ships with the harness, and what two runs can be compared by."""
+    facts = tuple(replace(fact, duration_s=0.0) for fact in conformance.facts)
+    return replace(conformance, made_utc=None, facts=facts)
 
 
 def dumps(conformance: Conformance) -> str:

@@ -1,0 +1,50 @@
+"""The catalogue of facts: complete, and fit to carry verdicts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.facts.catalogue import FACTS, OPEN_ITEMS, resting
+from harness.model import RecoveryMode
+from harness.verify.judge import CHECKS
+
+PAGE = Path("docs/conformance.md")
+
+
+def test_ids_are_unique_and_speak() -> None:
+    ids = [fact.id for fact in FACTS]
+    assert len(ids) == len(set(ids))
+    assert [] == [one for one in ids if not re.fullmatch(r"[a-z]+\.[a-z0-9_]+", one)]
+
+
+def test_every_open_question_is_accounted_for() -> None:
+    assert set(range(1, OPEN_ITEMS + 1)) == {fact.open_item for fact in FACTS if fact.open_item}
+
+
+def test_every_open_question_is_on_the_page() -> None:
+    numbers = re.findall(r"^\| (\d+) \|", PAGE.read_text(), re.MULTILINE)
+    assert [str(number) for number in range(1, OPEN_ITEMS + 1)] == numbers
+
+
+@pytest.mark.parametrize("mode", RecoveryMode)
+@pytest.mark.parametrize("check", CHECKS)
+def test_every_check_rests_on_a_fact_in_every_mode(check: str, mode: RecoveryMode) -> None:
+    assert resting(check, mode)
+
+
+def test_facts_name_only_checks_there_are() -> None:
+    assert set(CHECKS) == {check for fact in FACTS for check in fact.checks}
+
+
+def test_nothing_rests_on_what_is_not_tried() -> None:
+    assert [] == [fact.id for fact in FACTS if fact.untried and fact.checks]
+
+
+def test_a_fact_of_one_mode_does_not_burden_another() -> None:
+    boot = {fact.id for fact in resting("floor", RecoveryMode.BOOT)}
+    rolled = {fact.id for fact in resting("floor", RecoveryMode.ROLLFORWARD)}
+    assert "boot.recovers" in boot - rolled
+    assert "restore.place_and_mount" in rolled - boot
