@@ -1,0 +1,59 @@
+"""A check that rests on facts nobody confirmed cannot say PASS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from harness.model import Finding, RecoveryMode, Verdict
+from harness.verify.base import Evidence, judge
+
+
+class Finds:
+    """A checker that states what it was given."""
+
+    def __init__(self, *findings: Finding) -> None:
+        self.findings = findings
+
+    def check(self, evidence: Evidence) -> Sequence[Finding]:
+        return self.findings
+
+
+def evidence(*facts: str) -> Evidence:
+    return Evidence(
+        mode=RecoveryMode.ROLLFORWARD,
+        seed=1,
+        writers=1,
+        floor={},
+        ceiling={},
+        unconfirmed={"hold": facts} if facts else {},
+    )
+
+
+def test_what_would_pass_is_unknown_and_says_how_to_confirm() -> None:
+    check = judge("hold", Finds(), evidence("thaw.asks_first", "freeze.self_thaw"))
+    (finding,) = check.findings
+    assert (Verdict.UNKNOWN, "hold.unconfirmed") == (check.verdict, finding.code)
+    assert "thaw.asks_first, freeze.self_thaw" in finding.message
+    assert "harness conform --image" in finding.witness
+
+
+def test_a_fail_stays_a_fail() -> None:
+    check = judge("hold", Finds(Finding(code="hold.changed", message="it changed")), evidence("a.b"))
+    assert Verdict.FAIL is check.verdict
+    assert ["hold.changed", "hold.unconfirmed"] == [finding.code for finding in check.findings]
+
+
+@pytest.mark.parametrize("name", ["hold", "chain"])
+def test_with_everything_confirmed_it_passes(name: str) -> None:
+    assert Verdict.PASS is judge(name, Finds(), evidence()).verdict
+
+
+def test_other_checks_are_not_burdened() -> None:
+    assert Verdict.PASS is judge("chain", Finds(), evidence("thaw.asks_first")).verdict
+
+
+def test_many_facts_are_counted_not_listed() -> None:
+    (finding,) = judge("hold", Finds(), evidence(*(f"fact.number_{n}" for n in range(9)))).findings
+    assert "fact.number_3 and 5 more" in finding.message
