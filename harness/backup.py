@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,8 +17,9 @@ from harness import freeze, freeze_log, registry, store
 from harness.errors import ParseError
 from harness.files import remove_tree
 from harness.freeze import FileStatus, Window
+from harness.instance.base import CanTellStuns
 from harness.instance.iris import Committed, Description
-from harness.model import Position, RecoveryMode, Stage
+from harness.model import Position, RecoveryMode, Stage, Stun
 from harness.plan.model import SnapshotSpec
 from harness.rollforward import JournalSet, collect
 from harness.setting import Setting, Stages
@@ -56,6 +58,7 @@ class Backup:
         committed: What the live journals had committed before the marker; None if no mode asks for it.
         promises: Recovery mode → what a recovery in that mode has to bring back.
         image: Status of the snapshot's files just after the thaw.
+        stuns: Times in which nothing of the instance ran, as far as its host noticed.
         stages: What was done, and how long it took.
         problems: Stage → why it could not be done.
     """
@@ -63,6 +66,7 @@ class Backup:
     provider: SnapshotProvider
     window: Window
     image: tuple[FileStatus, ...]
+    stuns: tuple[Stun, ...]
     entry: freeze_log.FreezeEntry | None
     entry_problem: str
     entry_stale: bool
@@ -81,6 +85,7 @@ def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode
     provider = load_provider(setting, spec)
     source = snapshot_source(setting.description, whole=RecoveryMode.BOOT in modes)
     provider.probe(source)
+    began_utc = datetime.now(UTC)
     with Driver(setting.source, setting.plan.workload, setting.seed, setting.ledger) as driver:
         with stages.stage("load"):
             _work(driver, setting, 0.3 + 0.3 * setting.random.random())
@@ -94,6 +99,7 @@ def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode
             _work(driver, setting, 0.2)
             acknowledged = driver.finish()
             ended_s = time.monotonic()
+    stuns = stages.attempt("stuns", lambda: _stuns(setting, began_utc))
     entry, problem, stale = freeze_entry(window)
     marker = entry.marker if entry else None
     journals = committed = None
@@ -106,6 +112,7 @@ def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode
         provider=provider,
         window=window,
         image=image,
+        stuns=stuns or (),
         entry=entry,
         entry_problem=problem,
         entry_stale=stale,
@@ -163,6 +170,11 @@ def _hold(setting: Setting, provider: SnapshotProvider, source: Source) -> Windo
         database_files=[file for folder in folders for file in sorted(folder.iterdir())],
         watchdog=setting.watchdog,
     )
+
+
+def _stuns(setting: Setting, since_utc: datetime) -> tuple[Stun, ...]:
+    place = setting.source.place
+    return place.stuns(since_utc) if isinstance(place, CanTellStuns) else ()
 
 
 def _promises(

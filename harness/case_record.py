@@ -46,7 +46,7 @@ def case_record(
     return CaseRecord(
         name=case.name,
         verdict=Verdict.worst(check.verdict for check in all_checks),
-        freeze=_freeze(evidence, backup.window),
+        freeze=_freeze(evidence, backup),
         snapshot=SnapshotSummary(
             provider=snapshot.provider,
             duration_s=backup.window.capture_duration_s,
@@ -84,7 +84,8 @@ def without_backup(setting: Setting, case: Case, stages: Stages) -> CaseRecord:
     )
 
 
-def _freeze(evidence: Evidence, window: Window) -> FreezeSummary:
+def _freeze(evidence: Evidence, backup: Backup) -> FreezeSummary:
+    window = backup.window
     marker = evidence.entry.marker if evidence.entry else None
     return FreezeSummary(
         journal_file=marker.journal_file if marker else None,
@@ -93,6 +94,7 @@ def _freeze(evidence: Evidence, window: Window) -> FreezeSummary:
         thawed_utc=window.thawed.thawed_utc,
         window_s=window.duration_s,
         held=window.thawed.suspended and window.before == window.after,
+        stuns=backup.stuns,
     )
 
 

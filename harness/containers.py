@@ -154,7 +154,7 @@ def _remove_once(client: DockerClient, token: str) -> list[str]:
     import docker
 
     removed = []
-    wanted = {"label": f"{RUN_LABEL}={token}"}
+    wanted: dict[str, str | list[str] | bool] = {"label": f"{RUN_LABEL}={token}"}
     for container in client.containers.list(all=True, filters=wanted, ignore_removed=True):
         with contextlib.suppress(docker.errors.APIError):
             container.remove(force=True, v=True)

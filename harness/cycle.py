@@ -210,8 +210,13 @@ def _backup_name(case: Case) -> str:
 
 def _instance(setting: Setting) -> InstanceSummary:
     found = setting.description
-    host = setting.plan.instance.host
-    return InstanceSummary(product=found.product, version=found.version, stand_in=found.stand_in, host=host)
+    return InstanceSummary(
+        product=found.product,
+        version=found.version,
+        stand_in=found.stand_in,
+        host=setting.plan.instance.host,
+        image_digest=setting.host.image_digest,
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -76,8 +76,17 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stun:
+    """A time in which nothing of an instance ran, as when a hypervisor stops its machine for a snapshot."""
+
+    started_utc: datetime
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FreezeSummary:
-    """One freeze window. `held` is False if the instance was found running before our thaw."""
+    """One freeze window. `held` is False if the instance was found running before our thaw; `stuns` are those of
+    the whole backup, which its host noticed."""
 
     journal_file: str | None
     offset_bytes: int | None
@@ -85,6 +94,7 @@ class FreezeSummary:
     thawed_utc: datetime
     window_s: float
     held: bool
+    stuns: tuple[Stun, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +106,12 @@ class SnapshotSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreSummary:
+    """What was restored, into which surroundings, and the network interfaces seen from inside of them."""
+
     duration_s: float
     bytes: int
+    into: str = ""
+    interfaces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,12 +165,16 @@ class CaseRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceSummary:
-    """Which product answered. `stand_in` is True if it was not IRIS: then nothing here speaks of IRIS."""
+    """Which product answered. `stand_in` is True if it was not IRIS: then nothing here speaks of IRIS.
+
+    `image_digest` is what identifies the image it was made from; empty where there was none.
+    """
 
     product: str
     version: str
     stand_in: bool
     host: str
+    image_digest: str = ""
 
     def __str__(self) -> str:
         name = f"{self.product} {self.version}"

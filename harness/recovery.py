@@ -26,7 +26,7 @@ from harness.model import (
     RollforwardSummary,
 )
 from harness.plan.model import Case
-from harness.restore import restore
+from harness.restore import require_isolated, restore
 from harness.rollforward import roll_forward
 from harness.setting import Setting, Stages
 from harness.verify.base import Evidence
@@ -167,10 +167,17 @@ def _boot(setting: Setting, backup: Backup, stages: Stages, recovered: _Recovere
             return None
         return Instance(scratch.place)
 
-    restored = stages.attempt("restore", expose)
-    if restored:
-        recovered.restored = replace(restored, duration_s=stages.seconds("restore"))
-        recovered.target = stages.attempt("boot", boot)
+    recovered.restored = stages.attempt("restore", expose)
+    if recovered.restored:
+        target = stages.attempt("boot", boot)
+        if target and (alone := stages.attempt("isolation", lambda: require_isolated(target.place))):
+            recovered.target = target
+            recovered.restored = replace(
+                recovered.restored,
+                duration_s=stages.seconds("restore"),
+                into=target.place.where,
+                interfaces=alone,
+            )
 
 
 def _roll_forward(

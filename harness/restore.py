@@ -1,7 +1,8 @@
 """Puts snapshot files under a fresh, isolated instance. No journal work here.
 
 Before the first write the target is compared with the source by device and inode: a restore over the running
-instance must be impossible, not unlikely.
+instance must be impossible, not unlikely. And the target is asked from inside which network it sees: a restored
+instance believes that it is the real one, and must reach nobody.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from harness.errors import InstanceError, RestoreError, SnapshotError
 from harness.files import remove_tree
+from harness.instance.base import Place
 from harness.instance.iris import Description, Instance
 from harness.model import RestoreSummary
 from harness.snapshot.base import Snapshot, SnapshotProvider
@@ -23,7 +25,7 @@ def restore(
     target: Instance,
     staging: Path,
 ) -> RestoreSummary:
-    """Replace the target's databases by those of the snapshot.
+    """Replace the databases of the target, once it is proved to be isolated, by those of the snapshot.
 
     Args:
         source: Where the databases lay below their root when the snapshot was taken.
@@ -32,8 +34,9 @@ def restore(
     Raises:
         SnapshotError: a database is not in the snapshot, or target and source are one; nothing was replaced.
         RestoreError: the engine would not take a restored database.
-        InstanceError: the target would not let go of a database.
+        InstanceError: the target is not isolated, or would not let go of a database.
     """
+    interfaces = require_isolated(target.place)
     began = time.monotonic()
     places = target.describe().databases
     require_separate(source, places)
@@ -48,7 +51,9 @@ def restore(
     for role, image in images.items():
         _replace(target, places[role], image)
     remove_tree(staging)
-    return RestoreSummary(duration_s=time.monotonic() - began, bytes=copied)
+    return RestoreSummary(
+        duration_s=time.monotonic() - began, bytes=copied, into=target.place.where, interfaces=interfaces
+    )
 
 
 def _replace(target: Instance, place: Path, image: Path) -> None:
@@ -59,6 +64,21 @@ def _replace(target: Instance, place: Path, image: Path) -> None:
         target.mount(place)
     except InstanceError as error:
         raise RestoreError(f"the engine does not take the restored files in {place}: {error}") from error
+
+
+def require_isolated(place: Place) -> tuple[str, ...]:
+    """The network interfaces that a process in the place sees: the loopback alone.
+
+    Raises InstanceError if there is another. Source: proc_net(5), /proc/net/dev: two heading lines, then a name
+    and a colon in each.
+    """
+    rows = place.run(["cat", "/proc/net/dev"]).stdout.splitlines()[2:]
+    found = tuple(row.partition(":")[0].strip() for row in rows)
+    if found != ("lo",):
+        raise InstanceError(
+            f"{place.where} is not isolated: it sees the network interfaces {', '.join(found)}"
+        )
+    return found
 
 
 def require_separate(source: Description, targets: dict[str, Path]) -> None:

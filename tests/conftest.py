@@ -22,6 +22,20 @@ from harness.setting import Setting
 settings.register_profile("harness", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("harness")
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require",
+        default=os.environ.get("HARNESS_REQUIRE", ""),
+        help="what must be here (stand-in, docker, iris, separated by commas): its absence fails instead of skipping",
+    )
+
+
+def required(config: pytest.Config) -> set[str]:
+    """What `--require` or $HARNESS_REQUIRE names."""
+    return set(str(config.getoption("--require")).split(","))
+
+
 Opener = Callable[..., AbstractContextManager[Setting]]
 
 
@@ -53,12 +67,12 @@ def small_plan(
 
 
 @pytest.fixture(scope="session")
-def needs_stand_in(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Skips where no stand-in can run, unless $HARNESS_REQUIRE names it."""
+def needs_stand_in(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skips where no stand-in can run, unless `--require` names it."""
     try:
         LocalHost(InstanceSpec(), tmp_path_factory.mktemp("probe")).probe()
     except PreconditionError as error:
-        if "stand-in" in os.environ.get("HARNESS_REQUIRE", ""):
+        if "stand-in" in required(request.config):
             raise
         pytest.skip(str(error))
 

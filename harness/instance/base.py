@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from harness.command import Completed, Prepared, Transcript
+from harness.model import Stun
 from harness.plan.model import InstanceSpec
 
 
@@ -29,6 +29,9 @@ class Place(Protocol):
 
     isolated: bool
     """True if it was made so that nothing in it can reach another instance: no network, memory of its own."""
+
+    where: str
+    """What a report calls these surroundings."""
 
     def run(
         self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
@@ -91,14 +94,6 @@ class Host(Protocol):
         """Close every place. May be called twice."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stun:
-    """A time in which nothing of an instance ran, as when a hypervisor stops its machine for a snapshot."""
-
-    started_utc: datetime
-    duration_s: float
-
-
 @runtime_checkable
 class CanTellStuns(Protocol):
     """A place that notices when it is stopped and goes on."""
@@ -117,10 +112,14 @@ class CanPause(Protocol):
 
 
 @runtime_checkable
-class CanCrash(Protocol):
-    """A place that can be ended as by a power loss, and started again over what is on the disk."""
+class CanRestart(Protocol):
+    """A place whose instance can be ended, in order or as by a power loss, and started again over its files."""
 
-    def crash(self) -> None: ...
+    def stop(self) -> None:
+        """Clean stop: what was committed is in the database files."""
+
+    def crash(self) -> None:
+        """Kill everything at once; nothing more is written."""
 
     def restart(self) -> None:
         """Start again and wait until the instance answers. Raises StartError."""

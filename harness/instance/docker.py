@@ -16,6 +16,7 @@ logons`, the limit of 20 processors): "Running InterSystems Products in Containe
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import threading
@@ -30,8 +31,8 @@ from harness import containers
 from harness.command import AT_THE_WORD, Completed, Deadline, Prepared, Transcript, run
 from harness.errors import CommandError, InstanceError, InstanceGone, PreconditionError, StartError
 from harness.files import make_volume, remove_tree
-from harness.instance.base import Stun
 from harness.instance.iris import ensure_agent
+from harness.model import Stun
 from harness.plan.model import InstanceSpec, Storage
 
 if TYPE_CHECKING:
@@ -44,18 +45,19 @@ _NAME = "IRIS"
 _OWNER = 51773
 _AGENT = Path(__file__).parent / "agent"
 _START_TIMEOUT_S = 300
+_STOP_TIMEOUT_S = 120
+_PIPE_BYTES = 1 << 20
 _PROCESSORS_MAX = 20
 _LOOK_EVERY_S = 0.02
-_ENDED_WITH_ITS_READER = (
+_INTO_A_PIPE = (
     "sh",
     "-c",
-    'exec 3<&0; "$@" </dev/null 3<&- & child=$!;'
+    'exec 3<&0 >"$0"; "$@" </dev/null 3<&- & child=$!;'
     "{ read -r word; kill $child; sleep 2; kill -9 $child; } <&3 >/dev/null 2>&1 & watch=$!;"
-    "exec 3<&-; wait $child; status=$?; kill $watch 2>/dev/null; exit $status",
-    "sh",
+    "exec 3<&-; wait $child; status=$?; kill $watch; exit $status",
 )
-"""Ends a command when standard input ends, as it does when the `docker exec` outside is killed: the engine leaves
-the command running."""
+"""Runs a command with its output in a named pipe, the first argument. Ends it when standard input ends, as happens
+when the `docker exec` outside is killed: the engine would leave it running."""
 _MERGE = """\
 ; What the harness needs of an instance: two databases, so that a torn set shows, and journals beside them.
 [Actions]
@@ -79,6 +81,7 @@ class DockerHost:
         self._folder = folder.resolve()
         self._transcript = transcript or Transcript(None)
         self._places: list[DockerPlace] = []
+        self._outputs = self._folder / "outputs"
         self._root: Path | None = None
         self._has_agent = False
         self._lock = threading.Lock()
@@ -107,6 +110,7 @@ class DockerHost:
         self.image_digest = str(image.id)
         self._has_agent = AGENT_LABEL in image.labels
         self._folder.chmod(0o755)  # the user of an instance must come through
+        self._outputs.mkdir(exist_ok=True)
 
     def root(self) -> Path:
         with self._lock:
@@ -178,7 +182,8 @@ class DockerHost:
             made.with_tmpfs_mount(str(hidden), "size=64k")
         with _removed_on_failure(made, name):
             made.start()
-            place = DockerPlace(made.get_wrapped_container(), self._transcript, isolated=not network)
+            container = made.get_wrapped_container()
+            place = DockerPlace(container, self._outputs, self._transcript, isolated=not network)
             if not self._has_agent:
                 ensure_agent(place, _AGENT)
         self._places.append(place)
@@ -190,10 +195,14 @@ class DockerPlace:
 
     name = _NAME
 
-    def __init__(self, container: Container, transcript: Transcript, *, isolated: bool) -> None:
+    def __init__(
+        self, container: Container, outputs: Path, transcript: Transcript, *, isolated: bool
+    ) -> None:
         self.files: Path | None = None
+        self._outputs = outputs
         self.isolated = isolated
         self.container = container
+        self.where = f"container {container.name} ({container.short_id})"
         self._transcript = transcript
         self._environment = {"DOCKER_HOST": containers.address()}
 
@@ -214,15 +223,33 @@ class DockerPlace:
         return Prepared([*self._way_in("-i"), *AT_THE_WORD, *argv], argv, self._environment)
 
     def open(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+        """The output comes through a named pipe in the shared folder: the engine's own way out of a container
+        copies each line four times, which would slow the writers down.
+
+        The command outside holds a writing end of that pipe and of its own standard input: so the first ends with
+        it and not before, and the second never does.
+        """
         self._wait_until_runs(Deadline.after(60.0))
-        return subprocess.Popen(
-            [*self._way_in("-i"), *_ENDED_WITH_ITS_READER, *argv],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **self._environment, "LC_ALL": "C"},
-            start_new_session=True,
-        )
+        output = self._outputs / os.urandom(8).hex()
+        os.mkfifo(output)
+        output.chmod(0o622)
+        with contextlib.ExitStack() as ours:
+            reader = os.open(output, os.O_RDONLY | os.O_NONBLOCK)
+            spare = _until(ours, os.open(output, os.O_WRONLY))
+            stdin, never = (_until(ours, end) for end in os.pipe())
+            process = subprocess.Popen(
+                [*self._way_in("-i"), *_INTO_A_PIPE, str(output), *argv],
+                stdin=stdin,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **self._environment, "LC_ALL": "C"},
+                start_new_session=True,
+                pass_fds=(spare, never),
+            )
+        fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        os.set_blocking(reader, True)
+        process.stdout = os.fdopen(reader, "rb")
+        return process
 
     def argv(self, argv: Sequence[str]) -> list[str]:
         return [*self._way_in(), *argv]
@@ -244,6 +271,11 @@ class DockerPlace:
         with _as_instance_error("resume"):
             self.container.unpause()
 
+    def stop(self) -> None:
+        """SIGTERM, with time for a clean stop. Raises InstanceError."""
+        with _as_instance_error("stop"):
+            self.container.stop(timeout=_STOP_TIMEOUT_S)
+
     def crash(self) -> None:
         """SIGKILL to everything at once; the data stays. Raises InstanceError."""
         with _as_instance_error("crash"):
@@ -262,7 +294,7 @@ class DockerPlace:
     def stuns(self, since_utc: datetime) -> tuple[Stun, ...]:
         """Pauses that the engine noted, whoever asked for them."""
         with _as_instance_error("events"):
-            events = containers.engine().events(
+            events = containers.engine().events(  # type: ignore[call-overload] # the engine takes fractions
                 since=f"{since_utc.timestamp():.9f}",
                 until=f"{time.time():.9f}",
                 filters={"container": self.container.id, "event": ["pause", "unpause"]},
@@ -308,6 +340,11 @@ class DockerPlace:
         except docker.errors.DockerException as error:
             raise InstanceError(f"the container engine gives no answer: {error}") from error
         return str(self.container.status)
+
+
+def _until(stack: contextlib.ExitStack, descriptor: int) -> int:
+    stack.callback(os.close, descriptor)
+    return descriptor
 
 
 def _how_to_get(image: str) -> str:

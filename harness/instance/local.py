@@ -149,6 +149,7 @@ class LocalPlace:
         self.name = name
         self.files: Path | None = None
         self.isolated = not network
+        self.where = f"namespaces of its own ({name})"
         self._environment = environment
         self._transcript = transcript
         script = _HOLD.format(
@@ -202,6 +203,15 @@ class LocalPlace:
 
     def _found(self, argv: Sequence[str]) -> list[str]:
         return [shutil.which(argv[0], path=self._environment["PATH"]) or argv[0], *argv[1:]]
+
+    def stop(self) -> None:
+        _iris(self, "stop", self.name, "quietly")
+
+    def crash(self) -> None:
+        _iris(self, "force", self.name)
+
+    def restart(self) -> None:
+        _iris(self, "start", self.name)
 
     def discard(self) -> None:
         self.close()

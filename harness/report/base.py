@@ -7,9 +7,10 @@ that holds no case, or whose parts contradict its verdict is not reported as PAS
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Protocol
 
-from harness.model import CaseRecord, Check, Finding, Record, Verdict
+from harness.model import CaseRecord, Check, Finding, FreezeSummary, Record, Stun, Verdict
 
 STAND_IN_NOTE = (
     "The stand-in proves the procedure and the scripts; it is never a statement about IRIS itself."
@@ -66,6 +67,26 @@ def heading(record: Record) -> list[str]:
         return [*lines, "instance: none answered"]
     lines.append(f"instance: {record.instance} on {record.instance.host}")
     return [*lines, STAND_IN_NOTE] if record.instance.stand_in else lines
+
+
+def remarks(record: Record) -> list[str]:
+    """What is no finding, yet belongs to the numbers: when an instance was stunned, once for each backup."""
+    lines: dict[str, None] = {}
+    for case in record.cases:
+        if case.freeze:
+            backup = case.name.rpartition(" · ")[0] or case.name
+            lines.update(
+                dict.fromkeys(f"{backup}: {_stunned(case.freeze, stun)}" for stun in case.freeze.stuns)
+            )
+    return list(lines)
+
+
+def _stunned(freeze: FreezeSummary, stun: Stun) -> str:
+    ended = stun.started_utc + timedelta(seconds=stun.duration_s)
+    inside = stun.started_utc < freeze.thawed_utc and ended > freeze.frozen_utc
+    at = stun.started_utc.strftime("%H:%M:%S.%f")[:-3]
+    place = "inside the freeze window" if inside else "outside the freeze window"
+    return f"the instance was stunned for {stun.duration_s:.2f} s at {at} UTC, {place}"
 
 
 def summary(record: Record) -> str:

@@ -10,7 +10,7 @@ import re
 from tabulate import tabulate
 
 from harness.model import CaseRecord, Check, Record
-from harness.report.base import heading, not_passed, printable, reasons, summary
+from harness.report.base import heading, not_passed, printable, reasons, remarks, summary
 from harness.report.columns import ALIGN, HEADERS, cells
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
@@ -29,6 +29,7 @@ class MarkdownReporter:
             parts.append(f"**Error:** {_plain(record.error)}")
         if record.cases:
             parts.append(_table(record))
+        parts.extend(_plain(remark) for remark in remarks(record))
         parts.extend(_section(case, check) for case, check in not_passed(record))
         return "\n\n".join(parts) + "\n"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 
 from harness.model import CaseRecord, Check, Record
-from harness.report.base import heading, not_passed, printable, reasons, summary
+from harness.report.base import heading, not_passed, printable, reasons, remarks, summary
 from harness.report.columns import ALIGN, cells
 from harness.report.grid import grid
 
@@ -38,6 +38,8 @@ class TableReporter:
         parts = ["\n".join(heading(record))]
         if record.cases:
             parts.append(_table(record))
+        if remarks(record):
+            parts.append("\n".join(remarks(record)))
         parts.extend(_block(case, check) for case, check in not_passed(record))
         parts.append("\n".join([*_ending(record), summary(record)]))
         return printable("\n\n".join(parts)) + "\n"

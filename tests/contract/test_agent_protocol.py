@@ -12,8 +12,8 @@ import pytest
 
 from harness.errors import InstanceError, JournalError, RollforwardError
 from harness.freeze_log import parse
+from harness.instance.base import CanRestart, Host
 from harness.instance.iris import Description, Instance
-from harness.instance.local import LocalHost
 from harness.model import Position
 from harness.plan.model import Commit, FreezeSpec
 
@@ -23,7 +23,7 @@ PROTOCOL = Path("harness/instance/agent/protocol.md")
 
 
 @pytest.fixture(scope="module")
-def live(host: LocalHost) -> Instance:
+def live(host: Host) -> Instance:
     instance = Instance(host.source())
     _work(instance, 1, 320)
     return instance
@@ -35,8 +35,8 @@ def there(live: Instance) -> Description:
 
 
 @pytest.fixture(scope="module")
-def target(host: LocalHost) -> Instance:
-    return Instance(host.target("target"))
+def target(host: Host) -> Instance:
+    return Instance(host.target("target", host.root()))
 
 
 def _work(instance: Instance, first: int, count: int) -> list[bytes]:
@@ -91,8 +91,8 @@ def test_position_and_switch(live: Instance) -> None:
     assert len({j.guid for j in journals}) == len(journals)
 
 
-def test_marker_is_where_the_freeze_log_says(live: Instance, there: Description, tmp_path: Path) -> None:
-    log = tmp_path / "freeze.log"
+def test_marker_is_where_the_freeze_log_says(live: Instance, there: Description, shared: Path) -> None:
+    log = shared / "freeze.log"
     live.freeze(log, "this very freeze", FreezeSpec())
     assert live.is_frozen()
     answer = live.thaw(log)
@@ -126,31 +126,32 @@ def test_integrity(live: Instance, target: Instance) -> None:
     assert places == [one.database for one in report.databases]
 
 
-def test_damage_is_seen_by_integrity(host: LocalHost) -> None:
+def test_damage_is_seen_by_integrity(host: Host) -> None:
     """A zeroed block in the middle of a database."""
-    instance = Instance(host.target("damaged"))
+    instance = Instance(host.target("damaged", host.root()))
     _work(instance, 1, 2000)
     place = instance.describe().databases["two"]
-    instance.place.run(["iris", "stop", instance.place.name])
+    assert isinstance(instance.place, CanRestart)
+    instance.place.stop()
     file = place / "IRIS.DAT"
     data = bytearray(file.read_bytes())
     at = data.index(b"10000001000,")
     data[at - at % 4096 : at - at % 4096 + 4096] = bytes(4096)
     file.write_bytes(data)
-    instance.place.run(["iris", "start", instance.place.name])
+    instance.place.restart()
     report = instance.integrity([place])
     assert report.complete and not report.databases[0].clean and report.databases[0].errors
 
 
-def test_refusals_say_why(live: Instance, target: Instance, there: Description, tmp_path: Path) -> None:
+def test_refusals_say_why(live: Instance, target: Instance, there: Description, shared: Path) -> None:
     with pytest.raises(JournalError, match="there is no folder"):
-        live.journals(tmp_path / "absent")
+        live.journals(shared / "absent")
     with pytest.raises(InstanceError, match="is not a database"):
-        target.mount(tmp_path)
+        target.mount(shared)
     start = Position(journal_file="20010101.001", offset_bytes=1)
     redirect = dict(zip(there.databases.values(), target.describe().databases.values(), strict=True))
     with pytest.raises(RollforwardError, match=r"20010101.001 is not in"):
-        target.roll_forward(tmp_path, start, "20010101.001", None, redirect)
+        target.roll_forward(shared, start, "20010101.001", None, redirect)
 
 
 def test_restored_instance_has_no_network(target: Instance) -> None:
@@ -183,7 +184,7 @@ def _summary(instance: Instance) -> dict[bytes, list[bytes]]:
 
 
 def test_journal_reading_agrees_with_the_engine(
-    live: Instance, target: Instance, there: Description, tmp_path: Path
+    live: Instance, target: Instance, there: Description, shared: Path
 ) -> None:
     """Offsets and lengths read from the file are those of the engine's own detailed extract."""
     from harness.standin.gtm import installation
@@ -192,7 +193,7 @@ def test_journal_reading_agrees_with_the_engine(
     live.switch_journal()
     name = live.journals(there.journal_folder)[0].name
     file = there.journal_folder / name
-    copy, output = tmp_path / name, tmp_path / "extract"
+    copy, output = shared / name, shared / "extract"
     shutil.copy(file, copy)
     options = [f"-extract={output}", "-detail", "-forward", "-fences=none"]
     # read where the database that it names is not to be found
@@ -204,9 +205,9 @@ def test_journal_reading_agrees_with_the_engine(
     assert engines == ours[: len(engines)] and len(ours) - len(engines) in (0, 1)
 
 
-def test_journals_past_999(host: LocalHost) -> None:
+def test_journals_past_999(host: Host) -> None:
     """After .999 comes .1000, in order and linked."""
-    instance = Instance(host.target("many"))
+    instance = Instance(host.target("many", host.root()))
     folder = instance.describe().journal_folder
     with (folder.parent / "journal.log").open("a") as log:
         log.write(f"{instance.position().journal_file[:8]}.998^2026-01-01T00:00:00Z^switch^0^\n")
@@ -217,11 +218,11 @@ def test_journals_past_999(host: LocalHost) -> None:
 
 
 def test_copied_journals_are_read_as_the_live_ones(
-    live: Instance, target: Instance, there: Description, tmp_path: Path
+    live: Instance, target: Instance, there: Description, shared: Path
 ) -> None:
     """A folder of copies gives the same names, links and ends."""
     live.switch_journal()
     wanted = live.journals(there.journal_folder)[:-1]
     for file in (name for journal in wanted for name in journal.files):
-        shutil.copy(there.journal_folder / file, tmp_path / file)
-    assert wanted == target.journals(tmp_path)
+        shutil.copy(there.journal_folder / file, shared / file)
+    assert wanted == target.journals(shared)

@@ -1,6 +1,6 @@
 """IRIS's command surface: words, columns and exit statuses, asked of a running instance.
 
-One suite for whatever answers; here the stand-in on host local. Sources: class reference 2024.1 Backup.General,
+One suite for whatever answers, on every host. Sources: class reference 2024.1 Backup.General,
 System Administration Guide (instance control), Data Integrity Guide 4.3.1 (`iris freeze`).
 """
 
@@ -16,46 +16,46 @@ import pytest
 
 from harness import freeze_log
 from harness.command import Completed
+from harness.instance.base import CanRestart, Host, Place
 from harness.instance.iris import Instance
-from harness.instance.local import LocalHost, LocalPlace
 from harness.plan.model import Commit
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def place(host: LocalHost) -> LocalPlace:
+def place(host: Host) -> Place:
     return host.source()
 
 
 @pytest.fixture(autouse=True)
-def thawed(place: LocalPlace) -> Iterator[None]:
+def thawed(place: Place) -> Iterator[None]:
     """No test leaves the instance frozen for the next."""
     yield
     place.run(["iris", "stat", place.name, "-W"], accept=None)
 
 
-def _call(place: LocalPlace, call: str, *, command: tuple[str, ...] = ("iris", "session")) -> Completed:
+def _call(place: Place, call: str, *, command: tuple[str, ...] = ("iris", "session")) -> Completed:
     return place.run([*command, place.name, "-U%SYS", f"##class(Backup.General).{call}"], accept=None)
 
 
-def _suspended(place: LocalPlace) -> bool:
+def _suspended(place: Place) -> bool:
     return _call(place, "IsWDSuspendedExt()").status == 5
 
 
 @pytest.mark.parametrize(
     "command", [("iris", "session"), ("iris", "terminal"), ("csession",), ("irissession",)]
 )
-def test_freeze_and_thaw_end_with_5(place: LocalPlace, command: tuple[str, ...], tmp_path: Path) -> None:
+def test_freeze_and_thaw_end_with_5(place: Place, command: tuple[str, ...], shared: Path) -> None:
     """A class call that succeeds ends the session with 5, under every name of the command."""
-    log = tmp_path / "freeze.log"
+    log = shared / "freeze.log"
     assert 5 == _call(place, f'ExternalFreeze("{log}")', command=command).status
     assert _suspended(place)
     assert 5 == _call(place, f'ExternalThaw("{log}")', command=command).status
     assert not _suspended(place)
 
 
-def test_namespace_may_stand_apart(place: LocalPlace) -> None:
+def test_namespace_may_stand_apart(place: Place) -> None:
     """`-U %SYS` means the same as `-U%SYS`."""
     done = place.run(
         ["iris", "session", place.name, "-U", "%SYS", "##class(Backup.General).IsWDSuspendedExt()"],
@@ -64,17 +64,17 @@ def test_namespace_may_stand_apart(place: LocalPlace) -> None:
     assert 3 == done.status
 
 
-def test_second_freeze_is_refused(place: LocalPlace) -> None:
+def test_second_freeze_is_refused(place: Place) -> None:
     assert 5 == _call(place, "ExternalFreeze()").status
     assert 3 == _call(place, "ExternalFreeze()").status
     assert _suspended(place)
 
 
-def test_thaw_without_freeze_is_refused(place: LocalPlace) -> None:
+def test_thaw_without_freeze_is_refused(place: Place) -> None:
     assert 3 == _call(place, "ExternalThaw()").status
 
 
-def test_thaw_needs_user_and_password_of_the_freeze(place: LocalPlace) -> None:
+def test_thaw_needs_user_and_password_of_the_freeze(place: Place) -> None:
     assert 5 == _call(place, 'ExternalFreeze("","",1,,,,,"backup","secret")').status
     assert 3 == _call(place, 'ExternalThaw("")').status
     assert 3 == _call(place, 'ExternalThaw("","backup","wrong")').status
@@ -82,10 +82,10 @@ def test_thaw_needs_user_and_password_of_the_freeze(place: LocalPlace) -> None:
     assert 5 == _call(place, 'ExternalThaw("","backup","secret")').status
 
 
-def test_all_eleven_arguments(place: LocalPlace, tmp_path: Path) -> None:
-    call = f'ExternalFreeze("{tmp_path}/l","text, ""quoted""",1,10,0,0,600,"u","p",300,.required)'
+def test_all_eleven_arguments(place: Place, shared: Path) -> None:
+    call = f'ExternalFreeze("{shared}/l","text, ""quoted""",1,10,0,0,600,"u","p",300,.required)'
     assert 5 == _call(place, call).status
-    assert 5 == _call(place, f'ExternalThaw("{tmp_path}/l","u","p")').status
+    assert 5 == _call(place, f'ExternalThaw("{shared}/l","u","p")').status
 
 
 @pytest.mark.parametrize(
@@ -97,15 +97,15 @@ def test_all_eleven_arguments(place: LocalPlace, tmp_path: Path) -> None:
         "ExternalFreeze($ZV)",
     ],
 )
-def test_a_wrong_line_is_neither_5_nor_3(place: LocalPlace, call: str) -> None:
+def test_a_wrong_line_is_neither_5_nor_3(place: Place, call: str) -> None:
     """What never reached the method is told apart from a refusal, and freezes nothing."""
     assert _call(place, call).status not in (0, 3, 5)
     assert not _suspended(place)
 
 
-def test_log_has_the_documented_lines(place: LocalPlace, tmp_path: Path) -> None:
+def test_log_has_the_documented_lines(place: Place, shared: Path) -> None:
     """The log of two windows, appended, is what the strict parser accepts."""
-    log = tmp_path / "freeze.log"
+    log = shared / "freeze.log"
     for _ in range(2):
         assert 5 == _call(place, f'ExternalFreeze("{log}","why")').status
         assert 5 == _call(place, f'ExternalThaw("{log}")').status
@@ -116,46 +116,46 @@ def test_log_has_the_documented_lines(place: LocalPlace, tmp_path: Path) -> None
     assert second.marker_path and Path(second.marker_path).stat().st_size > second.marker.offset_bytes
 
 
-def test_log_0_is_standard_output(place: LocalPlace) -> None:
+def test_log_0_is_standard_output(place: Place) -> None:
     done = _call(place, 'ExternalFreeze("0")')
     assert 5 == done.status
     assert freeze_log.parse(done.stdout, "stdout")[0].complete
 
 
-def test_log_that_cannot_be_opened_freezes_nothing(place: LocalPlace, tmp_path: Path) -> None:
-    done = _call(place, f'ExternalFreeze("{tmp_path}/absent/freeze.log")')
+def test_log_that_cannot_be_opened_freezes_nothing(place: Place, shared: Path) -> None:
+    done = _call(place, f'ExternalFreeze("{shared}/absent/freeze.log")')
     assert 3 == done.status
     assert "Failed to open logfile" in done.stdout
     assert not _suspended(place)
 
 
-def test_without_journal_switch_no_marker_is_logged(place: LocalPlace, tmp_path: Path) -> None:
-    log = tmp_path / "freeze.log"
+def test_without_journal_switch_no_marker_is_logged(place: Place, shared: Path) -> None:
+    log = shared / "freeze.log"
     assert 5 == _call(place, f'ExternalFreeze("{log}","",0)').status
     (entry,) = freeze_log.parse(log.read_text(), str(log))
     assert (None, None) == (entry.marker, entry.switched_to)
 
 
-def test_iris_freeze_and_thaw_end_with_0_and_1(place: LocalPlace) -> None:
+def test_iris_freeze_and_thaw_end_with_0_and_1(place: Place) -> None:
     """The command has the opposite convention of the class call."""
     for name in ("iris", "ccontrol"):
         assert [0, 1] == [place.run([name, "freeze", place.name], accept=None).status for _ in range(2)]
         assert [0, 1] == [place.run([name, "thaw", place.name], accept=None).status for _ in range(2)]
 
 
-def test_emergency_thaw(place: LocalPlace) -> None:
+def test_emergency_thaw(place: Place) -> None:
     assert 5 == _call(place, 'ExternalFreeze("","",1,,,,,"u","p")').status
     assert 0 == place.run(["iris", "stat", place.name, "-W"]).status
     assert not _suspended(place)
 
 
-def test_external_set_history_always_succeeds(place: LocalPlace) -> None:
+def test_external_set_history_always_succeeds(place: Place) -> None:
     assert 5 == _call(place, 'ExternalSetHistory("","text")').status
 
 
-def test_suspend_limit_resumes_writes(place: LocalPlace, tmp_path: Path) -> None:
+def test_suspend_limit_resumes_writes(place: Place, shared: Path) -> None:
     """WDSuspendLimit ends the freeze by itself, and the log says so."""
-    log = tmp_path / "freeze.log"
+    log = shared / "freeze.log"
     assert 5 == _call(place, f'ExternalFreeze("{log}","",1,,,,,,,1)').status
     time.sleep(1.5)
     assert not _suspended(place)
@@ -163,13 +163,13 @@ def test_suspend_limit_resumes_writes(place: LocalPlace, tmp_path: Path) -> None
     assert freeze_log.parse(log.read_text(), str(log))[0].notes
 
 
-def test_files_hold_still_while_updates_go_on(place: LocalPlace, tmp_path: Path) -> None:
+def test_files_hold_still_while_updates_go_on(place: Place, shared: Path) -> None:
     """The promise of ExternalFreeze: physical writes stop, processes go on."""
     instance = Instance(place)
     databases = [folder / "IRIS.DAT" for folder in instance.describe().databases.values()]
     writer = _writer(instance, 5000)
     assert writer.stdout and writer.stdout.readline() == b"ready\n"
-    assert 5 == _call(place, f'ExternalFreeze("{tmp_path}/l")').status
+    assert 5 == _call(place, f'ExternalFreeze("{shared}/l")').status
     images = [file.read_bytes() for file in databases]
     assert b"end\n" == writer.stdout.read()[-4:]
     assert images == [file.read_bytes() for file in databases]
@@ -177,10 +177,10 @@ def test_files_hold_still_while_updates_go_on(place: LocalPlace, tmp_path: Path)
     writer.wait()
 
 
-def test_freeze_timeout_blocks_updaters_and_logins(place: LocalPlace, tmp_path: Path) -> None:
+def test_freeze_timeout_blocks_updaters_and_logins(place: Place, shared: Path) -> None:
     """Past ExternalFreezeTimeOut updaters wait, nobody can log in, and only a thaw ends it."""
     instance = Instance(place)
-    assert 5 == _call(place, f'ExternalFreeze("{tmp_path}/l","",1,,,,1)').status
+    assert 5 == _call(place, f'ExternalFreeze("{shared}/l","",1,,,,1)').status
     writer = _writer(instance, 0)
     assert writer.stdout and writer.stdout.readline() == b"ready\n"
     time.sleep(1.3)
@@ -195,27 +195,28 @@ def test_freeze_timeout_blocks_updaters_and_logins(place: LocalPlace, tmp_path: 
     )
     assert refused.status not in (0, 3, 5)
     assert _suspended(place)
-    assert instance.thaw(tmp_path / "l").suspended
+    assert instance.thaw(shared / "l").suspended
     instance.stop_writers()
     assert b"end\n" == writer.stdout.read()[-4:]
     writer.stdout.close()
     writer.wait()
 
 
-def test_start_after_a_crash_recovers(host: LocalHost) -> None:
+def test_start_after_a_crash_recovers(host: Host) -> None:
     """Every acknowledged durable transaction is there after a crash and a start."""
-    crashed = host.target("crash")
+    crashed = host.target("crash", host.root())
     instance = Instance(crashed)
     writer = _writer(instance, 0, commit=Commit.DURABLE)
     assert writer.stdout
     for _ in range(200):
         line = writer.stdout.readline()
-    crashed.run(["iris", "force", crashed.name])
+    assert isinstance(crashed, CanRestart)
+    crashed.crash()
     rest = writer.stdout.read().split(b"\n")
     acknowledged = max(int(number) for number in [line.strip(), *rest] if number.isdigit())
     writer.stdout.close()
     writer.wait()
-    crashed.run(["iris", "start", crashed.name])
+    crashed.restart()
     state = instance.start_state("summary", 0)
     assert state.stdout
     (line,) = [text for text in state.stdout.read().splitlines() if text.startswith(b"s|1|")]
@@ -225,11 +226,12 @@ def test_start_after_a_crash_recovers(host: LocalHost) -> None:
     state.wait()
 
 
-def test_crash_while_frozen_does_not_stay_frozen(host: LocalHost) -> None:
-    crashed = host.target("frozencrash")
+def test_crash_while_frozen_does_not_stay_frozen(host: Host) -> None:
+    crashed = host.target("frozencrash", host.root())
     assert 5 == _call(crashed, "ExternalFreeze()").status
-    crashed.run(["iris", "force", crashed.name])
-    crashed.run(["iris", "start", crashed.name])
+    assert isinstance(crashed, CanRestart)
+    crashed.crash()
+    crashed.restart()
     assert not _suspended(crashed)
     writer = _writer(Instance(crashed), 10)
     assert writer.stdout and writer.stdout.read().endswith(b"10\nend\n")
@@ -237,8 +239,8 @@ def test_crash_while_frozen_does_not_stay_frozen(host: LocalHost) -> None:
     writer.wait()
 
 
-def test_stop_and_start(host: LocalHost) -> None:
-    stopped = host.target("stopped")
+def test_stop_and_start(host: Host) -> None:
+    stopped = host.target("stopped", host.root())
     stopped.run(["iris", "stop", stopped.name, "quietly"])
     assert 1 == stopped.run(["iris", "session", stopped.name, "-U%SYS", "x"], accept=None).status
     assert _qlist(stopped)[3].startswith("down, last used ")
@@ -246,7 +248,7 @@ def test_stop_and_start(host: LocalHost) -> None:
     assert _qlist(stopped)[3].startswith("running, since ")
 
 
-def test_qlist_fields(place: LocalPlace) -> None:
+def test_qlist_fields(place: Place) -> None:
     """Fourteen caret-separated fields, as the guide numbers them."""
     fields = _qlist(place)
     assert 14 == len(fields)
@@ -255,7 +257,7 @@ def test_qlist_fields(place: LocalPlace) -> None:
     assert ["iris.cpf", "ok"] == [fields[4], fields[8]]
 
 
-def test_all_and_qall_columns(place: LocalPlace) -> None:
+def test_all_and_qall_columns(place: Place) -> None:
     """Two header lines; status in columns 1-2, `>` in 4, the name from 5; qall cuts at 78 and adds ~."""
     whole = place.run(["iris", "all"]).stdout.splitlines()
     cut = place.run(["ccontrol", "qall"]).stdout.splitlines()
@@ -264,7 +266,7 @@ def test_all_and_qall_columns(place: LocalPlace) -> None:
     assert row[:78] + "~" == next(line for line in cut if line[4:].startswith(f"{place.name} "))
 
 
-def test_unknown_instance_and_command(place: LocalPlace) -> None:
+def test_unknown_instance_and_command(place: Place) -> None:
     for words in (
         ["iris", "start", "NOBODY"],
         ["iris", "session", "NOBODY", "-U%SYS", "x"],
@@ -273,21 +275,21 @@ def test_unknown_instance_and_command(place: LocalPlace) -> None:
         assert 1 == place.run(words, accept=None).status
 
 
-def test_instances_created_at_once_are_all_listed(place: LocalPlace, tmp_path: Path) -> None:
+def test_instances_created_at_once_are_all_listed(place: Place, shared: Path) -> None:
     """Several creates at one moment lose none of each other."""
     names = [f"TWIN{number}" for number in range(8)]
     with ThreadPoolExecutor(max_workers=8) as pool:
-        list(pool.map(lambda n: place.run(["iris", "create", n, f"directory={tmp_path / n}"]), names))
+        list(pool.map(lambda n: place.run(["iris", "create", n, f"directory={shared / n}"]), names))
     listed = place.run(["iris", "qlist"]).stdout
     assert names == [name for name in names if f"{name}^" in listed]
     for name in names:
         place.run(["iris", "delete", name])
 
 
-def test_messages_log(place: LocalPlace, tmp_path: Path) -> None:
+def test_messages_log(place: Place, shared: Path) -> None:
     """messages.log has its own line form and no marker offset."""
     before = _messages(place)
-    assert 5 == _call(place, f'ExternalFreeze("{tmp_path}/l")').status
+    assert 5 == _call(place, f'ExternalFreeze("{shared}/l")').status
     lines = _messages(place)[len(before) :]
     assert re.match(
         r"\d\d/\d\d/\d\d-\d\d:\d\d:\d\d:\d{3} \(\d+\) 0 \[Utility.Event\] Backup.General.ExternalFreeze: ",
@@ -301,18 +303,18 @@ def _writer(instance: Instance, count: int, commit: Commit = Commit.BUFFERED):  
     return instance.start_writer(writer=1, writers=1, seed=1, first=1, count=count, seconds=60, commit=commit)
 
 
-def _qlist(place: LocalPlace) -> list[str]:
+def _qlist(place: Place) -> list[str]:
     return place.run(["iris", "qlist", place.name]).stdout.strip().split("^")
 
 
-def _root(place: LocalPlace) -> Path:
+def _root(place: Place) -> Path:
     return Instance(place).describe().root
 
 
-def _messages(place: LocalPlace) -> str:
+def _messages(place: Place) -> str:
     return (_root(place) / "mgr" / "messages.log").read_text()
 
 
-def _current_journal(place: LocalPlace) -> Path:
+def _current_journal(place: Place) -> Path:
     root = Path(_qlist(place)[1])
     return max((root / "mgr" / "journal").glob("????????.???"))

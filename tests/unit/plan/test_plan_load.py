@@ -126,7 +126,7 @@ freeze: {external_freeze_timeout: 1800s}
         ("? [a]\n: 1", "", "a key must be a plain word"),
         ("nonsense: 1", "nonsense",
          "unknown key 'nonsense'; there is: cycles, freeze, instance, limits, plan, recovery, snapshot, "
-         "workload"),
+         "target, workload"),
         ("instance: {host: locl}", "instance.host", "no host is called 'locl'; did you mean 'local'?"),
         ("workload: {duration: 5}", "workload.duration", "must be a duration such as 5s, 500ms or 2m, not 5"),
         ('workload: {duration: "5s\\n"}', "workload.duration",
