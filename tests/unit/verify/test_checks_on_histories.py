@@ -105,6 +105,7 @@ class _Process:
         import os
 
         self.returncode: int | None = None
+        self.stdin = None
         reader, writer = os.pipe()
         import threading
 
