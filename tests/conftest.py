@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from harness import containers
 from harness.cycle import opened
 from harness.errors import PreconditionError
+from harness.instance.docker import DockerHost
 from harness.instance.local import LocalHost
 from harness.model import RecoveryMode
 from harness.plan.model import Commit, FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
@@ -50,11 +52,12 @@ def small_plan(
     commit: Commit = Commit.BUFFERED,
     limits: Limits | None = None,
     cycles: int = 1,
+    instance: InstanceSpec | None = None,
 ) -> Plan:
     """A plan whose cycle takes a second or two."""
     return Plan(
         name="small",
-        instance=InstanceSpec(),
+        instance=instance or InstanceSpec(),
         workload=WorkloadSpec(
             writers=writers, duration_s=30.0, transactions=transactions, rate=rate, commit=commit
         ),
@@ -75,6 +78,30 @@ def needs_stand_in(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         if "stand-in" in required(request.config):
             raise
         pytest.skip(str(error))
+
+
+def require_engine(config: pytest.Config) -> None:
+    """Skips where no container engine answers, unless `--require` names docker."""
+    try:
+        containers.program()
+        containers.engine()
+        if os.geteuid() != 0:
+            raise PreconditionError("containers need root", "Run it with sudo.")
+    except PreconditionError as error:
+        if "docker" in required(config):
+            raise
+        pytest.skip(error.missing)
+
+
+@pytest.fixture(scope="session")
+def needs_docker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skips where no stand-in can run in a container, unless `--require` names docker."""
+    try:
+        DockerHost(InstanceSpec(host="docker"), tmp_path_factory.mktemp("probe")).probe()
+    except PreconditionError as error:
+        if "docker" in required(request.config):
+            raise
+        pytest.skip(error.missing)
 
 
 @pytest.fixture(scope="session")

@@ -187,11 +187,15 @@ def _installed_problems(raw: dict[str, Any]) -> Iterator[_Problem]:
     if _at(raw, ("instance", "image")) is not None:
         yield _Problem(("instance", "image"), "an instance has a name or an image, not both")
     if _at(raw, ("target",)) is None:
-        message = "is missing: nothing is restored into an installed instance; say which image to restore into"
+        message = (
+            "is missing: nothing is restored into an installed instance; say which image to restore into"
+        )
         yield _Problem(("target",), message)
     for place, mode in _entries(raw.get("recovery"), "recovery"):
         if mode == RecoveryMode.BOOT.value:
-            message = "boot starts an instance from its whole folder, which an installed instance does not offer"
+            message = (
+                "boot starts an instance from its whole folder, which an installed instance does not offer"
+            )
             yield _Problem(place, message)
 
 

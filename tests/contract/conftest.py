@@ -1,4 +1,4 @@
-"""What the contract suites run against: the stand-in as local processes and in containers, and IRIS in a container."""
+"""What the contract suites run against: the stand-in, as local processes and in containers, and IRIS."""
 
 from __future__ import annotations
 
