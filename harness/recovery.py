@@ -16,6 +16,7 @@ from typing import TypeVar
 from harness.backup import NOT_ROLLED, Backup
 from harness.case_record import case_record
 from harness.errors import HarnessError, RestoreError, RollforwardError, StartError
+from harness.facts.known import unconfirmed
 from harness.freeze import image_status
 from harness.instance.base import Place
 from harness.instance.iris import Committed, Instance, JournalFile, MarkerReading
@@ -82,7 +83,9 @@ def recover(setting: Setting, backup: Backup, case: Case) -> CaseRecord:
         evidence = _recover(setting, backup, evidence, stages, recovered, scratch)
     setting.targets.prepare()
     with stages.stage("judge"):
-        checks = judge_all(replace(evidence, problems=tuple(stages.problems)))
+        engines = [setting.description, *([recovered.target.describe()] if recovered.target else [])]
+        doubts = unconfirmed(*engines, mode=case.recovery)
+        checks = judge_all(replace(evidence, unconfirmed=doubts, problems=tuple(stages.problems)))
     return case_record(
         setting, backup, case, evidence, checks, stages, restored=recovered.restored, rolled=recovered.rolled
     )

@@ -17,18 +17,20 @@ from harness.registered import state_folder
 SHIPPED = Path(__file__).parent / "known"
 
 
-def unconfirmed(description: Description, mode: RecoveryMode | None = None) -> dict[str, tuple[str, ...]]:
-    """Check → ids of the facts that it rests on and that were not seen to hold for this engine.
+def unconfirmed(*engines: Description, mode: RecoveryMode | None = None) -> dict[str, tuple[str, ...]]:
+    """Check → ids of the facts that it rests on and that were not seen to hold for every one of these engines.
 
     Args:
-        description: The instance whose backup is judged.
+        engines: The instance whose backup is judged, and the one it was restored into.
         mode: Recovery mode of the case; None: whatever any mode rests on.
     Returns:
         Only checks with such facts. An engine that nobody tried has every fact against it, and so has one whose
         record cannot be read.
     """
-    known = known_for(description.product, description.version, description.stand_in)
-    confirmed = {one.id for one in known.facts if _confirms(one)} if known else set()
+    confirmed = {fact.id for fact in FACTS}
+    for product, version, stand_in in {(one.product, one.version, one.stand_in) for one in engines}:
+        known = known_for(product, version, stand_in)
+        confirmed &= {one.id for one in known.facts if _confirms(one)} if known else set()
     checks = dict.fromkeys(check for fact in FACTS for check in fact.checks)
     lacking = {c: tuple(f.id for f in resting(c, mode) if f.id not in confirmed) for c in checks}
     return {check: facts for check, facts in lacking.items() if facts}

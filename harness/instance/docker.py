@@ -357,7 +357,10 @@ def _how_to_get(image: str) -> str:
 
 
 def _limits(network: bool) -> dict[str, Any]:
-    limits: dict[str, Any] = {} if network else {"network_mode": "none"}
+    # the image's health check would run every few seconds, in the freeze window too
+    limits: dict[str, Any] = {"healthcheck": {"test": ["NONE"]}}
+    if not network:
+        limits["network_mode"] = "none"
     if (os.cpu_count() or 1) > _PROCESSORS_MAX:
         limits["cpuset_cpus"] = f"0-{_PROCESSORS_MAX - 1}"  # a Community Edition does not start on more
     return limits

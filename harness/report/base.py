@@ -7,7 +7,6 @@ that holds no case, or whose parts contradict its verdict is not reported as PAS
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Protocol
 
 from harness.model import CaseRecord, Check, Finding, FreezeSummary, Record, Stun, Verdict
@@ -82,8 +81,9 @@ def remarks(record: Record) -> list[str]:
 
 
 def _stunned(freeze: FreezeSummary, stun: Stun) -> str:
-    ended = stun.started_utc + timedelta(seconds=stun.duration_s)
-    inside = stun.started_utc < freeze.thawed_utc and ended > freeze.frozen_utc
+    # in seconds, since a time of day may be past what a date can hold once something is added
+    after_freeze_s = (stun.started_utc - freeze.frozen_utc).total_seconds() + stun.duration_s
+    inside = stun.started_utc < freeze.thawed_utc and after_freeze_s > 0
     at = stun.started_utc.strftime("%H:%M:%S.%f")[:-3]
     place = "inside the freeze window" if inside else "outside the freeze window"
     return f"the instance was stunned for {stun.duration_s:.2f} s at {at} UTC, {place}"

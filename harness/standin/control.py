@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import threading
@@ -45,6 +46,10 @@ class Control:
     def serve(self) -> None:
         """Listen until SIGTERM. A frozen instance is thawed before the process ends."""
         signal.signal(signal.SIGTERM, lambda *_: self._end())
+        # a signal just before accept() would wait for the next connection; its byte here ends the wait
+        awake, wakes = socket.socketpair()
+        wakes.setblocking(False)
+        signal.set_wakeup_fd(wakes.fileno())
         os.chdir(self._layout.manager)
         self._layout.socket.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
@@ -52,6 +57,7 @@ class Control:
             listener.listen(64)
             self._layout.pid_file.write_text(f"{os.getpid()}\n")
             while True:
+                select.select([listener, awake], [], [])
                 connection, _ = listener.accept()
                 threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 

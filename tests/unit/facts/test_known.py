@@ -44,7 +44,7 @@ def test_of_an_engine_that_nobody_tried_nothing_is_confirmed() -> None:
 
 @pytest.mark.parametrize("mode", [None, *RecoveryMode])
 def test_the_shipped_record_confirms_all_that_rests_on_the_stand_in(mode: RecoveryMode | None) -> None:
-    assert {} == known.unconfirmed(description("GT.M", "V7.0-005", stand_in=True), mode)
+    assert {} == known.unconfirmed(description("GT.M", "V7.0-005", stand_in=True), mode=mode)
 
 
 def test_the_record_of_the_stand_in_says_nothing_of_iris() -> None:
@@ -67,9 +67,9 @@ def test_only_pass_confirms(verdict: Verdict) -> None:
 def test_a_mode_is_burdened_with_its_own_facts_only() -> None:
     known.keep(conformance({"rollforward.start_position": Verdict.FAIL}))
     lacking = {"recovery_point": ("rollforward.start_position",)}
-    assert lacking == known.unconfirmed(description(), RecoveryMode.ROLLFORWARD)
+    assert lacking == known.unconfirmed(description(), mode=RecoveryMode.ROLLFORWARD)
     assert lacking == known.unconfirmed(description())
-    assert {} == known.unconfirmed(description(), RecoveryMode.BOOT)
+    assert {} == known.unconfirmed(description(), mode=RecoveryMode.BOOT)
 
 
 def test_a_fact_that_was_tried_otherwise_is_not_confirmed() -> None:

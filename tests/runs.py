@@ -1,0 +1,88 @@
+"""A `harness run` in a process of its own, which can be killed, and what it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+class Run:
+    """A `harness run` that can be killed."""
+
+    def __init__(self, folder: Path, plan_text: str, **words: object) -> None:
+        """Start it. FLAG in the plan becomes the path `flag`, other words of capitals their values."""
+        self.out = folder / "results"
+        self.flag = folder / "captured"
+        plan = folder / "plan.yaml"
+        for word, value in {"FLAG": self.flag, **words}.items():
+            plan_text = plan_text.replace(word, str(value))
+        plan.write_text(plan_text)
+        self.state = folder / "state"
+        self.environment = {**os.environ, "XDG_STATE_HOME": str(self.state)}
+        self.environment.pop("HARNESS_RUN", None)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "harness", "run", str(plan), "--out", str(self.out)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=self.environment,
+        )
+
+    def kill(self) -> None:
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        if self.process.stderr:
+            self.process.stderr.close()
+
+    @property
+    def work(self) -> Path:
+        return next(self.out.glob("killed/*/work"))
+
+    def record(self) -> dict[str, object]:
+        (file,) = self.out.glob("killed/*/record.json")
+        found: dict[str, object] = json.loads(file.read_text())
+        return found
+
+    def token(self) -> str:
+        """What its containers and processes carry; empty before it is registered."""
+        entries = list((self.state / "iris-restore-harness").glob("*.json"))
+        return entries[0].stem if entries else ""
+
+    def clean(self) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", "clean"],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert 0 == done.returncode, done.stderr
+        return done.stdout
+
+    def left(self) -> list[str]:
+        """Processes, mounts and folders of this run."""
+        mark = str(self.out).encode()
+        found = [str(work) for work in self.out.glob("killed/*/work")]
+        found += [line for line in Path("/proc/mounts").read_text().splitlines() if str(self.out) in line]
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (process / "environ").read_bytes() or mark in (process / "cmdline").read_bytes():
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+        return found
+
+
+def wait_for(condition: Callable[[], object], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
