@@ -49,6 +49,16 @@ class Run:
         found: dict[str, object] = json.loads(file.read_text())
         return found
 
+    def work_left(self) -> bool:
+        """Whether the folder of its instances is still there."""
+        return any(self.out.glob("killed/*/work"))
+
+    def report(self) -> str:
+        """The report on standard output, made again from the record."""
+        (folder,) = self.out.glob("killed/*")
+        argv = [sys.executable, "-m", "harness", "report", str(folder)]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60).stdout
+
     def token(self) -> str:
         """What its containers and processes carry; empty before it is registered."""
         entries = list((self.state / "iris-restore-harness").glob("*.json"))

@@ -24,6 +24,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 STAND_IN_IMAGE = "iris-stand-in"
 AGENT_LABEL = "iris-restore-harness.agent"
 """Label of images that were built with the agent and its databases inside (containers/)."""
+SOURCE_LABEL = "iris-restore-harness.source"
+"""Label of the stand-in's image: what it was made from (`./dev image`)."""
 _NAME = "IRIS"
 _OWNER = 51773
 _AGENT = Path(__file__).parent / "agent"
@@ -107,6 +110,10 @@ class DockerHost:
             raise PreconditionError(f"the container engine has no image {name}", _how_to_get(name)) from error
         except docker.errors.DockerException as error:
             raise PreconditionError(f"image {name}: {error}", "See the engine's own log.") from error
+        if self._spec.image == "stand-in" and image.labels.get(SOURCE_LABEL) != stand_in_source():
+            raise PreconditionError(
+                f"image {name} was made from another version of the stand-in", "Make it anew: ./dev image"
+            )
         self.image_digest = str(image.id)
         self._has_agent = AGENT_LABEL in image.labels
         self._folder.chmod(0o755)  # the user of an instance must come through
@@ -340,6 +347,16 @@ class DockerPlace:
         except docker.errors.DockerException as error:
             raise InstanceError(f"the container engine gives no answer: {error}") from error
         return str(self.container.status)
+
+
+def stand_in_source() -> str:
+    """Digest of the files that the stand-in's image is made from, as `./dev image` computes it."""
+    package = Path(__file__).parent.parent
+    files = [f for part in ("standin", "instance/agent") for f in (package / part).rglob("*")]
+    kept = (f for f in files if f.is_file() and not f.is_symlink() and "__pycache__" not in f.parts)
+    names = {str(file.relative_to(package)): file for file in kept}
+    lines = (f"{sha256(names[name].read_bytes()).hexdigest()}  {name}\n" for name in sorted(names))
+    return sha256("".join(lines).encode()).hexdigest()
 
 
 def _until(stack: contextlib.ExitStack, descriptor: int) -> int:

@@ -1,0 +1,186 @@
+"""Whole runs in containers: they pass, they are alone, and whatever is killed leaves nothing and nobody frozen."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import containers
+from harness.errors import ExitCode
+from tests.runs import Run, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.usefixtures("needs_docker")]
+
+CYCLE = """\
+plan: killed
+instance: {image: IMAGE, host: docker, storage: STORAGE}
+workload: {writers: 3, transactions: 4000, rate: 3000}
+snapshot: [PROVIDERS]
+recovery: [as-of-freeze, rollforward, point-in-time, boot]
+"""
+IN_WINDOW = """\
+plan: killed
+instance: {image: stand-in, host: docker}
+workload: {writers: 2, transactions: 3000, rate: 3000}
+snapshot:
+  provider: command
+  run: [sh, -c, 'cp -a "$1"/. "$2" && touch "$0" && sleep SECONDS', FLAG, '{source}', '{target}']
+recovery: [as-of-freeze, rollforward]
+"""
+
+
+def source(run: Run) -> str:
+    return f"harness-{run.token()}-source"
+
+
+def docker(*argv: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["docker", *argv], capture_output=True, text=True, timeout=60)
+
+
+def made_by(token: str) -> list[str]:
+    """Containers and volumes of a run; networks it makes none."""
+    wanted = f"label={containers.RUN_LABEL}={token}"
+    listed = (
+        docker("ps", "-aq", "--filter", wanted).stdout
+        + docker("volume", "ls", "-q", "--filter", wanted).stdout
+    )
+    return listed.split()
+
+
+def is_frozen(run: Run) -> bool:
+    call = ["iris", "session", "IRIS", "-U%SYS", "##class(Backup.General).IsWDSuspendedExt()"]
+    return docker("exec", source(run), *call).returncode == 5
+
+
+def finished(run: Run, seconds: float = 90) -> int:
+    """Exit status; standard error holds no traceback."""
+    _, err = run.process.communicate(timeout=seconds)
+    assert b"Traceback" not in err, err.decode()
+    return run.process.returncode
+
+
+@pytest.mark.parametrize(("storage", "providers"), [("folder", "copy"), ("volume", "copy, docker_volume")])
+def test_a_run_passes_and_leaves_nothing(tmp_path: Path, storage: str, providers: str) -> None:
+    """Every case in a container of its own, which saw no network; the image is on record."""
+    run = Run(tmp_path, CYCLE, IMAGE="stand-in", STORAGE=storage, PROVIDERS=providers)
+    assert wait_for(run.token, 20)
+    token = run.token()
+    assert 0 == finished(run)
+    record = json.loads(json.dumps(run.record()))
+    assert "PASS" == record["verdict"] and record["instance"]["stand_in"]
+    assert record["instance"]["image_digest"].startswith("sha256:")
+    restored = [case["restore"] for case in record["cases"]]
+    assert [["lo"]] * len(restored) == [one["interfaces"] for one in restored]
+    places = {one["into"] for one in restored}
+    assert len(restored) == len(places) and all(place.startswith("container harness-") for place in places)
+    assert [] == made_by(token) and not run.work_left()
+
+
+def test_an_image_that_is_not_here(tmp_path: Path) -> None:
+    """What to pull and how; exit 3; nothing was begun."""
+    image = "intersystems/iris-community:no-such-tag"
+    run = Run(tmp_path, CYCLE, IMAGE=image, STORAGE="folder", PROVIDERS="copy")
+    _, err = run.process.communicate(timeout=60)
+    assert ExitCode.UNKNOWN == run.process.returncode
+    assert f"docker pull {image}".encode() in err and b"Traceback" not in err
+    assert not run.work_left() and not run.token()
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_stun_of_three_seconds_changes_no_verdict(tmp_path: Path, inside: bool) -> None:
+    """Paused as by a hypervisor, in the window or before it: PASS, and the report tells when and how long."""
+    plan = IN_WINDOW.replace("sleep SECONDS", "sleep 4") if inside else IN_WINDOW.replace("SECONDS", "0")
+    run = Run(tmp_path, plan)
+    if inside:
+        assert wait_for(run.flag.exists, 60)
+    else:
+        assert wait_for(lambda: run.token() and "mumps" in docker("top", source(run)).stdout, 60)
+    assert 0 == docker("pause", source(run)).returncode
+    time.sleep(3)
+    assert 0 == docker("unpause", source(run)).returncode
+    _, err = run.process.communicate(timeout=90)
+    assert 0 == run.process.returncode, err.decode()
+    where = "inside" if inside else "outside"
+    assert f"UTC, {where} the freeze window" in run.report()
+    (stun,) = json.loads(json.dumps(run.record()))["cases"][0]["freeze"]["stuns"]
+    assert 2.9 < stun["duration_s"] < 6
+
+
+def test_an_instance_killed_in_the_window(tmp_path: Path) -> None:
+    """`docker kill`: no backup, so UNKNOWN; nobody is told that something may be frozen which is not there."""
+    run = Run(tmp_path, IN_WINDOW.replace("sleep SECONDS", "sleep 2"))
+    assert wait_for(run.flag.exists, 60)
+    token = run.token()
+    assert 0 == docker("kill", source(run)).returncode
+    assert ExitCode.UNKNOWN == finished(run)
+    assert "UNKNOWN" == run.record()["verdict"]
+    assert [] == made_by(token) and not run.work_left()
+
+
+@pytest.mark.parametrize("after_s", [1.5, 3.0, 4.5, 6.0, 7.5, 9.0])
+def test_an_instance_killed_at_any_moment(tmp_path: Path, after_s: float) -> None:
+    """One container of the run, whichever there is: never a wrong PASS, nothing left, no traceback."""
+    run = Run(tmp_path, CYCLE, IMAGE="stand-in", STORAGE="folder", PROVIDERS="copy")
+    assert wait_for(run.token, 20)
+    token = run.token()
+    time.sleep(after_s)
+    names = docker(
+        "ps", "--format", "{{.Names}}", "--filter", f"label={containers.RUN_LABEL}={token}"
+    ).stdout.split()
+    victim = random.Random(after_s).choice(names) if names else ""
+    killed = bool(victim) and docker("kill", victim).returncode == 0
+    status = finished(run)
+    record = run.record()
+    if killed and victim.endswith("-source") and len(record["cases"]) < 4:  # type: ignore[arg-type]
+        assert ExitCode.UNKNOWN == status
+    assert status in (ExitCode.PASS, ExitCode.UNKNOWN)
+    assert (status == 0) == (record["verdict"] == "PASS")
+    run.clean()
+    assert [] == made_by(token) and not run.work_left()
+
+
+def test_the_harness_killed_in_the_window(tmp_path: Path) -> None:
+    """`kill -9`: thawed within two seconds, and `clean` removes every container and volume."""
+    run = Run(tmp_path, IN_WINDOW.replace("SECONDS", "60"))
+    assert wait_for(run.flag.exists, 60)
+    token = run.token()
+    assert is_frozen(run)
+    run.kill()
+    killed = time.monotonic()
+    assert wait_for(lambda: not is_frozen(run), 10)
+    assert time.monotonic() - killed < 2.0
+    assert "container harness-" in run.clean()
+    assert [] == made_by(token) and [] == run.left()
+
+
+@pytest.mark.parametrize("after_s", [0.3, 1.2, 2.5, 4.0, 5.5, 7.0, 8.5])
+def test_the_harness_killed_at_any_moment(tmp_path: Path, after_s: float) -> None:
+    run = Run(tmp_path, CYCLE, IMAGE="stand-in", STORAGE="volume", PROVIDERS="docker_volume")
+    assert wait_for(run.token, 20)
+    token = run.token()
+    time.sleep(after_s)
+    run.kill()
+    time.sleep(2.0)
+    if made_by(token):
+        assert not is_frozen(run)
+    run.clean()
+    assert [] == made_by(token) and [] == run.left()
+    if not run.record()["finished"]:
+        assert "PASS" != run.record()["verdict"]
+
+
+def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
+    """SIGTERM in the window: thawed and removed before it ends, exit 3."""
+    run = Run(tmp_path, IN_WINDOW.replace("SECONDS", "60"))
+    assert wait_for(run.flag.exists, 60)
+    token = run.token()
+    threading.Timer(0.2, run.process.send_signal, (signal.SIGTERM,)).start()
+    assert ExitCode.UNKNOWN == finished(run)
+    assert [] == made_by(token) and not run.work_left()
