@@ -1,6 +1,6 @@
 """Measures the harness against a floor that does the same work with bare commands and checks nothing.
 
-    python bench/bench.py window-copy|window-reflink|command|cycle|state|all [--pairs N] [--json FILE]
+    python bench/bench.py [SERIES] [--pairs N] [--json FILE]      a series of SERIES, or all
 
 Results go to standard output, progress to standard error. What every figure means is in README.md.
 """
@@ -21,12 +21,15 @@ from pathlib import Path
 
 import click
 import command_series
+import container_series
 import cycle_series
 import state_series
 import window_series
 from figures import HEADERS, Row
 from tabulate import tabulate
 from volume import CannotClone, xfs_volume
+
+from harness.errors import PreconditionError
 
 GROWTH = (10_000, 1_000_000)
 GROWTH_PAIRS = 3
@@ -45,6 +48,14 @@ def window_reflink(pairs: int, load: str, work: Path) -> Iterator[Row]:
             yield from window_series.measure("reflink", load, pairs, volume, say)
     except CannotClone as reason:
         say(f"window-reflink is skipped: {reason}")
+
+
+def window_container(pairs: int, load: str, work: Path) -> Iterator[Row]:
+    """In a container, where there is an engine."""
+    try:
+        yield from container_series.measure(pairs, work, say)
+    except PreconditionError as reason:
+        say(f"window-container is skipped: {reason}")
 
 
 def command(pairs: int, load: str, work: Path) -> Iterator[Row]:
@@ -68,6 +79,7 @@ def state(pairs: int, load: str, work: Path) -> Iterator[Row]:
 SERIES: dict[str, Callable[[int, str, Path], Iterator[Row]]] = {
     "window-copy": window_copy,
     "window-reflink": window_reflink,
+    "window-container": window_container,
     "command": command,
     "cycle": cycle,
     "state": state,

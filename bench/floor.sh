@@ -20,8 +20,8 @@
 set -euo pipefail
 export LC_ALL=C
 
-here=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
-agent=${here%/bench}/harness/instance/agent
+here=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")" && pwd)
+agent=${agent:-${here%/bench}/harness/instance/agent} # given where this text comes on standard input
 
 die() { echo "floor.sh: $*" >&2; exit 1; }
 

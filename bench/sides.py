@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import harness
 from harness.backup import Backup, back_up
 from harness.cycle import opened
 from harness.instance.base import Place
@@ -34,6 +35,7 @@ from harness.progress import SilentProgress
 from harness.recovery import recover
 from harness.setting import Setting, Stages
 
+AGENT = Path(harness.__file__).parent / "instance" / "agent"
 FLOOR = Path(__file__).parent / "floor.sh"
 WRITERS = 4
 FLOOR_TIMEOUT_S = 600.0
@@ -59,11 +61,12 @@ def plan(
     commit: Commit = Commit.BUFFERED,
     duration_s: float = 2.0,
     provider: str = "copy",
+    host: str = "local",
 ) -> Plan:
     """One backup and one roll-forward of it."""
     return Plan(
         name="bench",
-        instance=InstanceSpec(),
+        instance=InstanceSpec(host=host),
         workload=WorkloadSpec(
             writers=WRITERS, duration_s=duration_s, transactions=transactions, commit=commit
         ),
@@ -161,6 +164,20 @@ def floor_cycle(folder: Path, transactions: int, seed: int) -> CycleTimes:
 def floor_in(place: Place, *words: str) -> dict[str, Any]:
     """Run `floor.sh` where an instance runs."""
     return _last_line(place.argv([str(FLOOR), *words]))
+
+
+def fill_in_container(setting: Setting, megabytes: int) -> None:
+    """Grow both databases of an instance in a container, where this file is not."""
+    name = str(setting.source.place.argv([])[-1])
+    way_in = ["docker", "exec", "-i", "-e", f"agent={AGENT}", name, "bash", "-s", "--"]
+    with FLOOR.open() as text:
+        subprocess.run(
+            [*way_in, "fill", str(setting.description.root), str(megabytes)],
+            stdin=text,
+            stdout=subprocess.DEVNULL,
+            timeout=FLOOR_TIMEOUT_S,
+            check=True,
+        )
 
 
 def _last_line(argv: list[str]) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def measure(transactions: int, repeats: int, parent: Path, say: Say) -> list[Row
 def _measure(transactions: int, repeats: int, parent: Path) -> StateTimes:
     with scratch(parent) as folder, opened_in(folder, plan(transactions), 1) as setting:
         _, _, backup = backed_up(setting)
-        target = Instance(setting.host.target("restored"))
+        target = Instance(setting.host.target("restored", setting.description.root))
         evidence = _recovered(setting, backup, target, folder)
         first_s, peak_bytes = _peak(target, evidence)
         if repeats == 1:

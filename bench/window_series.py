@@ -17,7 +17,7 @@ from figures import Row
 from pairs import Say, alternately
 from sides import floor_in, opened_in, plan, scratch
 
-from harness import freeze
+from harness import freeze, store
 from harness.backup import load_provider, snapshot_source
 from harness.plan.model import Commit, SnapshotSpec
 from harness.setting import Setting
@@ -39,7 +39,7 @@ def measure(method: str, load: str, pairs: int, parent: Path, say: Say) -> list[
         with _load(setting, load):
             sides: dict[str, Callable[[int], float]] = {
                 "floor": lambda number: _floor(setting, method, number),
-                "harness": lambda number: _harness(setting, provider, number),
+                "harness": lambda number: harness_window(setting, provider, number),
             }
             for side in sides.values():
                 side(0)  # the first brings the files into the page cache and the code into memory
@@ -73,14 +73,15 @@ def _floor(setting: Setting, method: str, number: int) -> float:
     return float(answer["window_us"]) / 1e6
 
 
-def _harness(setting: Setting, provider: SnapshotProvider, number: int) -> float:
+def harness_window(setting: Setting, provider: SnapshotProvider, number: int) -> float:
+    """Seconds of one window; also for instances in containers."""
     folders = setting.description.databases.values()
     os.sync()
     window = freeze.hold(
         setting.source,
         provider,
         snapshot_source(setting.description, whole=False),
-        log=setting.folder / "freeze.log",
+        log=setting.work / store.FREEZE_LOG,
         text=f"bench {number}",
         spec=setting.plan.freeze,
         database_files=[file for folder in folders for file in sorted(folder.iterdir())],
