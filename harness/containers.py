@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RUN_LABEL = "iris-restore-harness.run"
 """Label of all that a run makes; its value is the run's token (see `harness.registered`)."""
 TOKEN_VARIABLE = "HARNESS_RUN"  # as in harness.watchdog, which stands alone
+STAND_IN_IMAGE = "iris-stand-in"
 ANSWER_TIMEOUT_S = 60
 _REMEDY = (
     "Install and start one (Debian: apt-get install docker.io, then as root: dockerd), or name a Podman socket: "
@@ -70,6 +71,16 @@ def engine() -> DockerClient:
 def token() -> str:
     """The token of this run; what is made without a run carries the number of its process."""
     return os.environ.get(TOKEN_VARIABLE) or f"unregistered-{os.getpid()}"
+
+
+def image_id(name: str) -> str | None:
+    """What identifies an image that the engine has; None if it has none of that name."""
+    import docker
+
+    try:
+        return str(engine().images.get(name).id)
+    except docker.errors.DockerException:
+        return None
 
 
 def labels() -> dict[str, str]:

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import click
 
+from harness import containers
 from harness.cli.output import emit
 from harness.command import run
-from harness.errors import ExitCode, HarnessError
+from harness.errors import ExitCode, HarnessError, PreconditionError
 from harness.report.grid import grid
 
 GTM_ROOT = Path("/usr/lib")
@@ -65,6 +66,7 @@ def doctor_command(out: Path, format_: str) -> int:
 
 def examine(out: Path) -> list[Row]:
     """Look for everything that a plan may use; `out` is the folder whose filesystem is tried."""
+    engine = _engine()
     return [
         Row(what="Python", found=True, version=platform.python_version(), needed=True, remedy=""),
         _gtm(),
@@ -74,7 +76,8 @@ def examine(out: Path) -> list[Row]:
         _program("perl", "-e", "print $^V", needed=True, remedy="apt-get install perl"),
         _reflink(out),
         _program("btrfs", "--version", needed=False, remedy="apt-get install btrfs-progs"),
-        _docker(),
+        engine,
+        _image(engine),
         _program("iris", "qlist", needed=False, remedy="install IRIS, or use a container image"),
     ]
 
@@ -129,16 +132,39 @@ def _reflink(out: Path) -> Row:
     )
 
 
-def _docker() -> Row:
-    version = (
-        _said(["docker", "version", "--format", "{{.Server.Version}}"]) if shutil.which("docker") else None
-    )
+def _engine() -> Row:
+    """The engine that host docker would use, and whether this user may."""
+    try:
+        containers.program()
+        answer = containers.engine().version()
+    except (PreconditionError, OSError) as error:
+        missing = error.missing if isinstance(error, PreconditionError) else str(error)
+        return Row(
+            what="container engine",
+            found=False,
+            version="",
+            needed=False,
+            remedy=f"{missing}: apt-get install docker.io and start dockerd, or a Podman socket in DOCKER_HOST",
+        )
+    names = [part["Name"] for part in answer.get("Components", ())]
+    name = "Podman" if any("Podman" in one for one in names) else "Docker"
     return Row(
-        what="docker",
-        found=version is not None,
-        version=_first_line(version or ""),
+        what="container engine",
+        found=True,
+        version=f"{name} {answer.get('Version', '')} at {containers.address()}",
         needed=False,
-        remedy="apt-get install docker.io, and a daemon that this user may reach",
+        remedy="",
+    )
+
+
+def _image(found: Row) -> Row:
+    version = containers.image_id(containers.STAND_IN_IMAGE) if found.found else None
+    return Row(
+        what=f"image {containers.STAND_IN_IMAGE}",
+        found=version is not None,
+        version=(version or "")[:19],
+        needed=False,
+        remedy="./dev image" if found.found else "a container engine, then ./dev image",
     )
 
 

@@ -39,7 +39,6 @@ from harness.plan.model import InstanceSpec, Storage
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-STAND_IN_IMAGE = "iris-stand-in"
 AGENT_LABEL = "iris-restore-harness.agent"
 """Label of images that were built with the agent and its databases inside (containers/)."""
 SOURCE_LABEL = "iris-restore-harness.source"
@@ -103,7 +102,7 @@ class DockerHost:
                 "Run it with sudo.",
             )
         containers.program()
-        name = STAND_IN_IMAGE if self._spec.image == "stand-in" else self._spec.image
+        name = containers.STAND_IN_IMAGE if self._spec.image == "stand-in" else self._spec.image
         try:
             image = containers.engine().images.get(name)
         except docker.errors.ImageNotFound as error:
@@ -365,7 +364,7 @@ def _until(stack: contextlib.ExitStack, descriptor: int) -> int:
 
 
 def _how_to_get(image: str) -> str:
-    if image == STAND_IN_IMAGE:
+    if image == containers.STAND_IN_IMAGE:
         return "Build it: ./dev image"
     return (
         f"Get it with: docker pull {image} (InterSystems' Community Edition needs no account, other editions need "

@@ -337,7 +337,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> set[str]:
 
 
 def test_doctor_is_content_with_what_the_quick_plan_needs(tmp_path: Path, machine: set[str]) -> None:
-    """Docker, btrfs and IRIS are shown as missing and do no harm."""
+    """A container engine, btrfs and IRIS are shown as missing and do no harm."""
     result = call("doctor", "--out", tmp_path)
     assert result.exit_code == ExitCode.PASS
     assert result.stdout.endswith("testplans/quick.yaml can run here.\n")
@@ -345,7 +345,12 @@ def test_doctor_is_content_with_what_the_quick_plan_needs(tmp_path: Path, machin
         row["what"]: row["found"]
         for row in json.loads(call("doctor", "--out", tmp_path, "--format", "json").stdout)
     }
-    assert [name for name, found in rows.items() if not found] == ["btrfs", "docker", "iris"]
+    assert [name for name, found in rows.items() if not found] == [
+        "btrfs",
+        "container engine",
+        "image iris-stand-in",
+        "iris",
+    ]
 
 
 def test_doctor_finds_the_version_of_gtm(machine: set[str], tmp_path: Path) -> None:
