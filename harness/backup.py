@@ -89,6 +89,8 @@ def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode
     with Driver(setting.source, setting.plan.workload, setting.seed, setting.ledger) as driver:
         with stages.stage("load"):
             _work(driver, setting, 0.3 + 0.3 * setting.random.random())
+        # asked before the freeze: what is open then began no earlier than what is open now
+        required = setting.source.required_journal()
         with stages.stage("freeze window"):
             driver.mark()
             window = _hold(setting, provider, source)
@@ -104,7 +106,7 @@ def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode
     marker = entry.marker if entry else None
     journals = committed = None
     if marker:
-        journals = stages.attempt("collect journals", lambda: _collect(setting, marker))
+        journals = stages.attempt("collect journals", lambda: _collect(setting, marker, required))
         if set(modes) & NOT_ROLLED:
             committed = stages.attempt("read journals", lambda: _committed_before(setting, marker))
     ended = Promise(floor=acknowledged, ceiling=acknowledged, at_s=ended_s)
@@ -142,8 +144,10 @@ def load_provider(setting: Setting, spec: SnapshotSpec) -> SnapshotProvider:
 
 def snapshot_source(description: Description, *, whole: bool) -> Source:
     """The database folders, or the whole root where an instance is to be booted from the snapshot."""
-    folders = tuple(f.relative_to(description.root) for f in description.databases.values())
-    return Source(root=description.root, paths=(Path(),) if whole else folders)
+    if whole:
+        return Source(root=description.root, paths=(Path(),))
+    folders = tuple(folder.relative_to(description.volume) for folder in description.databases.values())
+    return Source(root=description.volume, paths=folders)
 
 
 def freeze_entry(window: Window) -> tuple[freeze_log.FreezeEntry | None, str, bool]:
@@ -216,15 +220,15 @@ def _mark(driver: Driver, setting: Setting) -> tuple[float, float, Position]:
     return called_s, time.monotonic(), position
 
 
-def _collect(setting: Setting, marker: Position) -> JournalSet:
+def _collect(setting: Setting, marker: Position, required: str) -> JournalSet:
     folder = _new_folder(setting.work, "journals")
-    return collect(setting.source, setting.description, marker, folder)
+    return collect(setting.source, setting.description, marker, folder, required)
 
 
 def _committed_before(setting: Setting, marker: Position) -> tuple[Committed, ...]:
     """The last transactions before the marker, read where the instance keeps its journals."""
     folder = setting.description.journal_folder
-    first = setting.source.journals(folder)[0].name
+    first = setting.first_journal or setting.source.journals(folder)[0].name
     return setting.source.last_committed(
         folder, first, marker.journal_file, marker.offset_bytes, setting.plan.workload.writers
     )

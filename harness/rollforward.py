@@ -18,7 +18,11 @@ from harness.model import Position, RollforwardSummary
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalSet:
-    """Journals copied to a folder. `expected` is what the live instance had from marker to end, in order."""
+    """Journals copied to a folder.
+
+    `expected` is what the live instance had, in order, from the oldest that a rollback may look into (the marker's
+    where none is older) to the end.
+    """
 
     folder: Path
     start: Position
@@ -26,23 +30,30 @@ class JournalSet:
     expected: tuple[JournalFile, ...]
 
 
-def collect(live: Instance, source: Description, start: Position, folder: Path) -> JournalSet:
-    """Switch the journal, then copy every journal from the marker's to the last closed one.
+def collect(
+    live: Instance, source: Description, start: Position, folder: Path, required: str = ""
+) -> JournalSet:
+    """Switch the journal, then copy every journal that a recovery may look into, up to the last closed one.
 
     Args:
         start: The marker.
+        required: The oldest journal that held an open transaction at the freeze, if that may be needed: the engine
+            looks backwards in the stream to roll such a transaction back (Data Integrity Guide 4.4.3).
         folder: Exists and is empty; the files keep their names. `journal.log`, which lists them, is copied beside.
     Raises:
         JournalError: the live instance no longer has the marker's journal, or a copy failed.
     """
     end = live.switch_journal()
     there = live.journals(source.journal_folder)
-    expected = between(there, start.journal_file, end)
-    if not expected or expected[0].name != start.journal_file:
-        raise JournalError(f"the instance no longer has journal {start.journal_file}, where the marker is")
+    first = min(required or start.journal_file, start.journal_file, key=order)
+    expected = between(there, first, end)
+    names = [journal.name for journal in expected]
+    for needed, why in ((start.journal_file, "where the marker is"), (first, "which a rollback needs")):
+        if needed not in names:
+            raise JournalError(f"the instance no longer has journal {needed}, {why}")
     try:
-        names = [Path(file) for journal in expected for file in journal.files]
-        copy_paths(source.journal_folder, names, folder, Method.CLONE_OR_COPY)
+        files = [Path(file) for journal in expected for file in journal.files]
+        copy_paths(source.journal_folder, files, folder, Method.CLONE_OR_COPY)
         copy_paths(source.journal_folder.parent, [Path("journal.log")], folder, Method.COPY)
     except SnapshotError as error:
         raise JournalError(f"journals could not be copied to {folder}: {error}") from error
@@ -80,7 +91,8 @@ def roll_forward(
     redirect = {folder: places[role] for role, folder in source.databases.items()}
     stop = until.offset_bytes if until else None
     answer = target.roll_forward(journals.folder, journals.start, last, stop, redirect)
-    names = tuple(j.name for j in journals.expected if order(j.name) <= order(last))
+    first = journals.start.journal_file
+    names = tuple(j.name for j in journals.expected if order(first) <= order(j.name) <= order(last))
     summary = RollforwardSummary(
         from_file=journals.start.journal_file,
         from_offset_bytes=journals.start.offset_bytes,

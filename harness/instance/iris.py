@@ -10,6 +10,7 @@ session with 5 (done) or 3 (failed); any other status means that the session nev
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import time
@@ -30,7 +31,7 @@ from harness.errors import (
     RollforwardError,
     ThawError,
 )
-from harness.instance.base import Place
+from harness.instance.base import NeedsLogin, Place
 from harness.model import Position
 from harness.plan.model import Commit, FreezeSpec
 
@@ -41,7 +42,10 @@ THAW_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What an instance is and where it keeps its data; `databases` by their role, `one` and `two`."""
+    """What an instance is and where it keeps its data; `databases` by their role, `one` and `two`.
+
+    `sessions_max` is how many sessions its licence allows at a time, None if that is not known or not limited.
+    """
 
     product: str
     version: str
@@ -50,6 +54,14 @@ class Description:
     journal_folder: Path
     databases: dict[str, Path]
     notes: tuple[str, ...]
+    sessions_max: int | None = None
+
+    @property
+    def volume(self) -> Path:
+        """What a snapshot of the databases is taken of: the root, or what holds them all if one lies outside."""
+        folders = self.databases.values()
+        inside = all(folder.is_relative_to(self.root) for folder in folders)
+        return self.root if inside else Path(os.path.commonpath(list(folders)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +167,7 @@ class Instance:
             journal_folder=Path(answer["journal_directory"]),
             databases={role: Path(folder) for role, folder in answer["databases"].items()},
             notes=tuple(answer["notes"]),
+            sessions_max=answer.get("sessions_max"),
         )
 
     def freeze(self, log: Path, text: str, spec: FreezeSpec) -> FreezeAnswer:
@@ -184,7 +197,7 @@ class Instance:
         done = self._session(f"##class(Backup.General).ExternalFreeze({arguments})", FREEZE_TIMEOUT_S)
         returned = time.monotonic()
         if done.status == REFUSED:
-            raise FreezeError(f"ExternalFreeze was refused: {_said(done)}")
+            raise FreezeError(f"ExternalFreeze was refused: {_said(done)}{_log_hint(done, log)}")
         if done.status != DONE:
             raise InstanceError(f"ExternalFreeze ended with status {done.status}: {_said(done)}")
         return FreezeAnswer(called_s=called, returned_s=returned, frozen_utc=datetime.now(UTC))
@@ -263,6 +276,11 @@ class Instance:
         call = "##class(Backup.General).IsWDSuspendedExt()"
         return self.place.argv(self._session_argv(call))
 
+    @property
+    def stdin(self) -> str:
+        """What the commands of `thaw_argv` and `is_frozen_argv` need on standard input. Never to be shown."""
+        return self.place.stdin if isinstance(self.place, NeedsLogin) else ""
+
     def position(self) -> Position:
         return _position(self._verb("Position")[0])
 
@@ -274,7 +292,7 @@ class Instance:
         return _position(self._verb("AddMarker", text)[0])
 
     def required_journal(self) -> str:
-        """Oldest journal needed to roll back transactions that are open now."""
+        """Oldest journal needed to roll back transactions that are open now; empty if none can be needed."""
         return str(self._verb("RequiredJournal")[0]["journal_file"])
 
     def journals(self, folder: Path) -> tuple[JournalFile, ...]:
@@ -385,9 +403,13 @@ class Instance:
         rests for 10 ms after each so many transactions."""
         return self._open("Work", writer, writers, seed, first, count, seconds, commit.value, pace)
 
-    def stop_writers(self) -> None:
+    def stop_writers(self, timeout_s: float = 120.0) -> None:
         """Every writer ends after the transaction it is in."""
-        self._verb("Stop")
+        self._verb("Stop", timeout_s=timeout_s)
+
+    def clear(self) -> None:
+        """Remove what workloads of earlier runs left in the databases."""
+        self._verb("Clear", timeout_s=3600)
 
     def start_state(self, part: str, writer: int) -> subprocess.Popen[bytes]:
         """Start printing a part of the state (`summary`, `history`), as described in RVCHECK.m."""
@@ -429,12 +451,20 @@ def ensure_agent(place: Place, folder: Path) -> None:
         instance.describe()
         return
     except (InstanceError, ParseError, ValueError):
-        loaded = instance._session(f'##class(%SYSTEM.OBJ).Load("{folder}/Agent.cls","ck")', 120.0)
+        loaded, installed = (instance._session(call, 120.0) for call in agent_calls(folder))
     try:
-        instance._verb("Install", f"{folder}/")
+        if installed.status != DONE:
+            raise InstanceError(
+                f"Install: the session ended with status {installed.status}: {_said(installed)}"
+            )
         instance.describe()
     except (InstanceError, ParseError, ValueError) as error:
         raise InstanceError(f"the agent could not be loaded: {_said(loaded)}; then {error}") from error
+
+
+def agent_calls(folder: Path) -> tuple[str, str]:
+    """The two calls that load the agent from a folder, each in a session of its own."""
+    return f'##class(%SYSTEM.OBJ).Load("{folder}/Agent.cls","ck")', _agent_call("Install", f"{folder}/")
 
 
 def _agent_call(verb: str, *arguments: object) -> str:
@@ -475,6 +505,15 @@ def _thawed(suspended: bool, called_s: float, message: str) -> ThawAnswer:
         returned_s=time.monotonic(),
         thawed_utc=datetime.now(UTC),
         message=message,
+    )
+
+
+def _log_hint(done: Completed, log: Path) -> str:
+    """Error Reference: `Failed to open logfile`. The instance may run as a user that does not come to our folder."""
+    if "logfile" not in done.stdout + done.stderr:
+        return ""
+    return (
+        f"; the user that the instance runs as must be able to write {log}: choose another folder with --out"
     )
 
 

@@ -1,4 +1,5 @@
-"""Journals from the marker to the recovery point are complete, in order, and of this instance.
+"""Journals from the marker to the recovery point are complete, in order, and of this instance; and so are older
+ones that a rollback may look into.
 
 Catches gaps, purged, truncated and foreign journals. The engines do not: GT.M calls a recovery successful when
 the first journal or one database's last one is left out (measured), and IRIS by default skips what it cannot
@@ -12,7 +13,7 @@ from itertools import pairwise
 
 from harness.instance.iris import JournalFile
 from harness.model import Finding
-from harness.rollforward import between
+from harness.rollforward import between, order
 from harness.verify.base import Evidence, not_checked
 
 
@@ -25,7 +26,8 @@ class ChainChecker:
         if evidence.copied is None:
             return not_checked("chain", evidence, "reading of the copied journals")
         until = evidence.until or evidence.journals.end
-        first = evidence.journals.start.journal_file
+        needed = (evidence.journals.start.journal_file, *(j.name for j in evidence.journals.expected[:1]))
+        first = min(needed, key=order)
         expected = between(evidence.journals.expected, first, until)
         copied = {journal.name: journal for journal in between(evidence.copied, first, until)}
         findings = [f for journal in expected for f in _compare(journal, copied.get(journal.name), expected)]
