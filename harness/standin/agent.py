@@ -55,6 +55,7 @@ class Agent:
                 "journal_directory": f"{self._layout.journal}/",
                 "databases": {name: f"{self._layout.database(name)}/" for name in DATABASES},
                 "notes": [],
+                "sessions_max": self._layout.sessions_max(),
             }
         ]
 
@@ -71,8 +72,8 @@ class Agent:
         return self._position_of(self._backup.add_marker(text))
 
     def required_journal(self) -> Objects:
-        """GT.M journals whole transactions only, so nothing older than the current file is ever needed."""
-        return [{"journal_file": journals.current(self._layout).journal}]
+        """None: GT.M writes no uncommitted data to its files, so nothing before a freeze is ever rolled back."""
+        return [{"journal_file": ""}]
 
     def list_journals(self, folder: str) -> Objects:
         place = _folder(folder)
@@ -172,6 +173,9 @@ class Agent:
     def stop(self) -> Run:
         return Run("do stop^RVWORK")
 
+    def clear(self) -> Run:
+        return Run("do clear^RVWORK")
+
     def state(self, part: str, writer: str) -> Run:
         if part not in ("summary", "history"):
             raise Refused(f"the state has the parts summary and history, not {part}")
@@ -215,6 +219,7 @@ _VERBS: dict[str, Verb] = {
     "Thaw": Agent.thaw,
     "Work": Agent.work,
     "Stop": Agent.stop,
+    "Clear": Agent.clear,
     "State": Agent.state,
     "Install": Agent.install,
 }

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from . import journals, layout
+from . import accounts, journals, layout
 from .control import Control
 from .gtm import Engine, GTMError, installation, version
 from .layout import DATABASES, VERSION, Layout, log_message
@@ -69,16 +69,34 @@ def _command(arguments: list[str]) -> Callable[[], None] | None:
 
 
 def create(name: str, options: list[str]) -> None:
-    """`iris create NAME directory=ROOT`: make the folders, list the instance. Databases come at the start."""
+    """`iris create NAME directory=ROOT`: make the folders, list the instance. Databases come at the start.
+
+    `users` names a file of lines `user:password`: then sessions need a login. `sessions` is how many there may be at
+    a time, as a licence limits them.
+    """
     given = dict(option.partition("=")[::2] for option in options)
     if not given.get("directory"):
-        raise CommandFailed("usage: iris create NAME directory=FOLDER [globals=BUFFERS]")
+        raise CommandFailed(
+            "usage: iris create NAME directory=FOLDER [globals=BUFFERS] [users=FILE] [sessions=N]"
+        )
     new = Layout(name.upper(), Path(given["directory"]).resolve())
     new.create()
     if "globals" in given:
         text = new.cpf.read_text()
         new.cpf.write_text(text.replace("globals=8192", f"globals={int(given['globals'])}"))
+    if "sessions" in given:
+        with new.cpf.open("a") as cpf:
+            cpf.write(f"sessions={int(given['sessions'])}\n")
+    if "users" in given:
+        _keep_users(Path(given["users"]), new)
     layout.register(new)
+
+
+def _keep_users(given: Path, new: Layout) -> None:
+    try:
+        accounts.store(given.read_text(), new.users)
+    except (OSError, ValueError) as error:
+        raise CommandFailed(f"users={given}: {error}") from error
 
 
 def delete(name: str) -> None:

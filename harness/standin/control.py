@@ -3,7 +3,9 @@
 It listens on `mgr/control.sock`. A request is the client's working folder, the command's name and its
 arguments, separated by NUL. The answer is `<exit status>` and a newline, then standard output; or `exec`, a
 newline, environment settings, an empty field and an argument list, separated by NUL, which the client runs in
-its own place. All commands that need a running instance come here; everything else is in `commands`.
+its own place; or `login`: the client asks for a name and a password, and then again with the word `login`, these
+two and the arguments of the session. All commands that need a running instance come here; everything else is in
+`commands`.
 """
 
 from __future__ import annotations
@@ -17,12 +19,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from .accounts import Accounts
 from .agent import Agent, Run
 from .backup import BackupGeneral, Refused
 from .call import Call, parse
 from .gtm import Engine, GTMError
 from .journal_file import Unreadable
 from .layout import Layout, log_message
+from .licence import Exceeded, Licence
 
 DONE, FAILED = 5, 3
 """Exit statuses of a class call that ends its session (class reference, Backup.General)."""
@@ -42,6 +46,8 @@ class Control:
         self._engine = Engine(layout)
         self._backup = BackupGeneral(layout, self._engine)
         self._agent = Agent(layout, self._engine, self._backup)
+        self._accounts = Accounts(layout.users)
+        self._licence = Licence(layout.sessions_max())
 
     def serve(self) -> None:
         """Listen until SIGTERM. A frozen instance is thawed before the process ends."""
@@ -73,13 +79,13 @@ class Control:
                 return
             folder, *words = request.decode("utf-8", "surrogateescape").split("\0")
             try:
-                answer = self._command(Path(folder), words)
+                answer = self._command(Path(folder), words, connection)
             except Exception as error:  # noqa: BLE001 - a defect must not leave the client waiting
                 log_message(self._layout, f"control process: {error!r}", severity=2)
                 answer = f"1\n<SYSTEM> {error!r}\n"
             connection.sendall(answer.encode("utf-8", "surrogateescape"))
 
-    def _command(self, folder: Path, words: list[str]) -> str:
+    def _command(self, folder: Path, words: list[str], client: socket.socket) -> str:
         match words:
             case ["freeze", *options]:
                 return self._freeze_or_thaw("ExternalFreeze", options)
@@ -87,8 +93,14 @@ class Control:
                 return self._freeze_or_thaw("ExternalThaw", options)
             case ["stat", "-W"]:
                 return self._emergency()
+            case ["login", user, password, *rest]:
+                if not self._accounts.knows(user, password):
+                    return "1\nAccess Denied\n"
+                return self._licensed_session(folder, rest, client)
             case ["session", *rest]:
-                return self._session(folder, rest)
+                if self._accounts.asked_for and not _is_thaw(rest):
+                    return "login\n"
+                return self._licensed_session(folder, rest, client)
         return f"1\n{' '.join(words)}: not a command of the stand-in\n"
 
     def _freeze_or_thaw(self, method: str, options: list[str]) -> str:
@@ -107,6 +119,16 @@ class Control:
         except Refused as refusal:
             return f"1\n{refusal}\n"
         return "0\n"
+
+    def _licensed_session(self, folder: Path, rest: list[str], client: socket.socket) -> str:
+        try:
+            with self._licence.session() as goes_on:
+                answer = self._session(folder, rest)
+                if answer.startswith("exec\n"):
+                    goes_on(client)
+                return answer
+        except Exceeded:
+            return "1\n<LICENSE LIMIT EXCEEDED>\n"
 
     def _session(self, folder: Path, rest: list[str]) -> str:
         namespace, command = _session_arguments(rest)
@@ -173,6 +195,11 @@ def _session_arguments(rest: list[str]) -> tuple[str, str]:
         elif not word.startswith("-"):
             command = word
     return namespace, command
+
+
+def _is_thaw(rest: list[str]) -> bool:
+    """A thaw given on the command line needs no login (class reference 2024.1, Backup.General.ExternalThaw)."""
+    return "##class(backup.general).externalthaw(" in _session_arguments(rest)[1].replace(" ", "").lower()
 
 
 def _in_folder(folder: Path, log_file: str) -> str:

@@ -6,6 +6,7 @@ An instance is a folder (its root) that resembles a durable %SYS folder of IRIS:
     db/one/, db/two/       one database each: IRIS.DAT
     mgr/messages.log       the log people read
     mgr/journal/           journals under IRIS's names (hard links, see `journals`)
+    mgr/users              accounts, if sessions need a login (see `accounts`)
     mgr/gtm/               what GT.M itself needs: global directory, journal streams, object code
     mgr/control.sock       where the running control process answers
 
@@ -78,6 +79,10 @@ class Layout:
     def pid_file(self) -> Path:
         return self.manager / "iris.ids"
 
+    @property
+    def users(self) -> Path:
+        return self.manager / "users"
+
     def database(self, name: str) -> Path:
         """Folder of a database (`one` or `two`)."""
         return self.root / "db" / name
@@ -102,9 +107,16 @@ class Layout:
             self.cpf.write_text(_CPF)
 
     def buffers(self) -> int:
+        return self._configured().getint("config", "globals", fallback=8192)
+
+    def sessions_max(self) -> int | None:
+        """`sessions` of the configuration: how many there may be at a time; None is no limit."""
+        return self._configured().getint("config", "sessions", fallback=None)
+
+    def _configured(self) -> configparser.ConfigParser:
         parser = configparser.ConfigParser(comment_prefixes=(";",), delimiters=("=",))
         parser.read(self.cpf)
-        return parser.getint("config", "globals", fallback=8192)
+        return parser
 
 
 def registry_folder() -> Path:

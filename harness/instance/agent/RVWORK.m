@@ -54,6 +54,12 @@ stop ;
  set ^RVAX("stop")=$get(^RVAX("stop"))+1
  quit
  ;
+clear ;
+ ; Removes what earlier runs left, before the first writer of a run begins.
+ do stop
+ kill ^RVA,^RVAS,^RVAC,^RVB,^RVBS
+ quit
+ ;
 code(iris,commit) ;
  ; One whole transaction as a line to XECUTE: TSTART and TCOMMIT must stand at one level, and the two
  ; products write TSTART differently. BATCH makes GT.M acknowledge before the journal is hardened, as IRIS does.
