@@ -29,7 +29,7 @@ from harness.case_record import without_backup
 from harness.command import Transcript
 from harness.errors import HarnessError, ThawError
 from harness.instance.base import Host
-from harness.instance.iris import Instance
+from harness.instance.iris import Description, Instance
 from harness.model import CaseRecord, InstanceSummary, Record, RecoveryMode, Verdict
 from harness.plan.expand import expand
 from harness.plan.model import Case, InstanceSpec, Plan
@@ -40,6 +40,8 @@ from harness.targets import Targets
 from harness.watchdog import Watchdog
 from harness.workload.ledger import Ledger
 
+_OTHER_SESSIONS = 3
+"""Sessions that a run needs beside its writers: one that freezes and thaws, the watchdog's, and one to spare."""
 _HOST = ("in_containers", "probe", "root", "source", "target", "boot", "environment", "close")
 
 
@@ -115,8 +117,13 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
         targets = Targets(target_host, host.root(), wanted)
         targets.prepare()
         watchdog = Watchdog(folder, host.environment())
-        ledger = Ledger(plan.workload.writers, folder / "ledger.bin")
         source = Instance(host.source())
+        description = source.describe()
+        plan, notes = within_licence(plan, description)
+        for note in notes:
+            progress.note(note)
+        ledger = Ledger(plan.workload.writers, folder / "ledger.bin")
+        first_journal = _begin_anew(source) if plan.instance.name else None
         yield Setting(
             plan=plan,
             seed=seed,
@@ -126,12 +133,14 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
             target_host=target_host,
             targets=targets,
             source=source,
-            description=source.describe(),
+            description=description,
             ledger=ledger,
             watchdog=watchdog,
             progress=progress,
             began_s=began,
             random=random.Random(seed),
+            first_journal=first_journal,
+            notes=notes,
         )
     except ThawError:
         raise
@@ -139,6 +148,25 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
         _close(hosts, targets, watchdog, ledger, entry)
         raise
     _close(hosts, targets, watchdog, ledger, entry)
+
+
+def within_licence(plan: Plan, description: Description) -> tuple[Plan, tuple[str, ...]]:
+    """The plan with no more writers than there may be sessions, and a note if it was changed."""
+    asked, most = plan.workload.writers, description.sessions_max
+    writers = asked if most is None else max(1, min(asked, most - _OTHER_SESSIONS))
+    if writers == asked:
+        return plan, ()
+    note = (
+        f"{writers} writers instead of {asked}: the licence of the instance allows {most} sessions at a time"
+    )
+    return replace(plan, workload=replace(plan.workload, writers=writers)), (note,)
+
+
+def _begin_anew(source: Instance) -> str:
+    """Remove what earlier runs left in an instance that lives longer than a run; returns the first journal of this
+    one. An earlier run had other seeds and more writers: its journals must not be taken for this one's."""
+    source.clear()
+    return source.switch_journal().journal_file
 
 
 def _share_log(shared: Path, kept: Path) -> None:
@@ -216,6 +244,7 @@ def _instance(setting: Setting) -> InstanceSummary:
         stand_in=found.stand_in,
         host=setting.plan.instance.host,
         image_digest=setting.host.image_digest,
+        notes=setting.notes,
     )
 
 

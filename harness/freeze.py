@@ -109,7 +109,7 @@ def hold(
     """
     log_from_byte = freeze_log.size_bytes(log)
     with closing(instance.prepare_thaw(log)) as prepared:
-        watchdog.arm(instance.thaw_argv(log), instance.is_frozen_argv())
+        watchdog.arm(instance.thaw_argv(log), instance.is_frozen_argv(), instance.stdin)
         # Only a refusal, a confirmed thaw or the end of the instance disarms: after anything else the watchdog
         # tries on when this run ends.
         try:

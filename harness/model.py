@@ -167,7 +167,8 @@ class CaseRecord:
 class InstanceSummary:
     """Which product answered. `stand_in` is True if it was not IRIS: then nothing here speaks of IRIS.
 
-    `image_digest` is what identifies the image it was made from; empty where there was none.
+    `image_digest` is what identifies the image it was made from; empty where there was none. `notes` say where the
+    run differs from its plan because of the instance.
     """
 
     product: str
@@ -175,6 +176,7 @@ class InstanceSummary:
     stand_in: bool
     host: str
     image_digest: str = ""
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         name = f"{self.product} {self.version}"

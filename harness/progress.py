@@ -16,6 +16,9 @@ class Progress(Protocol):
     def case_done(self, case: CaseRecord) -> None:
         """A case has its verdict."""
 
+    def note(self, text: str) -> None:
+        """Something that whoever waits should know, in one line."""
+
     def close(self) -> None:
         """The run is over; may be called twice."""
 
@@ -27,6 +30,9 @@ class SilentProgress:
         """Nothing to show."""
 
     def case_done(self, case: CaseRecord) -> None:
+        """Nothing to show."""
+
+    def note(self, text: str) -> None:
         """Nothing to show."""
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ def restore(
     """Replace the databases of the target, once it is proved to be isolated, by those of the snapshot.
 
     Args:
-        source: Where the databases lay below their root when the snapshot was taken.
+        source: Where the databases lay when the snapshot was taken.
         target: A started instance whose databases may be lost.
         staging: A folder that does not exist yet, on the target's volume.
     Raises:
@@ -42,7 +42,7 @@ def restore(
     require_separate(source, places)
     staging.mkdir()
     copied = provider.expose(snapshot, staging)
-    images = {role: staging / folder.relative_to(source.root) for role, folder in source.databases.items()}
+    images = {role: staging / folder.relative_to(source.volume) for role, folder in source.databases.items()}
     for role, image in images.items():
         if not image.is_dir():
             raise SnapshotError(

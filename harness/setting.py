@@ -27,7 +27,9 @@ Answer = TypeVar("Answer")
 class Setting:
     """The running instance and everything around it; one per run.
 
-    `folder` is kept as the result of the run, `work` is removed with all that is in it.
+    `folder` is kept as the result of the run, `work` is removed with all that is in it. `plan` is the plan as this
+    instance allows it to be run, and `notes` say where that differs from the one that was given. `first_journal` is
+    the first with anything of this run in it, None where every journal is this run's.
     """
 
     plan: Plan
@@ -44,6 +46,8 @@ class Setting:
     progress: Progress
     began_s: float
     random: random.Random
+    first_journal: str | None
+    notes: tuple[str, ...]
 
     def stages(self, name: str) -> Stages:
         return Stages(name=name, run_began_s=self.began_s, progress=self.progress)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 SETTLED_S = 3.0
 """The instance must have said "not frozen" for this long before the watchdog believes it."""
@@ -41,9 +42,13 @@ class Watchdog:
                 start_new_session=True,
             )
 
-    def arm(self, thaw: list[str], is_frozen: list[str]) -> None:
-        """From now on a death of this process leads to these commands."""
-        self._order({"thaw": thaw, "is_frozen": is_frozen})
+    def arm(self, thaw: list[str], is_frozen: list[str], stdin: str = "") -> None:
+        """From now on a death of this process leads to these commands.
+
+        Args:
+            stdin: What both read on standard input; it goes down the pipe only, and is never logged.
+        """
+        self._order({"thaw": thaw, "is_frozen": is_frozen, "stdin": stdin})
 
     def disarm(self) -> None:
         """The thaw is confirmed."""
@@ -56,7 +61,7 @@ class Watchdog:
                 self._process.stdin.close()
             self._process.wait()
 
-    def _order(self, order: dict[str, list[str]]) -> None:
+    def _order(self, order: dict[str, Any]) -> None:
         assert self._process.stdin
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         self._process.stdin.flush()
@@ -70,21 +75,21 @@ def _watchdog_environment(environment: dict[str, str]) -> dict[str, str]:
 
 def main() -> None:
     """The watchdog's end: follow orders until the pipe closes, then thaw if armed."""
-    order: dict[str, list[str]] = {}
+    order: dict[str, Any] = {}
     for line in sys.stdin.buffer:
         order = json.loads(line)
     if order:
-        _thaw(order["thaw"], order["is_frozen"])
+        _thaw(order["thaw"], order["is_frozen"], order["stdin"])
 
 
-def _thaw(thaw: list[str], is_frozen: list[str]) -> None:
+def _thaw(thaw: list[str], is_frozen: list[str], stdin: str = "") -> None:
     deadline = time.monotonic() + LIMIT_S
     quiet_since = answered = time.monotonic()
     while time.monotonic() < min(deadline, quiet_since + SETTLED_S, answered + UNANSWERED_S):
-        status = _run(is_frozen)
+        status = _run(is_frozen, stdin)
         if status != _RUNNING:
             # past ExternalFreezeTimeOut nobody may log in to answer, yet a thaw needs no login
-            _log(f"frozen? ended with {status}; thaw ended with {_run(thaw)}")
+            _log(f"frozen? ended with {status}; thaw ended with {_run(thaw, stdin)}")
             quiet_since = time.monotonic()
         if status in (_FROZEN, _RUNNING):
             answered = time.monotonic()
@@ -93,9 +98,14 @@ def _thaw(thaw: list[str], is_frozen: list[str]) -> None:
     _log("not frozen" if settled else f"gave up; thaw by hand: {thaw}")
 
 
-def _run(argv: list[str]) -> int | None:
+def _run(argv: list[str], stdin: str) -> int | None:
+    # a login may repeat what it reads, so then nothing of it goes into the log
+    output = subprocess.DEVNULL if stdin else None
     try:
-        return subprocess.run(argv, stdin=subprocess.DEVNULL, timeout=20, check=False).returncode
+        done = subprocess.run(
+            argv, input=stdin.encode(), stdout=output, stderr=output, timeout=20, check=False
+        )
+        return done.returncode
     except (OSError, subprocess.TimeoutExpired) as error:
         _log(repr(error))
         return None

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from harness.cli.output import tell
 from harness.model import CaseRecord, Verdict
 from harness.progress import Progress, SilentProgress
 
@@ -17,8 +18,15 @@ _REFRESHES_PER_S = 4
 
 
 def progress_for_terminal() -> Progress:
-    """Live progress if standard error is a terminal, else none."""
-    return LiveProgress(Console(stderr=True)) if sys.stderr.isatty() else SilentProgress()
+    """Live progress if standard error is a terminal, else notes only."""
+    return LiveProgress(Console(stderr=True)) if sys.stderr.isatty() else NotesOnly()
+
+
+class NotesOnly(SilentProgress):
+    """For a log: no stages, but what one should know."""
+
+    def note(self, text: str) -> None:
+        tell(f"note: {text}")
 
 
 class LiveProgress:
@@ -47,6 +55,10 @@ class LiveProgress:
         seconds = sum(stage.duration_s for stage in case.stages)
         verdict = f"[{_COLOURS[case.verdict]}]{case.verdict.value:<7}[/]"
         self._bars.console.print(f"{verdict} {escape(case.name)} [dim]{seconds:.1f} s[/]", highlight=False)
+
+    def note(self, text: str) -> None:
+        """Leave a line."""
+        self._bars.console.print(f"note: {escape(text)}", highlight=False)
 
     def close(self) -> None:
         """Remove the live line."""

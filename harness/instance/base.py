@@ -103,6 +103,14 @@ class CanTellStuns(Protocol):
 
 
 @runtime_checkable
+class NeedsLogin(Protocol):
+    """A place whose sessions read a name and a password from standard input; it feeds its own commands itself."""
+
+    stdin: str
+    """Both lines, for a command that is run from elsewhere; empty if it asks for none. Never to be shown."""
+
+
+@runtime_checkable
 class CanPause(Protocol):
     """A place that can be stopped as a hypervisor stops a machine: nothing runs, nothing is lost."""
 

@@ -31,6 +31,9 @@ from harness.errors import (
     StartError,
 )
 from harness.files import make_volume, remove_tree
+from harness.instance.base import Place
+from harness.instance.installed import InstalledPlace, require_usable
+from harness.instance.login import read_login
 from harness.plan.model import InstanceSpec
 
 _BIN = Path(__file__).parent.parent / "standin" / "bin"
@@ -43,7 +46,7 @@ _HOLD = "trap '' CHLD; {mounts} echo ready && exec sleep infinity"
 
 
 class LocalHost:
-    """Local processes in namespaces; for the stand-in."""
+    """Local processes in namespaces, for the stand-in; or, with a name, the instance that is installed here."""
 
     in_containers = False
     image_digest = ""
@@ -54,8 +57,17 @@ class LocalHost:
         self._folder = folder
         self._places: list[LocalPlace] = []
         self._source_root = folder / "source"
+        self._installed: InstalledPlace | None = None
 
     def probe(self) -> None:
+        if self._spec.name:
+            login = read_login(self._spec.credentials) if self._spec.credentials else None
+            self._installed = InstalledPlace(self._spec.name, login, self._transcript)
+            self._source_root = require_usable(self._installed).root
+        else:
+            self._probe_stand_in()
+
+    def _probe_stand_in(self) -> None:
         if self._spec.image != "stand-in":
             raise PreconditionError(
                 f"host local cannot run image {self._spec.image!r}", "Use image: stand-in, or another host."
@@ -84,13 +96,16 @@ class LocalHost:
     def root(self) -> Path:
         return self._source_root
 
-    def source(self) -> LocalPlace:
+    def source(self) -> Place:
+        if self._installed:
+            return self._installed
         make_volume(self._source_root)
         place = self._open(_SOURCE_NAME, network=True, mounts=[])
         self._create_and_start(place, self._source_root)
         return place
 
     def target(self, name: str, hidden: Path) -> LocalPlace:
+        self._require_image()
         empty = self._folder / "empty"
         empty.mkdir(exist_ok=True)
         if hidden == self._source_root:
@@ -102,12 +117,22 @@ class LocalHost:
         return place
 
     def boot(self, name: str, image: Path, root: Path) -> LocalPlace:
+        self._require_image()
         place = self._open(_SOURCE_NAME, network=False, mounts=[(image, root)])
         place.files = image
         _iris(place, "start", place.name)
         return place
 
+    def _require_image(self) -> None:
+        if self._spec.name:
+            raise PreconditionError(
+                f"nothing is restored into the installed instance {self._spec.name}",
+                "Say in the plan which image to restore into: target.",
+            )
+
     def environment(self) -> dict[str, str]:
+        if self._spec.name:
+            return {}
         return {
             "IRISSYS": str(self._folder / "registry"),
             "IRIS_STANDIN_PYTHON": sys.executable,

@@ -65,6 +65,7 @@ def heading(record: Record) -> list[str]:
     if record.instance is None:
         return [*lines, "instance: none answered"]
     lines.append(f"instance: {record.instance} on {record.instance.host}")
+    lines += [f"note: {note}" for note in record.instance.notes]
     return [*lines, STAND_IN_NOTE] if record.instance.stand_in else lines
 
 

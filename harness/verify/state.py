@@ -2,7 +2,7 @@
 
 The history is never kept: each block of it is compared with what the transactions must have done, and only
 sums and the first of each kind of difference remain. Memory does not grow with the history but for one
-counter value per sixteen transactions. Walkers run side by side, one per processor.
+counter value per sixteen transactions. Walkers run side by side, one per processor, as far as the licence allows.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from harness.workload import oracle
 from harness.workload.oracle import Ints
 
 WALK_TIMEOUT_S = 600.0
+_OTHER_SESSIONS = 2
+"""Sessions that go on beside the walkers: the reading of journals, and one to spare."""
 _BLOCK_ROWS = 1 << 14
 _FIELDS = ("source", "target", "amount", "read_from")
 
@@ -97,12 +99,18 @@ def read_state(instance: Instance, seed: int, writers: int) -> RestoredState:
         ParseError: a walker printed something that RVCHECK.m does not describe.
     """
     states, counter = _summary(instance)
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(max_workers=_walkers(instance)) as pool:
         numbers = sorted(states)
         histories = pool.map(lambda w: _history(instance, seed, w, writers), numbers)
         for number, history in zip(numbers, histories, strict=True):
             states[number].history = history
     return RestoredState(writers=states, counter=counter)
+
+
+def _walkers(instance: Instance) -> int:
+    most = instance.describe().sessions_max
+    processors = os.cpu_count() or 1
+    return processors if most is None else max(1, min(processors, most - _OTHER_SESSIONS))
 
 
 def _summary(instance: Instance) -> tuple[dict[int, WriterState], int | None]:

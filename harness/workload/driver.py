@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from harness.command import Deadline, end
-from harness.errors import InstanceError, ParseError
+from harness.errors import HarnessError, InstanceError, ParseError
 from harness.instance.iris import Instance
 from harness.plan.model import WorkloadSpec
 from harness.workload.ledger import Ledger, Vector
 
 LOOK_EVERY_S = 0.004
 LAST_BREATH_S = 5.0
-"""How long a writer that said "end" may take to end, before it is killed."""
+"""How long writers that said "end", or were told to, may take to end before they are killed."""
 REST_S = 0.01
 """How long a paced writer rests (RVWORK.m)."""
 READY_TIMEOUT_S = 30.0
@@ -144,8 +144,19 @@ class Driver:
         self._over.set()
         if self._thread.ident:
             self._thread.join()
+        told = self._tell_to_stop()
+        deadline = Deadline.after(LAST_BREATH_S)
         for writer in self._writers:
-            end(writer.process, grace_s=LAST_BREATH_S if writer.ended else 0.0)
+            end(writer.process, grace_s=deadline.left_s if told or writer.ended else 0.0)
+
+    def _tell_to_stop(self) -> bool:
+        """An instance may outlive this run, and takes it better than a kill. Returns whether every writer knows."""
+        try:
+            if not self.all_ended:
+                self._instance.stop_writers(timeout_s=LAST_BREATH_S)
+        except HarnessError:
+            return False
+        return True
 
     def _look_repeatedly(self) -> None:
         while not self._over.wait(LOOK_EVERY_S) and self._failure is None:

@@ -25,6 +25,8 @@ class FakePrepared:
 class FakeInstance:
     """Keeps the state of a freeze; `trouble` happens when a method of that name is called."""
 
+    stdin = ""
+
     def __init__(self, **trouble: Exception) -> None:
         self.frozen = False
         self.calls: list[str] = []
@@ -81,7 +83,7 @@ class FakeWatchdog:
     def __init__(self) -> None:
         self.orders: list[str] = []
 
-    def arm(self, thaw: list[str], is_frozen: list[str]) -> None:
+    def arm(self, thaw: list[str], is_frozen: list[str], stdin: str) -> None:
         self.orders.append("arm")
 
     def disarm(self) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
+from harness.instance.iris import Description
 from harness.model import RecoveryMode, Verdict
 from harness.verify.base import Evidence
 from harness.verify.judge import CHECKS, judge_all
@@ -75,6 +77,17 @@ class Printed:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+
+    def describe(self) -> Description:
+        return Description(
+            product="",
+            version="",
+            stand_in=True,
+            root=Path(),
+            journal_folder=Path(),
+            databases={},
+            notes=(),
+        )
 
     def start_state(self, part: str, writer: int) -> _Process:
         return _Process(self.summary() if part == "summary" else self.history(writer))

@@ -1,0 +1,170 @@
+"""An instance that is installed and runs on this machine: it is loaded, frozen and thawed, and nothing else.
+
+Nothing here starts, stops or kills it, and nothing is restored into it. Its sessions are plain processes of this
+machine. What a user has to prepare, once:
+
+* a namespace HARNESS with two databases, one of them for the globals RVB*: containers/iris/merge.cpf, with folders of
+  your choice, for `iris merge NAME`. All that is in the globals RVA* and RVB* of HARNESS belongs to the harness: each
+  run begins by removing it.
+* the agent: `probe` says which two calls load it. They are not made by themselves on somebody's instance.
+* a user that may run `iris session` in %SYS: by operating-system authentication, or with `instance.credentials`.
+* results (`--out`) where the instance's user can write: it appends to the freeze log there. And the harness must be
+  able to read the database and journal files.
+
+Two runs at a time on one instance would disturb each other's data: both would fail.
+
+Source: System Administration Guide 27.6: `iris qlist NAME` prints fields between carets, the name first and the
+status fourth: `running, since ...` or `down, last used ...`.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import subprocess
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness.command import AT_THE_WORD, Completed, Deadline, Prepared, Transcript, end, run
+from harness.errors import CommandError, InstanceError, InstanceGone, ParseError, PreconditionError
+from harness.instance.iris import DONE, REFUSED, Description, Instance, agent_calls
+from harness.instance.login import Login, prompts
+
+_AGENT = Path(__file__).parent / "agent"
+_LOGIN_TIMEOUT_S = 30.0
+
+
+class InstalledPlace:
+    """The surroundings of an installed instance: this machine."""
+
+    isolated = False
+
+    def __init__(self, name: str, login: Login | None, transcript: Transcript) -> None:
+        self.name = name
+        self.where = f"the installed instance {name}"
+        self.stdin = login.stdin if login else ""
+        self._login = login
+        self._transcript = transcript
+        self._prompts = ""
+
+    def run(
+        self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
+    ) -> Completed:
+        with self._transcript.noting(self.name, argv) as note:
+            done = self._answer(run(argv, accept=None, timeout_s=timeout_s, stdin=self.stdin))
+            if done.status not in (0, DONE, REFUSED) and _status(self.name).startswith("down"):
+                raise InstanceGone(f"instance {self.name} is down")
+            if accept is not None and done.status not in accept:
+                raise CommandError(argv, done.status, done.duration_s, done.stdout + done.stderr)
+            return note(done)
+
+    def prepare(self, argv: Sequence[str]) -> Prepared:
+        return _PreparedLogin([*AT_THE_WORD, *argv], argv, self)
+
+    def open(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+        """What the login prints is read here, so that the caller begins with the first line of the answer."""
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "LC_ALL": "C"},
+            start_new_session=True,
+        )
+        assert process.stdin and process.stdout
+        try:
+            process.stdin.write(self.stdin.encode())
+            process.stdin.close()
+            self._skip_prompts(process.stdout.fileno())
+        except (InstanceError, BrokenPipeError) as error:
+            end(process)
+            raise InstanceError(f"a session of {self.name} did not begin: {error}") from error
+        return process
+
+    def argv(self, argv: Sequence[str]) -> list[str]:
+        return list(argv)
+
+    def close(self) -> None:
+        """It is somebody's: it goes on."""
+
+    def discard(self) -> None:
+        """Nothing of it is ours to remove."""
+
+    def _answer(self, done: Completed) -> Completed:
+        """An answer without what the login printed. That is the same each time, so it is kept for `open`."""
+        if self._login is None:
+            return done
+        asked = prompts(done.stdout, self._login)
+        self._prompts = asked or self._prompts
+        return replace(done, stdout=done.stdout.removeprefix(asked))
+
+    def _skip_prompts(self, output: int) -> None:
+        expected = self._prompts.encode()
+        deadline = Deadline.after(_LOGIN_TIMEOUT_S)
+        seen = b""
+        while len(seen) < len(expected):
+            ready, _, _ = select.select([output], [], [], deadline.left_s)
+            part = os.read(output, len(expected) - len(seen)) if ready else b""
+            if not part or not expected.startswith(seen + part):
+                raise InstanceError("the login did not ask as it did before")
+            seen += part
+
+
+class _PreparedLogin(Prepared):
+    """Its program logs in when it gets the word."""
+
+    def __init__(self, argv: Sequence[str], shown: Sequence[str], place: InstalledPlace) -> None:
+        super().__init__(argv, shown)
+        self._place = place
+
+    def run(self, timeout_s: float, stdin: str = "") -> Completed:
+        return self._place._answer(super().run(timeout_s, self._place.stdin + stdin))
+
+
+def require_usable(place: InstalledPlace) -> Description:
+    """Raises PreconditionError unless the instance runs, is not frozen, and has an agent that answers."""
+    if shutil.which("iris") is None:
+        raise PreconditionError("there is no command `iris` here", "Install InterSystems IRIS, or mend PATH.")
+    status = _status(place.name)
+    if not status:
+        raise PreconditionError(
+            f"there is no instance {place.name} here", "`iris list` shows those there are."
+        )
+    if not status.startswith("running"):
+        raise PreconditionError(
+            f"instance {place.name} is not running: {status}", f"Run: iris start {place.name}"
+        )
+    found = _described(place)
+    if Instance(place).is_frozen():
+        raise PreconditionError(
+            f"instance {place.name} is frozen already", "Whoever froze it must thaw it first."
+        )
+    return found
+
+
+def _described(place: InstalledPlace) -> Description:
+    try:
+        found = Instance(place).describe()
+    except (InstanceError, ParseError, CommandError, ValueError, KeyError) as error:
+        calls = " and then ".join(
+            f"iris session {place.name} -U%SYS '{call}'" for call in agent_calls(_AGENT)
+        )
+        raise PreconditionError(
+            f"no agent answers in {place.name}: {error}",
+            f"If it lets this user not in, see instance.credentials. If it has no agent, load it: {calls}",
+        ) from error
+    if found.volume == Path("/"):
+        folders = " and ".join(str(folder) for folder in found.databases.values())
+        raise PreconditionError(
+            f"the databases {folders} share no folder but /", "Put them below one folder."
+        )
+    return found
+
+
+def _status(name: str) -> str:
+    """What `iris qlist` calls its status; empty if it knows no such instance."""
+    lines = run(["iris", "qlist", name], accept=None).stdout.splitlines()
+    fields = next((f for f in (line.split("^") for line in lines) if f[0].upper() == name.upper()), [])
+    return fields[3] if len(fields) > 3 else ""
