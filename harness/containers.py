@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +72,30 @@ def engine() -> DockerClient:
 def token() -> str:
     """The token of this run; what is made without a run carries the number of its process."""
     return os.environ.get(TOKEN_VARIABLE) or f"unregistered-{os.getpid()}"
+
+
+@cache
+def is_podman() -> bool:
+    """Whether Podman answers Docker's protocol here. Raises PreconditionError."""
+    return any("Podman" in part["Name"] for part in engine().version().get("Components", ()))
+
+
+def pauses(container: str, since_utc: datetime) -> list[tuple[str, int]]:
+    """What the engine noted of a container since a moment: `pause` or `unpause`, and nanoseconds since the epoch.
+
+    Podman understands whole seconds only, and then waits until the second is over. Raises
+    docker.errors.DockerException.
+    """
+    ended: str | int = int(time.time()) + 1 if is_podman() else f"{time.time():.9f}"
+    events = engine().events(since=int(since_utc.timestamp()), until=ended, decode=True)  # type: ignore[call-overload]
+    since_ns = since_utc.timestamp() * 1e9
+    return [
+        (event["Action"], event["timeNano"])
+        for event in events
+        if event["Action"] in ("pause", "unpause")
+        and event["Actor"]["ID"] == container
+        and event["timeNano"] >= since_ns
+    ]
 
 
 def image_id(name: str) -> str | None:

@@ -146,8 +146,7 @@ def _engine() -> Row:
             needed=False,
             remedy=f"{missing}: apt-get install docker.io and start dockerd, or a Podman socket in DOCKER_HOST",
         )
-    names = [part["Name"] for part in answer.get("Components", ())]
-    name = "Podman" if any("Podman" in one for one in names) else "Docker"
+    name = "Podman" if containers.is_podman() else "Docker"
     return Row(
         what="container engine",
         found=True,

@@ -84,6 +84,7 @@ class DockerHost:
         self._transcript = transcript or Transcript(None)
         self._places: list[DockerPlace] = []
         self._outputs = self._folder / "outputs"
+        self._empty = self._folder / "empty"
         self._root: Path | None = None
         self._has_agent = False
         self._lock = threading.Lock()
@@ -117,6 +118,7 @@ class DockerHost:
         self._has_agent = AGENT_LABEL in image.labels
         self._folder.chmod(0o755)  # the user of an instance must come through
         self._outputs.mkdir(exist_ok=True)
+        self._empty.mkdir(exist_ok=True)
 
     def root(self) -> Path:
         with self._lock:
@@ -185,7 +187,8 @@ class DockerHost:
         for outside, inside in mounts.items():
             made.with_volume_mapping(outside, str(inside), "rw")
         if hidden and hidden.is_relative_to(self._folder):
-            made.with_tmpfs_mount(str(hidden), "size=64k")
+            # no tmpfs: Podman would fill that with what it hides
+            made.with_volume_mapping(self._empty, str(hidden), "ro")
         with _removed_on_failure(made, name):
             made.start()
             container = made.get_wrapped_container()
@@ -300,13 +303,7 @@ class DockerPlace:
     def stuns(self, since_utc: datetime) -> tuple[Stun, ...]:
         """Pauses that the engine noted, whoever asked for them."""
         with _as_instance_error("events"):
-            events = containers.engine().events(  # type: ignore[call-overload] # the engine takes fractions
-                since=f"{since_utc.timestamp():.9f}",
-                until=f"{time.time():.9f}",
-                filters={"container": self.container.id, "event": ["pause", "unpause"]},
-                decode=True,
-            )
-            return tuple(_stuns(events))
+            return tuple(_stuns(containers.pauses(str(self.container.id), since_utc)))
 
     def _way_in(self, *options: str) -> list[str]:
         return [containers.program(), "exec", *options, str(self.container.name)]
@@ -410,12 +407,12 @@ def _as_instance_error(what: str) -> Iterator[None]:
         raise InstanceError(f"{what}: the container engine refused: {error}") from error
 
 
-def _stuns(events: Any) -> Iterator[Stun]:
+def _stuns(noted: list[tuple[str, int]]) -> Iterator[Stun]:
     began_ns = None
-    for event in events:
-        if event["Action"] == "pause":
-            began_ns = event["timeNano"]
+    for action, at_ns in noted:
+        if action == "pause":
+            began_ns = at_ns
         elif began_ns is not None:
             started = datetime.fromtimestamp(began_ns / 1e9, UTC)
-            yield Stun(started_utc=started, duration_s=(event["timeNano"] - began_ns) / 1e9)
+            yield Stun(started_utc=started, duration_s=(at_ns - began_ns) / 1e9)
             began_ns = None
