@@ -60,6 +60,15 @@ class Driver:
         self._thread = threading.Thread(target=self._look_repeatedly, name="ledger", daemon=True)
 
     def __enter__(self) -> Driver:
+        try:
+            self._begin()
+        except BaseException:
+            self._end_all()
+            raise
+        self._thread.start()
+        return self
+
+    def _begin(self) -> None:
         reached = self._ledger.acknowledged()
         for number in range(1, self._spec.writers + 1):
             self._writers.append(self._start(number, reached[number]))
@@ -70,8 +79,6 @@ class Driver:
             if deadline.passed:
                 raise InstanceError(f"the writers did not begin within {READY_TIMEOUT_S:.0f} s")
             time.sleep(LOOK_EVERY_S)
-        self._thread.start()
-        return self
 
     def _start(self, number: int, reached: int) -> _Writer:
         total = self._spec.transactions
@@ -144,6 +151,9 @@ class Driver:
         self._over.set()
         if self._thread.ident:
             self._thread.join()
+        self._end_all()
+
+    def _end_all(self) -> None:
         told = self._tell_to_stop()
         deadline = Deadline.after(LAST_BREATH_S)
         for writer in self._writers:
