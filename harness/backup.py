@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -164,7 +164,7 @@ def freeze_entry(window: Window) -> tuple[freeze_log.FreezeEntry | None, str, bo
 
 def _hold(setting: Setting, provider: SnapshotProvider, source: Source) -> Window:
     folders = setting.description.databases.values()
-    return freeze.hold(
+    window = freeze.hold(
         setting.source,
         provider,
         source,
@@ -174,6 +174,8 @@ def _hold(setting: Setting, provider: SnapshotProvider, source: Source) -> Windo
         database_files=[file for folder in folders for file in sorted(folder.iterdir())],
         watchdog=setting.watchdog,
     )
+    # the same file under the name that stays with the record, for whoever looks into it later
+    return replace(window, log=setting.folder / store.FREEZE_LOG)
 
 
 def _stuns(setting: Setting, since_utc: datetime) -> tuple[Stun, ...]:

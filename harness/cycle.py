@@ -107,7 +107,8 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
     host, target_host = hosts[0], hosts[-1]
     entry = registered.register(work, containers=any(one.in_containers for one in hosts))
     work.mkdir()
-    _share_log(work / store.FREEZE_LOG, folder / store.FREEZE_LOG)
+    with_user_of_its_own = host.in_containers or plan.instance.name is not None
+    _share_log(work / store.FREEZE_LOG, folder / store.FREEZE_LOG, 0o666 if with_user_of_its_own else 0o644)
     targets = watchdog = ledger = None
     try:
         progress.stage(plan.name, "start the instance")
@@ -169,11 +170,10 @@ def _begin_anew(source: Instance) -> str:
     return source.switch_journal().journal_file
 
 
-def _share_log(shared: Path, kept: Path) -> None:
-    """The freeze log under two names: an instance, which may run as a user of its own, reaches the first; the
-    second stays with the record."""
+def _share_log(shared: Path, kept: Path, mode: int) -> None:
+    """The freeze log under two names: the instance reaches the first, the second stays with the record."""
     shared.touch()
-    shared.chmod(0o666)
+    shared.chmod(mode)
     kept.hardlink_to(shared)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from harness import containers as engine
 from harness.command import Deadline
+from harness.errors import PreconditionError
 from harness.watchdog import LIMIT_S, TOKEN_VARIABLE, WATCHDOG_VARIABLE
 
 _GONE_TIMEOUT_S = 10.0
@@ -76,11 +77,21 @@ def finish(entry: Registered) -> None:
 
 
 def clean() -> list[str]:
-    """Remove what runs that are gone have left; returns one line for each thing removed."""
+    """Remove what runs that are gone have left; returns one line for each thing removed.
+
+    Raises PreconditionError: a run made containers and no engine answers; all other runs were cleaned, and that one's
+    entry stays for another `clean`.
+    """
     removed: list[str] = []
+    problem: PreconditionError | None = None
     for entry in _entries():
         if _started(entry.owner_pid) != entry.owner_started:
-            removed += _remove(entry)
+            try:
+                removed += _remove(entry)
+            except PreconditionError as error:
+                problem = error
+    if problem:
+        raise problem
     return removed
 
 
