@@ -183,6 +183,8 @@ def _host_problems(raw: dict[str, Any]) -> Iterator[_Problem]:
 def _installed_problems(raw: dict[str, Any]) -> Iterator[_Problem]:
     """An installed instance is somebody's: nothing is restored into it, and no machine boots from its folder."""
     if not isinstance(_at(raw, ("instance", "name")), str):
+        if _at(raw, ("instance", "credentials")) is not None:
+            yield _Problem(("instance", "credentials"), "are for an installed instance: say its name")
         return
     if _at(raw, ("instance", "image")) is not None:
         yield _Problem(("instance", "image"), "an instance has a name or an image, not both")

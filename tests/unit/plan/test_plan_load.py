@@ -128,6 +128,7 @@ freeze: {external_freeze_timeout: 1800s}
          "unknown key 'nonsense'; there is: cycles, freeze, instance, limits, plan, recovery, snapshot, "
          "target, workload"),
         ("instance: {host: locl}", "instance.host", "no host is called 'locl'; did you mean 'local'?"),
+        ("instance: {credentials: /a}", "instance.credentials", "are for an installed instance: say its name"),
         ("workload: {duration: 5}", "workload.duration", "must be a duration such as 5s, 500ms or 2m, not 5"),
         ('workload: {duration: "5s\\n"}', "workload.duration",
          'must be a duration such as 5s, 500ms or 2m, not "5s\\n"'),
