@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.instance.base import Host, Place
+from harness.instance.iris import Instance
+from harness.plan.model import Commit
 
 pytestmark = pytest.mark.e2e
 
@@ -50,3 +52,26 @@ def test_other_routines_are_not_taken_for_those_that_run(place: Place, shared: P
         routine.write(" ;\n")
     status, answer = verb(place, f'Install("{shared}/")')
     assert 3 == status and "is not the RVCHECK that the stand-in runs" in str(answer["error"])
+
+
+def test_clear_removes_what_workloads_left(place: Place) -> None:
+    """An instance that outlives a run must not mix it with the next one."""
+    instance = Instance(place)
+    process = instance.start_writer(
+        writer=2, writers=2, seed=1, first=1, count=100, seconds=60, commit=Commit.BUFFERED
+    )
+    assert process.stdout and process.stdout.read().endswith(b"\n100\nend\n")
+    process.stdout.close()
+    process.wait()
+    assert b"s|2|100|100|100\n" in printed(instance)
+    instance.clear()
+    assert b"n|\nend\n" == printed(instance)
+
+
+def printed(instance: Instance) -> bytes:
+    process = instance.start_state("summary", 0)
+    assert process.stdout
+    said = process.stdout.read()
+    process.stdout.close()
+    assert 5 == process.wait()
+    return said

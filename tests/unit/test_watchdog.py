@@ -44,3 +44,15 @@ def test_gives_up_on_an_instance_that_is_gone(capsys: pytest.CaptureFixture[str]
     """Nobody answers at all: it says how to thaw by hand and ends."""
     watchdog._thaw(["false"], ["false"])
     assert "gave up; thaw by hand" in capsys.readouterr().out
+
+
+def test_a_login_reaches_both_commands_and_no_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What they read is not logged, though they repeat it."""
+    done = tmp_path / "thawed"
+    code = "import os, sys; said = sys.stdin.read(); print(said); said == 'ann\\nsecret\\n' or sys.exit(1);"
+    thaw = [sys.executable, "-c", f"{code} open({str(done)!r}, 'a').write('x')"]
+    is_frozen = [sys.executable, "-c", f"{code} sys.exit(3 if os.path.exists({str(done)!r}) else 5)"]
+    watchdog._thaw(thaw, is_frozen, "ann\nsecret\n")
+    said = capfd.readouterr().out
+    assert "frozen? ended with 5; thaw ended with 0" in said and said.rstrip().endswith("not frozen")
+    assert "secret" not in said
