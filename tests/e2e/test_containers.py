@@ -6,6 +6,7 @@ import json
 import random
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -184,3 +185,19 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
     threading.Timer(0.2, run.process.send_signal, (signal.SIGTERM,)).start()
     assert ExitCode.UNKNOWN == finished(run)
     assert [] == made_by(token) and not run.work_left()
+
+
+def test_clean_says_when_no_engine_answers_and_can_be_asked_again(tmp_path: Path) -> None:
+    """What it cannot reach it does not call clean."""
+    run = Run(tmp_path, IN_WINDOW.replace("SECONDS", "60"))
+    assert wait_for(run.flag.exists, 60)
+    token = run.token()
+    run.kill()
+    nowhere = {**run.environment, "DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "clean"], env=nowhere, capture_output=True, text=True, timeout=60
+    )
+    assert ExitCode.UNKNOWN == done.returncode and "no container engine answers" in done.stderr
+    assert "Traceback" not in done.stderr and token == run.token()
+    run.clean()
+    assert [] == made_by(token) and [] == run.left()

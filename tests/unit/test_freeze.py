@@ -11,7 +11,15 @@ import pytest
 
 from harness import freeze
 from harness.command import Deadline
-from harness.errors import FreezeError, InstanceError, ParseError, SnapshotError, ThawError
+from harness.errors import (
+    CommandError,
+    FreezeError,
+    InstanceError,
+    InstanceGone,
+    ParseError,
+    SnapshotError,
+    ThawError,
+)
 from harness.instance.iris import FreezeAnswer, ThawAnswer
 from harness.plan.model import FreezeSpec
 from harness.snapshot.base import Snapshot, Source
@@ -45,6 +53,8 @@ class FakeInstance:
         return FreezeAnswer(called_s=now, returned_s=now, frozen_utc=datetime.now(UTC))
 
     def prepare_thaw(self, log: Path) -> FakePrepared:
+        if "prepare_thaw" in self.trouble:
+            self._called("prepare_thaw")
         return FakePrepared()
 
     def thaw(self, log: Path, prepared: FakePrepared | None = None) -> ThawAnswer:
@@ -189,3 +199,31 @@ def test_freeze_without_an_answer_and_nobody_to_ask(tmp_path: Path) -> None:
     with pytest.raises(ThawError, match="nothing tells whether it is frozen"):
         hold(instance, FakeProvider(), watchdog, tmp_path)
     assert ["arm"] == watchdog.orders
+
+
+@pytest.mark.parametrize("when", ["freeze", "thaw"])
+def test_an_instance_that_ended_is_not_frozen(tmp_path: Path, when: str) -> None:
+    """Nothing to thaw and nobody to warn: the watchdog is told, and the error is not a ThawError."""
+    instance, watchdog = FakeInstance(**{when: InstanceGone("killed")}), FakeWatchdog()
+    with pytest.raises(InstanceGone):
+        hold(instance, FakeProvider(), watchdog, tmp_path)
+    assert ["arm", "disarm"] == watchdog.orders
+
+
+def test_an_instance_that_ends_while_its_freeze_gave_no_answer(tmp_path: Path) -> None:
+    """The freeze broke off, and the question whether it took effect finds nobody: a refused freeze, no ThawError."""
+    instance = FakeInstance(freeze=InstanceError("status 137"), is_frozen=InstanceGone("killed"))
+    watchdog = FakeWatchdog()
+    with pytest.raises(FreezeError):
+        hold(instance, FakeProvider(), watchdog, tmp_path)
+    assert ["arm", "disarm"] == watchdog.orders
+
+
+def test_nothing_is_frozen_unless_a_thaw_stands_ready(tmp_path: Path) -> None:
+    instance, watchdog = (
+        FakeInstance(prepare_thaw=CommandError(["iris"], 1, 0.1, "no way in")),
+        FakeWatchdog(),
+    )
+    with pytest.raises(CommandError):
+        hold(instance, FakeProvider(), watchdog, tmp_path)
+    assert ["prepare_thaw"] == instance.calls and [] == watchdog.orders
