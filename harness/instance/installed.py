@@ -11,7 +11,7 @@ machine. What a user has to prepare, once:
 * results (`--out`) where the instance's user can write: it appends to the freeze log there. And the harness must be
   able to read the database and journal files.
 
-Two runs at a time on one instance would disturb each other's data: both would fail.
+Two runs at a time would each remove what the other wrote, so a run locks the folder of the first database for others.
 
 Source: System Administration Guide 27.6: `iris qlist NAME` prints fields between carets, the name first and the
 status fourth: `running, since ...` or `down, last used ...`.
@@ -19,6 +19,7 @@ status fourth: `running, since ...` or `down, last used ...`.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import shutil
@@ -46,6 +47,7 @@ class InstalledPlace:
         self.where = f"the installed instance {name}"
         self.stdin = login.stdin if login else ""
         self._login = login
+        self._alone: int | None = None
         self._transcript = transcript
         self._prompts = ""
 
@@ -86,8 +88,22 @@ class InstalledPlace:
     def argv(self, argv: Sequence[str]) -> list[str]:
         return list(argv)
 
+    def lock(self, folder: Path) -> None:
+        """Keep other runs away until `close`. The lock is on the folder: nothing is written, a kill ends it.
+        Raises PreconditionError."""
+        self._alone = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PreconditionError(
+                f"another run is using {self.name}", "Wait until it has ended."
+            ) from error
+
     def close(self) -> None:
         """It is somebody's: it goes on."""
+        if self._alone is not None:
+            os.close(self._alone)
+            self._alone = None
 
     def discard(self) -> None:
         """Nothing of it is ours to remove."""
@@ -124,7 +140,8 @@ class _PreparedLogin(Prepared):
 
 
 def require_usable(place: InstalledPlace) -> Description:
-    """Raises PreconditionError unless the instance runs, is not frozen, and has an agent that answers."""
+    """Raises PreconditionError unless the instance runs, has an agent that answers, serves no other run and is not
+    frozen."""
     if shutil.which("iris") is None:
         raise PreconditionError("there is no command `iris` here", "Install InterSystems IRIS, or mend PATH.")
     status = _status(place.name)
@@ -137,6 +154,13 @@ def require_usable(place: InstalledPlace) -> Description:
             f"instance {place.name} is not running: {status}", f"Run: iris start {place.name}"
         )
     found = _described(place)
+    try:
+        place.lock(found.databases["one"])
+    except OSError as error:
+        raise PreconditionError(
+            f"{error.filename} cannot be read: {error.strerror}",
+            "Run it as a user who may read the databases.",
+        ) from error
     if Instance(place).is_frozen():
         raise PreconditionError(
             f"instance {place.name} is frozen already", "Whoever froze it must thaw it first."

@@ -142,6 +142,8 @@ class LocalHost:
     def close(self) -> None:
         for place in self._places:
             place.close()
+        if self._installed:
+            self._installed.close()
 
     def _open(self, name: str, *, network: bool, mounts: list[tuple[Path, Path]]) -> LocalPlace:
         place = LocalPlace(

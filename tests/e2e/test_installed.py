@@ -272,6 +272,20 @@ def test_an_instance_without_an_agent_is_told_how_to_get_it(
     assert "OBJ" not in calls and "Install" not in calls
 
 
+def test_two_runs_at_a_time_are_refused(demo: Demo) -> None:
+    """The second one touches nothing: the first goes on and passes."""
+    demo.create()
+    first = demo.begin(SLOW.replace("60", "3"))
+    assert wait_for(first.flag.exists, 30)
+    (demo.folder / "second").mkdir()
+    second = Run(demo.folder / "second", plan("", 3, "copy"))
+    _, said = second.process.communicate(timeout=30)
+    assert 3 == second.process.returncode and b"another run is using DEMO" in said
+    _, said = first.process.communicate(timeout=60)
+    assert 0 == first.process.returncode, said
+    assert is_untouched(demo)
+
+
 def test_a_licence_limits_the_writers(demo: Demo) -> None:
     """12 are asked for, and 8 sessions allowed: 5 write, and run, report and record say so."""
     demo.create("sessions=8")
