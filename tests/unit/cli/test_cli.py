@@ -463,9 +463,11 @@ def test_live_progress_shows_stages_and_leaves_a_line_a_case() -> None:
     progress = live.LiveProgress(Console(file=text, force_terminal=True, width=100))
     progress.stage("cycle 1 [x]", "freeze")
     progress.case_done(dataclasses.replace(FAILED.cases[0], name="cycle 1 [red]"))
+    progress.note("5 writers [sic]")
     progress.close()
     progress.close()
     assert "cycle 1 [red]" in text.getvalue()
+    assert "note: 5 writers [sic]" in text.getvalue()
     assert "PASS" in text.getvalue()
 
 

@@ -57,6 +57,14 @@ FAIL: 1 of 2 cases passed, 1 FAIL.
 """
 
 
+def test_notes_of_the_instance_stand_below_it() -> None:
+    """Where a run differs from its plan, whoever reads the report must see it."""
+    assert SAMPLE.instance
+    noted = dataclasses.replace(SAMPLE, instance=dataclasses.replace(SAMPLE.instance, notes=("5 writers",)))
+    for reporter in (TableReporter(), MarkdownReporter()):
+        assert "note: 5 writers" in reporter.render(noted)
+
+
 def with_check(record: Record, check: Check) -> Record:
     """A record of one case whose only check is this one."""
     case = dataclasses.replace(record.cases[0], checks=(check,), verdict=check.verdict)
