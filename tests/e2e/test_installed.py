@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -156,6 +157,10 @@ def test_runs_pass_one_after_another_and_leave_the_instance_as_it_was(demo: Demo
         ), done.words()
         assert is_untouched(demo)
         assert [] == done.left and not done.registered
+    # the agent of IRIS reads every writer's commits, so it must not be shown the journals of an earlier run
+    commands = (done.folder / "commands.log").read_text()
+    begun = re.search(r'Agent\)\.Clear\(\)(?:.|\n)*?\| {"journal_file": "([\d.]+)"', commands)
+    assert begun and f'mgr/journal/","{begun[1]}"' in commands
 
 
 def test_what_an_earlier_run_left_would_fail_the_next_one(demo: Demo, tmp_path: Path) -> None:
