@@ -22,6 +22,7 @@ from harness.command import Deadline
 from harness.errors import PreconditionError
 from harness.watchdog import LIMIT_S, TOKEN_VARIABLE, WATCHDOG_VARIABLE
 
+_ASKED_TIMEOUT_S = 1.0
 _GONE_TIMEOUT_S = 10.0
 
 
@@ -148,16 +149,20 @@ def _wait_for_watchdog(token: str) -> None:
 
 
 def _kill(token: str) -> list[tuple[int, str]]:
-    """Kill every process that carries a token, except this one; returns those there were."""
+    """End every process that carries a token, except this one; returns those there were.
+
+    First they are asked: a session of somebody's instance may be among them, and must be able to clean up.
+    """
     killed: dict[int, str] = {}
-    deadline = Deadline.after(_GONE_TIMEOUT_S)
-    while found := _carrying(TOKEN_VARIABLE, token):
-        for pid, name in found:
-            killed.setdefault(pid, name)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        if deadline.passed:
-            break
+    for number, timeout_s in ((signal.SIGTERM, _ASKED_TIMEOUT_S), (signal.SIGKILL, _GONE_TIMEOUT_S)):
+        deadline = Deadline.after(timeout_s)
+        while (found := _carrying(TOKEN_VARIABLE, token)) and not deadline.passed:
+            for pid, name in found:
+                if number == signal.SIGKILL or pid not in killed:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
+                killed.setdefault(pid, name)
+            time.sleep(0.02)
     return sorted(killed.items())
 
 
