@@ -9,7 +9,6 @@ session with 5 (done) or 3 (failed); any other status means that the session nev
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import subprocess
@@ -18,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from harness.command import Completed, Prepared
 from harness.errors import (
@@ -31,11 +29,13 @@ from harness.errors import (
     RollforwardError,
     ThawError,
 )
+from harness.instance.answer import Answer, only, read_answers
 from harness.instance.base import NeedsLogin, Place
 from harness.model import Position
 from harness.plan.model import Commit, FreezeSpec
 
 DONE, REFUSED = 5, 3
+ROLES = ("one", "two")
 FREEZE_TIMEOUT_S = 60.0
 THAW_TIMEOUT_S = 60.0
 
@@ -144,6 +144,19 @@ class Committed:
     two: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Thaw:
+    """The agent's answer to Thaw; `suspended` is from just before it."""
+
+    suspended: bool
+    thawed: bool
+    message: str
+
+    @staticmethod
+    def of(answer: Answer) -> _Thaw:
+        return _Thaw(answer.flag("suspended"), answer.flag("thawed"), answer.text("message"))
+
+
 class Instance:
     """One running instance in a place. Every method is one session unless it says otherwise."""
 
@@ -158,16 +171,16 @@ class Instance:
         return self._description
 
     def _describe(self) -> Description:
-        (answer,) = self._verb("Describe")
+        answer = self._one("Describe")
         return Description(
-            product=answer["product"],
-            version=answer["version"],
-            stand_in=answer["stand_in"],
-            root=Path(answer["root"]),
-            journal_folder=Path(answer["journal_directory"]),
-            databases={role: Path(folder) for role, folder in answer["databases"].items()},
-            notes=tuple(answer["notes"]),
-            sessions_max=answer.get("sessions_max"),
+            product=answer.text("product"),
+            version=answer.text("version"),
+            stand_in=answer.flag("stand_in"),
+            root=answer.folder("root"),
+            journal_folder=answer.folder("journal_directory"),
+            databases=answer.roles("databases", ROLES),
+            notes=answer.texts("notes"),
+            sessions_max=answer.optional("sessions_max", answer.whole),
         )
 
     def freeze(self, log: Path, text: str, spec: FreezeSpec) -> FreezeAnswer:
@@ -222,21 +235,21 @@ class Instance:
         try:
             answer = self._thaw_prepared(prepared) if prepared else None
             if answer is None:
-                (answer,) = self._verb("Thaw", str(log), timeout_s=THAW_TIMEOUT_S)
+                answer = _Thaw.of(self._one("Thaw", str(log), timeout_s=THAW_TIMEOUT_S))
         except InstanceGone:
             raise
-        except (HarnessError, ValueError) as error:  # ValueError: not exactly one object was printed
+        except HarnessError as error:
             return self._thaw_directly(log, called, error)
-        if answer["suspended"] and not answer["thawed"]:
-            raise ThawError(f"ExternalThaw was refused: {answer['message']}", self.thaw_by_hand(log))
-        return _thawed(bool(answer["suspended"]), called, answer["message"])
+        if answer.suspended and not answer.thawed:
+            raise ThawError(f"ExternalThaw was refused: {answer.message}", self.thaw_by_hand(log))
+        return _thawed(answer.suspended, called, answer.message)
 
-    def _thaw_prepared(self, prepared: Prepared) -> dict[str, Any] | None:
+    def _thaw_prepared(self, prepared: Prepared) -> _Thaw | None:
         """None if it gave no answer that can be relied on."""
         try:
             done = prepared.run(THAW_TIMEOUT_S)
-            (answer,) = _objects("Thaw", done)
-        except (HarnessError, ValueError):
+            answer = _Thaw.of(only("Thaw", read_answers("Thaw", done.stdout)))
+        except HarnessError:
             return None
         return answer if done.status == DONE else None
 
@@ -282,18 +295,18 @@ class Instance:
         return self.place.stdin if isinstance(self.place, NeedsLogin) else ""
 
     def position(self) -> Position:
-        return _position(self._verb("Position")[0])
+        return _position(self._one("Position"))
 
     def switch_journal(self) -> Position:
-        return _position(self._verb("SwitchJournal")[0])
+        return _position(self._one("SwitchJournal"))
 
     def add_marker(self, text: str) -> Position:
         """Set a recovery point: everything before it is before the returned position."""
-        return _position(self._verb("AddMarker", text)[0])
+        return _position(self._one("AddMarker", text))
 
     def required_journal(self) -> str:
         """Oldest journal needed to roll back transactions that are open now; empty if none can be needed."""
-        return str(self._verb("RequiredJournal")[0]["journal_file"])
+        return self._one("RequiredJournal").text("journal_file")
 
     def journals(self, folder: Path) -> tuple[JournalFile, ...]:
         """Every journal in a folder, in order. Raises JournalError."""
@@ -303,21 +316,25 @@ class Instance:
             raise JournalError(f"journals in {folder} could not be listed: {error}") from error
         return tuple(
             JournalFile(
-                name=one["journal_file"],
-                files=tuple(one["files"]),
-                guid=one["guid"],
-                identity=one["identity"],
-                previous=one["previous"],
-                end_bytes=one["end"],
-                closed=one["closed"],
-                problem=one["problem"],
+                name=one.text("journal_file"),
+                files=one.texts("files"),
+                guid=one.text("guid"),
+                identity=one.text("identity"),
+                previous=one.text("previous"),
+                end_bytes=one.whole("end"),
+                closed=one.flag("closed"),
+                problem=one.text("problem"),
             )
             for one in answers
         )
 
     def read_marker(self, folder: Path, position: Position) -> MarkerReading:
-        (answer,) = self._verb("ReadMarker", f"{folder}/", position.journal_file, position.offset_bytes)
-        return MarkerReading(kind=answer["kind"], text=answer["text"], detail=answer["detail"])
+        answer = self._one("ReadMarker", f"{folder}/", position.journal_file, position.offset_bytes)
+        return MarkerReading(
+            kind=answer.text("kind", ("marker", "record", "none")),
+            text=answer.text("text"),
+            detail=answer.text("detail"),
+        )
 
     def last_committed(
         self, folder: Path, first: str, last: str, stop: int | None, writers: int
@@ -326,7 +343,9 @@ class Instance:
         answers = self._verb(
             "LastCommitted", f"{folder}/", first, last, "" if stop is None else stop, writers, timeout_s=3600
         )
-        return tuple(Committed(writer=a["writer"], one=a["one"], two=a["two"]) for a in answers)
+        return tuple(
+            Committed(writer=a.whole("writer"), one=a.whole("one"), two=a.whole("two")) for a in answers
+        )
 
     def dismount(self, database: Path) -> None:
         """After this the database's files may be replaced."""
@@ -356,7 +375,7 @@ class Instance:
         pairs = [f"{path}/" for pair in redirect.items() for path in pair]
         began = time.monotonic()
         try:
-            (answer,) = self._verb(
+            answer = self._one(
                 "RollForward",
                 f"{folder}/",
                 start.journal_file,
@@ -369,9 +388,9 @@ class Instance:
         except InstanceError as error:
             raise RollforwardError(str(error)) from error
         return RollforwardAnswer(
-            records=answer["records"],
-            updated=tuple(Path(p) for p in answer["updated"]),
-            skipped=tuple(Path(p) for p in answer["skipped"]),
+            records=answer.optional("records", answer.whole),
+            updated=answer.folders("updated"),
+            skipped=answer.folders("skipped"),
             duration_s=time.monotonic() - began,
         )
 
@@ -379,13 +398,9 @@ class Instance:
         """The engine's own structure check. Raises InstanceError if it gave no verdict."""
         began = time.monotonic()
         answers = self._verb("Integrity", *(f"{folder}/" for folder in databases), timeout_s=3600)
-        found = tuple(
-            DatabaseIntegrity(database=Path(a["database"]), clean=a["clean"], errors=tuple(a["errors"]))
-            for a in answers
-            if "database" in a
-        )
-        complete = bool(answers) and answers[-1].get("complete") is True
-        return IntegrityReport(databases=found, complete=complete, duration_s=time.monotonic() - began)
+        closed = bool(answers) and "complete" in answers[-1] and answers.pop().flag("complete")
+        found = tuple(map(_database_integrity, answers))
+        return IntegrityReport(databases=found, complete=closed, duration_s=time.monotonic() - began)
 
     def start_writer(
         self,
@@ -424,17 +439,19 @@ class Instance:
     def _open(self, verb: str, *arguments: object) -> subprocess.Popen[bytes]:
         return self.place.open(self._session_argv(_agent_call(verb, *arguments)))
 
-    def _verb(self, verb: str, *arguments: object, timeout_s: float = 120.0) -> list[dict[str, Any]]:
+    def _one(self, verb: str, *arguments: object, timeout_s: float = 120.0) -> Answer:
+        """The one object a verb printed. Raises InstanceError as `_verb`."""
+        return only(verb, self._verb(verb, *arguments, timeout_s=timeout_s))
+
+    def _verb(self, verb: str, *arguments: object, timeout_s: float = 120.0) -> list[Answer]:
         """The objects a verb printed. Raises InstanceError with the agent's words, or what came instead."""
         done = self._session(_agent_call(verb, *arguments), timeout_s)
         if done.status not in (DONE, REFUSED):
             raise InstanceError(f"{verb}: the session ended with status {done.status}: {_said(done)}")
-        objects = _objects(verb, done)
-        if done.status == REFUSED:
-            raise InstanceError(
-                f"{verb}: {objects[-1].get('error', 'no reason given') if objects else _said(done)}"
-            )
-        return objects
+        answers = read_answers(verb, done.stdout)
+        if done.status == REFUSED or any("error" in one for one in answers):
+            raise InstanceError(f"{verb}: {answers[-1].text('error') if answers else _said(done)}")
+        return answers
 
 
 def ensure_agent(place: Place, folder: Path) -> None:
@@ -450,7 +467,7 @@ def ensure_agent(place: Place, folder: Path) -> None:
     try:
         instance.describe()
         return
-    except (InstanceError, ParseError, ValueError):
+    except (InstanceError, ParseError):
         loaded, installed = (instance._session(call, 120.0) for call in agent_calls(folder))
     try:
         if installed.status != DONE:
@@ -458,7 +475,7 @@ def ensure_agent(place: Place, folder: Path) -> None:
                 f"Install: the session ended with status {installed.status}: {_said(installed)}"
             )
         instance.describe()
-    except (InstanceError, ParseError, ValueError) as error:
+    except (InstanceError, ParseError) as error:
         raise InstanceError(f"the agent could not be loaded: {_said(loaded)}; then {error}") from error
 
 
@@ -471,20 +488,6 @@ def _agent_call(verb: str, *arguments: object) -> str:
     return f"##class(Harness.Agent).{verb}({_arguments(*(str(a) for a in arguments))})"
 
 
-def _objects(verb: str, done: Completed) -> list[dict[str, Any]]:
-    return [_object(verb, number, line) for number, line in enumerate(done.stdout.splitlines(), 1)]
-
-
-def _object(verb: str, number: int, line: str) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ParseError(f"answer of {verb}", number, line, "not a JSON object") from error
-    if not isinstance(found, dict):
-        raise ParseError(f"answer of {verb}", number, line, "not a JSON object")
-    return found
-
-
 def _arguments(*values: str | int | None) -> str:
     """An ObjectScript argument list: strings quoted, quotes doubled, None left empty."""
     quoted = (
@@ -494,8 +497,15 @@ def _arguments(*values: str | int | None) -> str:
     return ",".join(quoted)
 
 
-def _position(answer: dict[str, Any]) -> Position:
-    return Position(journal_file=answer["journal_file"], offset_bytes=answer["offset"])
+def _position(answer: Answer) -> Position:
+    return Position(journal_file=answer.text("journal_file"), offset_bytes=answer.whole("offset"))
+
+
+def _database_integrity(answer: Answer) -> DatabaseIntegrity:
+    clean, errors = answer.flag("clean"), answer.texts("errors")
+    if clean and errors:
+        raise answer.problem("is clean and has errors")
+    return DatabaseIntegrity(database=answer.folder("database"), clean=clean, errors=errors)
 
 
 def _thawed(suspended: bool, called_s: float, message: str) -> ThawAnswer:
