@@ -395,12 +395,14 @@ class Instance:
         )
 
     def integrity(self, databases: Sequence[Path]) -> IntegrityReport:
-        """The engine's own structure check. Raises InstanceError if it gave no verdict."""
+        """The engine's own structure check, complete if it names these very databases, in this order. Raises
+        InstanceError if it gave no verdict."""
         began = time.monotonic()
         answers = self._verb("Integrity", *(f"{folder}/" for folder in databases), timeout_s=3600)
         closed = bool(answers) and "complete" in answers[-1] and answers.pop().flag("complete")
         found = tuple(map(_database_integrity, answers))
-        return IntegrityReport(databases=found, complete=closed, duration_s=time.monotonic() - began)
+        complete = closed and [one.database for one in found] == list(databases)
+        return IntegrityReport(databases=found, complete=complete, duration_s=time.monotonic() - began)
 
     def start_writer(
         self,
