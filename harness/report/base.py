@@ -35,9 +35,14 @@ def final_verdict(record: Record) -> Verdict:
 
 
 def case_verdict(case: CaseRecord) -> Verdict:
-    """The verdict of a case; not PASS if nothing was checked or a check says otherwise."""
+    """The verdict of a case; not PASS if nothing was checked, or a check, a finding or a number says otherwise."""
     checks = [check.verdict for check in case.checks] or [Verdict.UNKNOWN]
-    return Verdict.worst([case.verdict, *(check for check in checks if check in _BAD)])
+    findings = [finding.verdict for check in case.checks for finding in check.findings]
+    lost = case.recovery is not None and bool(case.recovery.lost_acknowledged)
+    released = case.freeze is not None and not case.freeze.held
+    contradicted = [Verdict.UNKNOWN] if lost or released else []
+    bad = [one for one in (*checks, *findings) if one in _BAD]
+    return Verdict.worst([case.verdict, *bad, *contradicted])
 
 
 def not_passed(record: Record) -> Iterator[tuple[CaseRecord, Check]]:
