@@ -49,12 +49,12 @@ def loads(text: str) -> Record:
         ValueError: not JSON, not a record, or of another version; says where.
     """
     try:
-        raw = json.loads(text, parse_float=_finite, parse_constant=_finite)
-    except RecursionError as error:
+        raw = json.loads(text, parse_float=finite, parse_constant=finite)
+        if isinstance(raw, dict) and raw.get("schema", SCHEMA) != SCHEMA:
+            raise ValueError(f"it is of schema {str(raw['schema'])[:40]!r}; this version reads {SCHEMA!r}")
+        _validate(raw)
+    except RecursionError as error:  # what could be read may still be too deep for a message about it
         raise ValueError("nested too deeply to be a record") from error
-    if isinstance(raw, dict) and raw.get("schema", SCHEMA) != SCHEMA:
-        raise ValueError(f"it is of schema {str(raw['schema'])[:40]!r}; this version reads {SCHEMA!r}")
-    _validate(raw)
     record = _decoded(Record, raw)
     assert isinstance(record, Record)
     return record
@@ -68,7 +68,8 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def _finite(text: str) -> float:
+def finite(text: str) -> float:
+    """A number in JSON. Raises ValueError for NaN, Infinity and what is too large."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text[:40]} is not a number a record may hold")

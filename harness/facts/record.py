@@ -15,6 +15,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from harness.model import Verdict
+from harness.record_json import finite
 
 SCHEMA = "harness.conformance/1"
 
@@ -70,10 +71,16 @@ def dumps(conformance: Conformance) -> str:
 
 def loads(text: str) -> Conformance:
     """The conformance in a JSON text. Raises ValueError: not JSON, not a conformance, or of another version."""
-    raw = json.loads(text)
-    mistake = next(iter(_validator().iter_errors(raw)), None)
-    if mistake:
-        raise ValueError(f"{mistake.json_path}: {mistake.message[:200]}")
+    try:
+        raw = json.loads(text, parse_float=finite, parse_constant=finite)
+        mistake = next(iter(_validator().iter_errors(raw)), None)
+        if mistake:
+            raise ValueError(f"{mistake.json_path}: {mistake.message[:200]}")
+    except RecursionError as error:
+        raise ValueError("nested too deeply to be a conformance") from error
+    ids = [one["id"] for one in raw["facts"]]
+    if twice := sorted({one for one in ids if ids.count(one) > 1}):
+        raise ValueError(f"a fact is there twice: {twice[0]}")
     made = raw["made_utc"]
     return Conformance(
         product=raw["product"],
