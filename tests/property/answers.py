@@ -6,7 +6,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,7 @@ def is_typed(value: object, kind: Any) -> bool:
         return any(is_typed(value, part) for part in parts)
     if origin is tuple:
         return isinstance(value, tuple) and all(is_typed(one, parts[0]) for one in value)
-    if origin is dict:
+    if origin in (dict, Mapping):
         return isinstance(value, dict) and all(
             is_typed(k, parts[0]) and is_typed(v, parts[1]) for k, v in value.items()
         )
@@ -142,6 +142,8 @@ def is_typed(value: object, kind: Any) -> bool:
         return type(value) is kind and all(
             is_typed(getattr(value, name), hint) for name, hint in hints.items()
         )
-    if kind in (int, float, str, bool, type(None), datetime):
+    if kind is float:
+        return type(value) in (float, int)
+    if kind in (int, str, bool, type(None), datetime):
         return type(value) is kind
     return isinstance(value, kind)

@@ -1,7 +1,7 @@
 """Freeze logs made from a grammar, each with what it says; and ways to damage one.
 
 The two layouts are those of the captured samples in tests/data/freeze_log; windows that failed, thawed by themselves
-or refused a thaw have texts of the InterSystems Error Reference or of the stand-in, as `harness.freeze_log` knows them.
+or refused a thaw have texts of the InterSystems Error Reference or of the stand-in, as the reader knows them.
 """
 
 from __future__ import annotations

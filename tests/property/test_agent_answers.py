@@ -237,7 +237,7 @@ def judged(text: str) -> Verdict:
 def test_integrity_passes_only_with_a_clean_verdict_for_each_database_asked_for(
     verdicts: list[dict[str, Any]], closing: list[dict[str, Any]], early: bool
 ) -> None:
-    """Wrong, doubled, missing and further databases, and a closing object that is not there or says no, never pass."""
+    """Wrong, doubled, missing and further databases never pass, nor does a closing object that is absent or no."""
     objects = [*closing, *verdicts] if early else [*verdicts, *closing]
     named = [Path(one["database"]) for one in verdicts]
     clean = all(one["clean"] and not one["errors"] for one in verdicts)

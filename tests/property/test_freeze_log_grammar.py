@@ -1,4 +1,4 @@
-"""The freeze log reader over logs of a grammar and what becomes of them: entries or a ParseError, and no other marker."""
+"""The freeze log reader over logs of a grammar, whole and damaged: entries or a ParseError, and no other marker."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_the_marker_line_of_another_journal_is_refused(log: list[Window], more: 
 def test_only_what_was_appended_is_read(
     tmp_path_factory: pytest.TempPathFactory, before: list[Window], after: list[Window]
 ) -> None:
-    """Windows from before the mark are not seen, line numbers are those of the file, and a shorter file is refused."""
+    """Windows from before the mark are not seen, lines count through the file, and a shorter file is refused."""
     file = tmp_path_factory.mktemp("log") / "freeze.log"
     old, new = text_of(before).encode(), text_of(after).encode()
     file.write_bytes(old + new)
