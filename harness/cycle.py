@@ -101,6 +101,7 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
     Raises PreconditionError or InstanceError: nothing is left running.
     """
     began = time.monotonic()
+    folder = folder.resolve()  # an instance has a working folder of its own
     work = folder / "work"
     transcript = Transcript(folder / "commands.log")
     hosts = [_host(spec, work, transcript) for spec in (plan.instance, plan.target) if spec]

@@ -27,7 +27,8 @@ class Run:
         self.environment = {**os.environ, "XDG_STATE_HOME": str(self.state)}
         self.environment.pop("HARNESS_RUN", None)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "harness", "run", str(plan), "--out", str(self.out)],
+            [sys.executable, "-m", "harness", "run", str(plan), "--out", self.out.name],
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -272,7 +272,11 @@ class DockerPlace:
             remove_tree(self.files)
 
     def pause(self) -> None:
-        """Stop every process by the cgroup freezer, as a hypervisor stuns a machine. Raises InstanceError."""
+        """Stop every process by the cgroup freezer, as a hypervisor stuns a machine. Raises InstanceError.
+
+        Not while a command begins here: Docker 20.10 then hangs, and so does the container (seen with `docker exec`
+        and `docker pause` alone).
+        """
         with _as_instance_error("pause"):
             self.container.pause()
 

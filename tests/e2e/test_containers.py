@@ -35,6 +35,7 @@ snapshot:
   run: [sh, -c, 'cp -a "$1"/. "$2" && touch "$0" && sleep SECONDS', FLAG, '{source}', '{target}']
 recovery: [as-of-freeze, rollforward]
 """
+LONG_LOAD = IN_WINDOW.replace("SECONDS", "0").replace("3000, rate: 3000", "8000, rate: 1500")
 
 
 def source(run: Run) -> str:
@@ -96,13 +97,17 @@ def test_an_image_that_is_not_here(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("inside", [True, False])
 def test_a_stun_of_three_seconds_changes_no_verdict(tmp_path: Path, inside: bool) -> None:
-    """Paused as by a hypervisor, in the window or before it: PASS, and the report tells when and how long."""
-    plan = IN_WINDOW.replace("sleep SECONDS", "sleep 4") if inside else IN_WINDOW.replace("SECONDS", "0")
+    """Paused as by a hypervisor, in the window or before it: PASS, and the report tells when and how long.
+
+    Not while a `docker exec` begins: there Docker 20.10 hangs for good (seen with exec and pause alone).
+    """
+    plan = IN_WINDOW.replace("sleep SECONDS", "sleep 4") if inside else LONG_LOAD
     run = Run(tmp_path, plan)
     if inside:
         assert wait_for(run.flag.exists, 60)
     else:
-        assert wait_for(lambda: run.token() and "mumps" in docker("top", source(run)).stdout, 60)
+        assert wait_for(lambda: run.token() and docker("top", source(run)).stdout.count("mumps") == 2, 60)
+        time.sleep(0.5)
     assert 0 == docker("pause", source(run)).returncode
     time.sleep(3)
     assert 0 == docker("unpause", source(run)).returncode
