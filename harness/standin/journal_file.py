@@ -24,6 +24,8 @@ HEADER_BYTES = 65536
 _PINI, _PFIN, _SET, _EPOCH, _TSET, _USET, _TCOM = 1, 2, 7, 11, 15, 16, 17
 _SUFFIX = 0xEB
 _TRANSACTION, _KEY = 24, 48
+_RECORD_BYTES_MIN = 8
+_DIGITS_MAX = 18
 
 
 class Unreadable(Exception):
@@ -42,16 +44,20 @@ class Record:
 def records(file: Path) -> Iterator[Record]:
     """All records in order, by their lengths; ends where the data ends. Raises Unreadable."""
     with _opened(file) as data:
-        yield from _forward(data, HEADER_BYTES)
+        for record in _forward(data, HEADER_BYTES):
+            _require_whole(data, record)
+            yield record
 
 
 def first_offset(file: Path) -> int:
     """Where the first record begins that is not the file's own beginning. Raises Unreadable."""
-    for record in records(file):
-        if record.kind == _PFIN:
-            return record.offset + record.length
-        if record.kind not in (_PINI, _EPOCH):
-            return record.offset
+    with _opened(file) as data:
+        for record in _forward(data, HEADER_BYTES):
+            if record.kind not in (_PINI, _EPOCH, _PFIN):
+                return record.offset  # it need not be whole: the engine may be writing it
+            _require_whole(data, record)
+            if record.kind == _PFIN:
+                return record.offset + record.length
     raise Unreadable(f"{file.name} holds no record that ends its beginning")
 
 
@@ -102,10 +108,10 @@ def _opened(file: Path) -> Iterator[mmap.mmap]:
 
 
 def _forward(data: mmap.mmap, offset: int) -> Iterator[Record]:
-    while offset + 8 <= len(data):
+    while offset + _RECORD_BYTES_MIN <= len(data) and data[offset]:
         length = int.from_bytes(data[offset + 1 : offset + 4], "little")
-        if data[offset] == 0 or length < 8:
-            return
+        if length < _RECORD_BYTES_MIN:
+            raise Unreadable(f"the record at {offset} has a length of {length}")
         yield Record(offset, data[offset], length)
         offset += length
 
@@ -114,31 +120,46 @@ def _backward(data: mmap.mmap, end: int) -> Iterator[Record]:
     for record in _forward(data, end):
         end = record.offset + record.length
     while end > HEADER_BYTES:
-        length = int.from_bytes(data[end - 4 : end - 1], "little")
+        length = int.from_bytes(data[max(0, end - 4) : end - 1], "little")
         start = end - length
-        if end > len(data) or data[end - 1] != _SUFFIX or start < HEADER_BYTES:
+        if end > len(data) or length < _RECORD_BYTES_MIN or start < HEADER_BYTES:
             raise Unreadable(f"no record ends at {end}")
-        yield Record(start, data[start], length)
+        record = Record(start, data[start], length)
+        _require_whole(data, record)
+        yield record
         end = start
+
+
+def _require_whole(data: mmap.mmap, record: Record) -> None:
+    """A record ends inside of the file, and says its length at its end as at its beginning. Raises Unreadable."""
+    end = record.offset + record.length
+    if end > len(data):
+        raise Unreadable(f"the record at {record.offset} is cut off")
+    if data[record.offset + 1 : record.offset + 4] != data[end - 4 : end - 1] or data[end - 1] != _SUFFIX:
+        raise Unreadable(f"the record at {record.offset} does not end at {end}")
 
 
 def _update(data: mmap.mmap, record: Record, global_name: bytes) -> tuple[int, int] | None:
     """Subscript and value, if the record sets a node of the global with one subscript and a whole number."""
-    at = record.offset + _KEY
-    length = int.from_bytes(data[at : at + 3], "little")
-    key = data[at + 4 : at + 4 + length]
+    body = data[record.offset : record.offset + record.length]
+    length = int.from_bytes(body[_KEY : _KEY + 3], "little")
+    value_at = _KEY + 4 + length + 4
+    size = int.from_bytes(body[value_at - 4 : value_at], "little")
+    if value_at + size > len(body):
+        raise Unreadable(f"the update at {record.offset} is longer than its record")
+    key, value = body[_KEY + 4 : _KEY + 4 + length], body[value_at : value_at + size]
     if not key.startswith(global_name + b"\0"):
         return None
-    at += 4 + length
-    size = int.from_bytes(data[at : at + 4], "little")
-    value = data[at + 4 : at + 4 + size]
     subscript = _subscript(key[len(global_name) + 1 : -1])
-    return (subscript, int(value)) if value.isdigit() else None
+    if subscript is None:
+        raise Unreadable(f"the update at {record.offset} has a subscript that is no whole number")
+    return (subscript, int(value)) if value.isdigit() and size <= _DIGITS_MAX else None
 
 
-def _subscript(encoded: bytes) -> int:
+def _subscript(encoded: bytes) -> int | None:
     """A positive whole number as GT.M collates it: 0xBE plus the count of digits, then two digits a byte, each
-    byte raised by one."""
-    count = encoded[0] - 0xBE
-    digits = "".join(f"{byte - 1:02x}" for byte in encoded[1:])
-    return int(digits[:count].ljust(count, "0"))
+    byte raised by one. None for anything else."""
+    count = encoded[0] - 0xBE if encoded else 0
+    digits = "".join(f"{byte - 1:02x}" for byte in encoded[1:] if byte)
+    fits = 0 < count <= _DIGITS_MAX and len(digits) == 2 * (len(encoded) - 1) and digits.isdecimal()
+    return int(digits[:count].ljust(count, "0")) if fits else None
