@@ -210,13 +210,12 @@ class Driver:
             del lines[-1]
         if not lines:
             return
-        # in order, so the last number and the count of lines prove all between
-        expected = writer.reached + len(lines)
-        if lines[-1] != b"%d" % expected or lines[0] != b"%d" % (writer.reached + 1):
-            raise ParseError(
-                f"writer {writer.number}", 0, repr(lines[-1]), f"expected {expected} after {len(lines)} lines"
-            )
-        writer.reached = expected
+        first = writer.reached + 1
+        expected = [b"%d" % number for number in range(first, first + len(lines))]
+        if lines != expected:
+            line, number = next(pair for pair in zip(lines, expected, strict=True) if pair[0] != pair[1])
+            raise ParseError(f"writer {writer.number}", 0, repr(line[:80]), f"expected {number.decode()}")
+        writer.reached += len(lines)
 
     def _raise_failure(self) -> None:
         if self._failure:
