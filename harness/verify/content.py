@@ -114,11 +114,12 @@ def _counter(state: RestoredState) -> Iterator[Finding]:
             message="two transactions took the same value of the counter that $INCREMENT keeps",
             witness=f"value {twice[0]}",
         )
-    if len(values) and values[-1] > (state.counter or 0):
+    taken_last = values[-1] if len(values) else 0
+    if taken_last > (state.counter or 0):
         yield Finding(
             code="content.counter",
             message="the counter that $INCREMENT keeps is behind the values that transactions took from it",
-            witness=f'^RVA("n") is {state.counter}, a transaction took {values[-1]}',
+            witness=f'^RVA("n") is {state.counter}, the transactions took up to {taken_last}',
         )
 
 

@@ -27,6 +27,8 @@ WALK_TIMEOUT_S = 600.0
 _OTHER_SESSIONS = 2
 """Sessions that go on beside the walkers: the reading of journals, and one to spare."""
 _BLOCK_ROWS = 1 << 14
+_DIGITS_MAX = 10
+"""Sequence numbers, writers and counts of nodes are shorter than this (RVWORK.m)."""
 _FIELDS = ("source", "target", "amount", "read_from")
 
 
@@ -125,7 +127,8 @@ def _summary(instance: Instance) -> tuple[dict[int, WriterState], int | None]:
             if kind == "n":
                 counter = _number(fields[0])
             elif kind == "w":
-                states[int(fields[0])] = WriterState(writer=int(fields[0]))
+                writer = _writer(fields[0])
+                states[writer] = WriterState(writer=writer)
             else:
                 _take(states[int(fields[0])], kind, fields[1:])
         except (ValueError, KeyError, IndexError) as error:
@@ -145,6 +148,13 @@ def _take(state: WriterState, kind: str, fields: list[str]) -> None:
             state.large[int(slot)] = value
         case _:
             raise ValueError(kind)
+
+
+def _writer(text: str) -> int:
+    """Raises ValueError for what is no writer, and for a number that the oracle cannot count with."""
+    if len(text) > _DIGITS_MAX:
+        raise ValueError(text)
+    return int(text)
 
 
 def _number(text: str) -> int | None:
@@ -203,10 +213,18 @@ def _blocks(process: subprocess.Popen[bytes]) -> Iterator[bytes | int]:
         if last >= 0 and (last == 0 or block[last - 1 : last] == b"\n"):
             if last:
                 yield block[:last]
-            yield int(block[last + 4 :])
+            yield _announced(block[last + 4 :])
             return
         if block:
             yield block
+
+
+def _announced(text: bytes) -> int:
+    """The number in the last line of a walk. Raises ParseError."""
+    number = text.removesuffix(b"\n")
+    if not number.isdigit() or len(number) > _DIGITS_MAX:
+        raise ParseError("history", 0, repr(text[:80]), "no number of nodes")
+    return int(number)
 
 
 def _compare(found: History, block: bytes, seed: int, writer: int, writers: int) -> int:
@@ -221,7 +239,7 @@ def _compare(found: History, block: bytes, seed: int, writer: int, writers: int)
 def _compare_slowly(found: History, block: bytes, seed: int, writer: int, writers: int) -> int:
     """Line by line, for a block that holds a gap or a value of another shape."""
     count, subscript = 0, found.last + 1
-    for line in block.splitlines(keepends=True):
+    for line in (part + b"\n" for part in block.removesuffix(b"\n").split(b"\n")):
         if line.startswith(b"@"):
             subscript = _subscript(line, found)
             continue
@@ -246,10 +264,13 @@ def _compare_slowly(found: History, block: bytes, seed: int, writer: int, writer
 
 def _subscript(line: bytes, found: History) -> int:
     """The subscript in a gap line; one that no writer could have made counts as unreadable, after all others."""
-    text = line[1:].strip().decode("utf-8", "replace")
-    if text.isdigit() and int(text) < 10**10:
+    text = line[1:].strip()
+    if text.isdigit() and len(text) <= _DIGITS_MAX:
         return int(text)
-    found.unreadable = found.unreadable or (text, "a subscript that is no sequence number")
+    found.unreadable = found.unreadable or (
+        text.decode("utf-8", "replace"),
+        "a subscript that is no sequence number",
+    )
     return found.last + 1
 
 

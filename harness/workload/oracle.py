@@ -107,7 +107,8 @@ def parse_rows(raw: bytes) -> Rows | None:
 
 
 def _number(digits: npt.NDArray[np.uint8], raised: int) -> Ints | None:
-    """Numbers from their digits, most significant first, one row of the array a place; None if one is no digit."""
+    """Numbers from their digits, most significant first, one row of the array a place; None if one is no digit,
+    or was not raised."""
     if (digits > 9).any():
         return None
     number: Ints = digits[0].astype(np.int64)
@@ -115,7 +116,7 @@ def _number(digits: npt.NDArray[np.uint8], raised: int) -> Ints | None:
         number *= 10
         number += digit
     number -= raised
-    return number
+    return None if (number < 0).any() else number
 
 
 def row(*numbers: int) -> bytes:
