@@ -136,5 +136,5 @@ def _require(given: dict[str, str], wanted: dict[str, str], allowed: dict[str, s
 
 def _require_folder(given: str, place: Path, what: str) -> None:
     # compared as text after links are followed: the folder need not be there yet
-    if not given or os.path.realpath(given) != os.path.realpath(place):
+    if "\0" in given or not given or os.path.realpath(given) != os.path.realpath(place):
         raise _Mistake(f"this instance {what} in {place}/, not in {given or 'a folder without name'}")

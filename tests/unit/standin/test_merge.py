@@ -28,6 +28,12 @@ def refusal(folder: Path, text: str) -> str:
     return str(refused.value).replace(str(file), "FILE")
 
 
+def test_a_folder_with_a_zero_byte_is_refused(tmp_path: Path) -> None:
+    """No file has such a name, and none can be asked for."""
+    said = refusal(tmp_path, "[Journal]\nCurrentDirectory=/durable/\0\n")
+    assert "FILE:2: this instance keeps its journals in /durable/mgr/journal/" in said
+
+
 def test_what_is_true_already_is_accepted(tmp_path: Path) -> None:
     """Every action that the stand-in fulfils, in any case, quoted or not, with and without a closing slash."""
     text = """
