@@ -15,6 +15,8 @@ from harness.files import Method, copy_paths
 from harness.instance.iris import Description, Instance, JournalFile, RollforwardAnswer
 from harness.model import Position, RollforwardSummary
 
+_DIGITS_MAX = 18
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalSet:
@@ -73,7 +75,8 @@ def order(journal_file: str) -> tuple[str, int]:
     """
     stem, _, suffix = journal_file.rpartition(".")
     number = suffix.rstrip("z")
-    return (stem, int(number)) if number.isdigit() else (journal_file, 0)
+    counted = number.isascii() and number.isdigit() and len(number) <= _DIGITS_MAX
+    return (stem, int(number)) if counted else (journal_file, 0)
 
 
 def roll_forward(

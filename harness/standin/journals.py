@@ -77,8 +77,11 @@ def entries(layout: Layout) -> list[Entry]:
 def _read_log(log: Path) -> list[Entry]:
     if not log.exists():
         return []
-    rows = (line.split("^", 4) for line in log.read_text().splitlines())
-    return [Entry(journal, begun, reason, int(offset), text) for journal, begun, reason, offset, text in rows]
+    try:
+        rows = (line.split("^", 4) for line in log.read_text().splitlines())
+        return [Entry(name, begun, reason, int(offset), text) for name, begun, reason, offset, text in rows]
+    except ValueError as error:
+        raise GTMError(f"{log} is not a list of journals: {error}") from error
 
 
 def _next_name(layout: Layout) -> str:
