@@ -214,6 +214,13 @@ _TEXTS: tuple[tuple[str, re.Pattern[str], _Kind], ...] = (
     ("ExternalThaw", _FAILURE_TEXT, _Kind.FAILED),
 )
 
+_FREE_TEXT = frozenset({_Kind.WARNING, _Kind.FAILED})
+_TWO_LINES = re.compile(
+    r"External(?:Freeze|Thaw):|(?:Suspending\ system|System\ suspended|Resuming\ system|System\ resumed)\Z",
+    re.VERBOSE,
+)
+"""A line that was cut off and went on with another one, perhaps of the next freeze, must not pass for a warning."""
+
 _SWITCHED_LINE = "Journal file switched to:"
 _MARKER_LINE = "Journal marker set at"
 _PATH_LINE = re.compile(_JOURNAL, re.VERBOSE)
@@ -304,6 +311,8 @@ def _stamped(line: str, number: int, source: str) -> _Statement:
     for method, pattern, kind in _TEXTS:
         known = pattern.fullmatch(match["text"]) if method == match["method"] else None
         if known is not None:
+            if kind in _FREE_TEXT and _TWO_LINES.search(match["text"]):
+                raise ParseError(source, number, line, "two lines in one: what stood between them is lost")
             path = known.groupdict().get("path")
             return _Statement(
                 kind=kind, line=line, line_numbers=(number, number), when=when, text=match["text"], path=path

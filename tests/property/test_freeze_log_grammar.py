@@ -102,6 +102,20 @@ def test_no_cut_before_the_suspension_gives_a_freeze(before: list[Window], last:
     ]
 
 
+@given(logs(2), windows(), st.integers(0, 200), windows())
+def test_a_window_that_goes_on_in_another_one_is_refused(
+    before: list[Window], first: Window, at: int, second: Window
+) -> None:
+    """The engine was killed in the middle of a line, and the next freeze appended to it: not one freeze of both."""
+    lines = list(first.lines[: 1 + len(first.entry.warnings)])
+    lines[-1] = lines[-1][: at % len(lines[-1])]
+    text = text_of(before) + "\n".join(lines) + "\n".join(second.lines)
+    for entry in read(text):
+        if entry.complete:
+            require_literal(text, entry)
+            assert entry.started in [window.entry.started for window in (*before, second)]
+
+
 @given(logs(3), st.integers(1, 10**6), st.sampled_from(["switched", "start", "marker"]))
 def test_the_marker_line_of_another_journal_is_refused(log: list[Window], more: int, which: str) -> None:
     """A window that names two journals says nothing about where a roll-forward starts."""
