@@ -77,12 +77,20 @@ class Backup:
     problems: tuple[tuple[str, str], ...]
 
 
-def back_up(setting: Setting, spec: SnapshotSpec, modes: Collection[RecoveryMode], stages: Stages) -> Backup:
+def back_up(
+    setting: Setting,
+    spec: SnapshotSpec,
+    modes: Collection[RecoveryMode],
+    stages: Stages,
+    provider: SnapshotProvider | None = None,
+) -> Backup:
     """Load, freeze, snapshot, thaw, load, collect.
 
+    Args:
+        provider: In the place of the one that `spec` names.
     Raises HarnessError: there is no backup; the instance is not frozen (but for ThawError: it may be).
     """
-    provider = load_provider(setting, spec)
+    provider = provider or load_provider(setting, spec)
     source = snapshot_source(setting.description, whole=RecoveryMode.BOOT in modes)
     provider.probe(source)
     began_utc = datetime.now(UTC)

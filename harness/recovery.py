@@ -19,7 +19,7 @@ from harness.errors import HarnessError, RestoreError, RollforwardError, StartEr
 from harness.facts.known import unconfirmed
 from harness.freeze import image_status
 from harness.instance.base import Place
-from harness.instance.iris import Committed, Instance, JournalFile, MarkerReading
+from harness.instance.iris import Committed, Instance, JournalFile, MarkerReading, RollforwardAnswer
 from harness.model import (
     CaseRecord,
     RecoveryMode,
@@ -30,11 +30,28 @@ from harness.plan.model import Case
 from harness.restore import require_isolated, restore
 from harness.rollforward import roll_forward
 from harness.setting import Setting, Stages
+from harness.targets import Targets
 from harness.verify.base import Evidence
 from harness.verify.judge import judge_all
 from harness.verify.state import read_state
 
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """What a recovery is made of; a planted fault puts another in the place of one (`harness.fault`).
+
+    `settle` is called with the recovered instance before anything is looked at.
+    """
+
+    take: Callable[[Targets], Place] = Targets.take
+    restore: Callable[..., RestoreSummary] = restore
+    roll_forward: Callable[..., tuple[RollforwardSummary, RollforwardAnswer]] = roll_forward
+    settle: Callable[[Instance], object] = lambda target: None
+
+
+_AS_EVER = Steps()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +73,7 @@ class _Recovered:
     refusal: str = ""
 
 
-def recover(setting: Setting, backup: Backup, case: Case) -> CaseRecord:
+def recover(setting: Setting, backup: Backup, case: Case, steps: Steps = _AS_EVER) -> CaseRecord:
     """Recover once and judge. Whatever goes wrong is in the record: FAIL if it speaks of the backup, UNKNOWN
     if it kept us from telling. The instance made for it is gone afterwards."""
     stages = setting.stages(case.name)
@@ -80,7 +97,7 @@ def recover(setting: Setting, backup: Backup, case: Case) -> CaseRecord:
     )
     recovered = _Recovered()
     with _Scratch(setting, case) as scratch:
-        evidence = _recover(setting, backup, evidence, stages, recovered, scratch)
+        evidence = _recover(setting, backup, evidence, stages, recovered, scratch, steps)
     setting.targets.prepare()
     with stages.stage("judge"):
         engines = [setting.description, *([recovered.target.describe()] if recovered.target else [])]
@@ -115,16 +132,18 @@ def _recover(
     stages: Stages,
     recovered: _Recovered,
     scratch: _Scratch,
+    steps: Steps,
 ) -> Evidence:
     bring_up = _boot if evidence.mode is RecoveryMode.BOOT else _restore
-    bring_up(setting, backup, stages, recovered, scratch)
+    bring_up(setting, backup, stages, recovered, scratch, steps)
     target = recovered.target
     if target is None:
         return replace(evidence, refusal=recovered.refusal)
     with ThreadPoolExecutor(max_workers=1) as beside:
         reading = beside.submit(_read_journals, setting, backup, evidence, target, stages)
         if evidence.mode not in NOT_ROLLED:
-            evidence = _roll_forward(setting, evidence, target, stages, recovered)
+            evidence = _roll_forward(setting, evidence, target, stages, recovered, steps)
+        steps.settle(target)
         databases = list(target.describe().databases.values())
         integrity = stages.attempt("integrity", lambda: target.integrity(databases))
         evidence = replace(evidence, integrity=integrity)
@@ -136,16 +155,23 @@ def _recover(
 
 
 def _restore(
-    setting: Setting, backup: Backup, stages: Stages, recovered: _Recovered, scratch: _Scratch
+    setting: Setting,
+    backup: Backup,
+    stages: Stages,
+    recovered: _Recovered,
+    scratch: _Scratch,
+    steps: Steps,
 ) -> None:
     def start() -> Instance:
-        scratch.place = setting.targets.take()
+        scratch.place = steps.take(setting.targets)
         return Instance(scratch.place)
 
     def put(target: Instance) -> RestoreSummary | None:
         staging = setting.work / f"{scratch.name}-image"
         try:
-            return restore(backup.provider, backup.window.snapshot, setting.description, target, staging)
+            return steps.restore(
+                backup.provider, backup.window.snapshot, setting.description, target, staging
+            )
         except RestoreError as error:
             recovered.refusal = str(error)
             return None
@@ -156,7 +182,14 @@ def _restore(
         recovered.target = target if recovered.restored else None
 
 
-def _boot(setting: Setting, backup: Backup, stages: Stages, recovered: _Recovered, scratch: _Scratch) -> None:
+def _boot(
+    setting: Setting,
+    backup: Backup,
+    stages: Stages,
+    recovered: _Recovered,
+    scratch: _Scratch,
+    steps: Steps,
+) -> None:
     def expose() -> RestoreSummary:
         scratch.folder.mkdir()
         copied = backup.provider.expose(backup.window.snapshot, scratch.folder)
@@ -184,14 +217,21 @@ def _boot(setting: Setting, backup: Backup, stages: Stages, recovered: _Recovere
 
 
 def _roll_forward(
-    setting: Setting, evidence: Evidence, target: Instance, stages: Stages, recovered: _Recovered
+    setting: Setting,
+    evidence: Evidence,
+    target: Instance,
+    stages: Stages,
+    recovered: _Recovered,
+    steps: Steps,
 ) -> Evidence:
     journals = evidence.journals
     if journals is None:
         return evidence
     try:
         with stages.stage("roll forward"):
-            recovered.rolled, answer = roll_forward(target, setting.description, journals, evidence.until)
+            recovered.rolled, answer = steps.roll_forward(
+                target, setting.description, journals, evidence.until
+            )
     except RollforwardError as error:
         # the engine's refusal of these journals is an answer about the backup
         return replace(evidence, rolled_problem=str(error))

@@ -32,8 +32,8 @@ def restore(
         target: A started instance whose databases may be lost.
         staging: A folder that does not exist yet, on the target's volume.
     Raises:
-        SnapshotError: a database is not in the snapshot, or target and source are one; nothing was replaced.
-        RestoreError: the engine would not take a restored database.
+        SnapshotError: the snapshot could not be read, or target and source are one; nothing was replaced.
+        RestoreError: a database is not in the snapshot, or the engine would not take it.
         InstanceError: the target is not isolated, or would not let go of a database.
     """
     interfaces = require_isolated(target.place)
@@ -45,7 +45,7 @@ def restore(
     images = {role: staging / folder.relative_to(source.volume) for role, folder in source.databases.items()}
     for role, image in images.items():
         if not image.is_dir():
-            raise SnapshotError(
+            raise RestoreError(
                 f"the snapshot holds no folder {image.relative_to(staging)} of database {role}"
             )
     for role, image in images.items():

@@ -428,6 +428,10 @@ class Instance:
         """Remove what workloads of earlier runs left in the databases."""
         self._verb("Clear", timeout_s=3600)
 
+    def plant(self, label: str, writer: int, writers: int, seed: int) -> None:
+        """Damage a restored state as a label of RVFAULT.m says; only where the verifier itself is verified."""
+        self._verb("Plant", label, writer, writers, seed)
+
     def start_state(self, part: str, writer: int) -> subprocess.Popen[bytes]:
         """Start printing a part of the state (`summary`, `history`), as described in RVCHECK.m."""
         return self._open("State", part, writer)

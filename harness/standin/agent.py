@@ -6,6 +6,7 @@ what the client must run in its own place, so that their output goes straight to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from .journal_file import first_offset
 from .layout import DATABASES, Layout
 
 Objects = list[dict[str, object]]
-ROUTINES = ("RVWORK", "RVCHECK")
+ROUTINES = ("RVWORK", "RVCHECK", "RVFAULT")
 Verb = Callable[..., "Objects | Run"]
 
 
@@ -176,6 +177,11 @@ class Agent:
     def clear(self) -> Run:
         return Run("do clear^RVWORK")
 
+    def plant(self, label: str, writer: str, writers: str, seed: str) -> Run:
+        if not re.fullmatch("[a-z]+", label):
+            raise Refused(f"{label} is no label of RVFAULT")
+        return Run(f"do {label}^RVFAULT({_number(writer)},{_number(writers)},{_number(seed)})")
+
     def state(self, part: str, writer: str) -> Run:
         if part not in ("summary", "history"):
             raise Refused(f"the state has the parts summary and history, not {part}")
@@ -220,6 +226,7 @@ _VERBS: dict[str, Verb] = {
     "Work": Agent.work,
     "Stop": Agent.stop,
     "Clear": Agent.clear,
+    "Plant": Agent.plant,
     "State": Agent.state,
     "Install": Agent.install,
 }

@@ -31,7 +31,7 @@ def verb(place: Place, call: str) -> tuple[int, dict[str, object]]:
 
 def test_routines_of_a_folder_are_installed(place: Place) -> None:
     """The answer names where and what; a second time it is the same."""
-    wanted = (5, {"namespace": "HARNESS", "routines": ["RVWORK", "RVCHECK"]})
+    wanted = (5, {"namespace": "HARNESS", "routines": ["RVWORK", "RVCHECK", "RVFAULT"]})
     assert [wanted, wanted] == [verb(place, f'Install("{AGENT}/")') for _ in range(2)]
 
 
@@ -46,7 +46,7 @@ def test_other_routines_are_not_taken_for_those_that_run(place: Place, shared: P
     """The stand-in runs the routines it came with, so it accepts no others."""
     if not verb(place, "Describe()")[1]["stand_in"]:
         pytest.skip("this instance runs what is installed")
-    for name in ("RVWORK.m", "RVCHECK.m"):
+    for name in ("RVWORK.m", "RVCHECK.m", "RVFAULT.m"):
         shutil.copy(AGENT / name, shared)
     with (shared / "RVCHECK.m").open("a") as routine:
         routine.write(" ;\n")

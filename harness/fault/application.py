@@ -1,0 +1,138 @@
+"""Faults of the data itself: transactions that are lost, doubled, half or foreign in what came back.
+
+Planted in the restored state by RVFAULT.m, since no engine at hand can be made to do them; each is what a defect of
+an engine, of a restore or of a roll-forward would leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.fault.base import Fault, Planted, Scene
+from harness.instance.iris import Instance
+from harness.plan.model import Commit
+
+_WRITER = 2
+
+
+def _plant(label: str) -> Callable[[Scene], Planted]:
+    def plant(scene: Scene) -> Planted:
+        evidence: list[str] = []
+
+        def change(target: Instance) -> None:
+            before = _state(target)
+            target.plant(label, _WRITER, scene.setting.plan.workload.writers, scene.setting.seed)
+            if _state(target) != before:
+                evidence.append(f"{label}^RVFAULT changed the state of writer {_WRITER}")
+
+        return scene.settled(change, evidence=evidence)
+
+    return plant
+
+
+def _work_after(scene: Scene) -> Planted:
+    """Somebody works in the restored instance before it is looked at."""
+    evidence: list[str] = []
+
+    def work(target: Instance) -> None:
+        reached = scene.setting.ledger.acknowledged()[_WRITER]
+        before = _state(target)
+        writer = target.start_writer(
+            writer=_WRITER,
+            writers=scene.setting.plan.workload.writers,
+            seed=scene.setting.seed,
+            first=reached + 1,
+            count=5,
+            seconds=30,
+            commit=Commit.DURABLE,
+        )
+        writer.communicate(timeout=30)
+        if _state(target) != before:
+            evidence.append(f"five transactions of writer {_WRITER} were made after the restore")
+
+    return scene.settled(work, evidence=evidence)
+
+
+def _state(target: Instance) -> bytes:
+    """All that the walkers print of the state, by which a change is seen."""
+    printed = [target.start_state("summary", 0), target.start_state("history", _WRITER)]
+    return b"".join(process.communicate(timeout=60)[0] for process in printed)
+
+
+def _fault(label: str, statement: str, cause: str, *sees: str, echoes: frozenset[str] = frozenset()) -> Fault:
+    return Fault(
+        name=f"application.{label}",
+        statement=statement,
+        plant=_plant(label),
+        cause=cause,
+        sees=frozenset(sees),
+        echoes=echoes,
+        physical=False,
+    )
+
+
+_MORE = frozenset({"floor", "recovery_point", "content", "atomicity", "consistent_cut"})
+
+FAULTS = (
+    _fault(
+        "undo",
+        "the last transaction of a writer is lost",
+        "floor.lost",
+        "floor",
+        "recovery_point",
+        echoes=frozenset({"consistent_cut"}),
+    ),
+    _fault(
+        "older",
+        "one writer is what it was long before the others",
+        "floor.lost",
+        "consistent_cut",
+        "floor",
+        "recovery_point",
+    ),
+    _fault(
+        "open",
+        "an uncommitted transaction was not rolled back",
+        "atomicity.half",
+        "atomicity",
+        echoes=frozenset({"ceiling", "content"}),
+    ),
+    _fault(
+        "half", "a transaction lost its record in database two", "atomicity.half", "atomicity", echoes=_MORE
+    ),
+    _fault(
+        "torn",
+        "database one is a transaction ahead of database two",
+        "atomicity.torn",
+        "atomicity",
+        echoes=_MORE | {"ceiling"},
+    ),
+    _fault(
+        "ahead",
+        "sequence numbers are ahead of the record",
+        "atomicity.half",
+        "atomicity",
+        echoes=_MORE | {"ceiling"},
+    ),
+    _fault("hole", "a transaction in the middle is missing", "atomicity.hole", "atomicity", echoes=_MORE),
+    _fault("twice", "a transaction was applied twice", "content.balance", "content"),
+    _fault("balance", "a balance is altered by one", "content.balance", "content"),
+    _fault("account", "an account is gone", "content.accounts", "content"),
+    _fault("history", "the record of a transaction is altered", "content.history", "content"),
+    _fault("killed", "a node that was killed is back", "content.killed", "content"),
+    _fault("cut", "a large value lost its last character", "content.large", "content"),
+    _fault("counter", "the counter that $INCREMENT keeps is behind", "content.counter", "content"),
+    _fault(
+        "confirm", "an update outside of transactions was not replayed", "atomicity.confirmation", "atomicity"
+    ),
+    _fault("foreign", "there is data of a writer that never was", "ceiling.foreign", "ceiling", echoes=_MORE),
+    _fault("gone", "all that a writer did is gone", "floor.lost", "floor", "recovery_point", echoes=_MORE),
+    Fault(
+        name="application.worked_in",
+        statement="the restored copy was worked in before it was checked",
+        plant=_work_after,
+        cause="ceiling.newer",
+        sees=frozenset({"ceiling", "recovery_point"}),
+        echoes=frozenset({"consistent_cut"}),
+    ),
+)

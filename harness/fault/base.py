@@ -1,0 +1,226 @@
+"""The port for planted faults, and the scene they are planted in.
+
+A fault takes a good backup and gives one that is bad in one known way: the damage is done to copies, so that the
+next fault finds the good one again. It says which checks must see it, which may fail as a consequence, and which
+finding names the cause. Every other check must not fail: a verifier that blames everything names nothing.
+
+What an engine cannot be made to do is planted in the restored state by a routine of the agent (`physical` is
+False). A fault without evidence that something really changed has shown nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness.backup import Backup, back_up, freeze_entry, load_provider
+from harness.command import Deadline
+from harness.files import remove_tree
+from harness.instance.iris import Instance
+from harness.model import RecoveryMode, Verdict
+from harness.plan.model import FreezeSpec, SnapshotSpec
+from harness.recovery import Steps
+from harness.setting import Setting
+from harness.snapshot.base import Snapshot, SnapshotProvider, Source
+
+STATE = frozenset({"atomicity", "content", "consistent_cut", "floor", "ceiling", "recovery_point"})
+"""The checks that judge what came back; damage upstream may show in any of them."""
+PATH_OF = {"one": Path("db/one/IRIS.DAT"), "two": Path("db/two/IRIS.DAT")}
+
+
+@dataclass(kw_only=True)
+class Planted:
+    """A backup with a fault in it, ready to be recovered.
+
+    Attributes:
+        names: What the first line of the verdict has to name, beside the cause's code; empty if the code is enough.
+        evidence: What shows that something changed; may be filled during the recovery.
+    """
+
+    setting: Setting
+    backup: Backup
+    names: str = ""
+    evidence: list[str] = field(default_factory=list)
+    steps: Steps = field(default_factory=Steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One way in which a backup can be bad.
+
+    Attributes:
+        sees: Checks that must fail (with `verdict` UNKNOWN: must be UNKNOWN).
+        echoes: Checks that may fail too, as a consequence.
+        cause: Code of the finding that names what a person must look at.
+        physical: False if it is planted in the restored state.
+    """
+
+    name: str
+    statement: str
+    plant: Callable[[Scene], Planted]
+    cause: str
+    sees: frozenset[str]
+    echoes: frozenset[str] = frozenset()
+    mode: RecoveryMode = RecoveryMode.ROLLFORWARD
+    verdict: Verdict = Verdict.FAIL
+    physical: bool = True
+
+    @property
+    def family(self) -> str:
+        """The part of the name before the dot."""
+        return self.name.partition(".")[0]
+
+
+class Scene:
+    """A loaded instance, two good backups of it, and a folder for one fault at a time."""
+
+    def __init__(self, setting: Setting, earlier: Backup, good: Backup, earlier_log: str) -> None:
+        self.setting = setting
+        self.earlier = earlier
+        self.good = good
+        self.earlier_log = earlier_log
+        self.folder = setting.work / "scene"
+
+    def clear(self) -> None:
+        """Take back what a fault did: its folder is removed, and the instance is thawed."""
+        remove_tree(self.folder)
+        self.folder.mkdir()
+        if self.setting.source.is_frozen():
+            self.setting.source.thaw(self.folder / "freeze.log")
+
+    def planted(self, backup: Backup | None = None, **fields: Any) -> Planted:
+        """A backup as it is, to be changed."""
+        return Planted(setting=self.setting, backup=backup or self.good, **fields)
+
+    def with_journals(self, damage: Callable[[Path, list[str]], str], names: str = "") -> Planted:
+        """Journals of its own to damage.
+
+        Args:
+            damage: Given the folder and the journals' names in order; returns what it changed.
+        """
+        assert self.good.journals
+        folder = self.folder / "journals"
+        shutil.copytree(self.good.journals.folder, folder)
+        before = contents(folder)
+        changed = damage(folder, [journal.name for journal in self.good.journals.expected])
+        evidence = [changed] if contents(folder) != before else []
+        backup = replace(self.good, journals=replace(self.good.journals, folder=folder))
+        return self.planted(backup, names=names or changed.split(" ")[0], evidence=evidence)
+
+    def with_image(self, damage: Callable[[Path], str], names: str = "") -> Planted:
+        """An image that is damaged whenever it is given out; `damage` returns what it changed."""
+        planted = self.planted(names=names)
+        provider = Damaging(self.good.provider, damage, planted.evidence)
+        planted.backup = replace(self.good, provider=provider)
+        return planted
+
+    def with_log(self, text: str, names: str = "") -> Planted:
+        """Another freeze log in the place of ours."""
+        log = self.folder / "freeze.log"
+        log.write_text(text, newline="")
+        window = replace(self.good.window, log=log, log_from_byte=0)
+        entry, problem, stale = freeze_entry(window)
+        start = entry.marker if entry else None
+        journals = replace(self.good.journals, start=start) if start and self.good.journals else None
+        backup = replace(
+            self.good,
+            window=window,
+            entry=entry,
+            entry_problem=problem,
+            entry_stale=stale,
+            journals=journals,
+        )
+        changed = [f"the log has {len(text)} characters"] if text != self.own_log() else []
+        return self.planted(backup, names=names, evidence=changed)
+
+    def own_log(self) -> str:
+        """What this backup's freeze and thaw logged."""
+        with self.good.window.log.open() as log:
+            log.seek(self.good.window.log_from_byte)
+            return log.read()
+
+    def back_up(
+        self,
+        *,
+        source: Instance | None = None,
+        halfway: Callable[[], object] = lambda: None,
+        provider: SnapshotSpec | None = None,
+        freeze: FreezeSpec | None = None,
+    ) -> Planted:
+        """A new backup in which something is otherwise; `halfway` is called in the window, before the copy."""
+        plan = replace(self.setting.plan, freeze=freeze or self.setting.plan.freeze)
+        setting = replace(self.setting, source=source or self.setting.source, plan=plan)
+        spec = provider or plan.snapshots[0]
+        real: SnapshotProvider = Interrupted(load_provider(setting, spec), halfway)
+        made = back_up(setting, spec, plan.recovery, setting.stages("fault"), provider=real)
+        return Planted(setting=self.setting, backup=made)
+
+    def settled(self, change: Callable[[Instance], object], **fields: Any) -> Planted:
+        """A recovery whose result is changed before anything looks at it."""
+        return self.planted(steps=Steps(settle=change), **fields)
+
+
+class _Wrapped:
+    """A provider that is another one but for a method."""
+
+    def __init__(self, real: SnapshotProvider) -> None:
+        self._real = real
+        self.options_schema = real.options_schema
+
+    def probe(self, source: Source) -> None:
+        self._real.probe(source)
+
+    def capture(self, source: Source, deadline: Deadline) -> Snapshot:
+        return self._real.capture(source, deadline)
+
+    def expose(self, snapshot: Snapshot, target: Path) -> int:
+        return self._real.expose(snapshot, target)
+
+    def release(self, snapshot: Snapshot) -> None:
+        self._real.release(snapshot)
+
+
+class Damaging(_Wrapped):
+    """Gives out what another provider gives out, damaged."""
+
+    def __init__(self, real: SnapshotProvider, damage: Callable[[Path], str], evidence: list[str]) -> None:
+        super().__init__(real)
+        self._damage = damage
+        self._evidence = evidence
+
+    def expose(self, snapshot: Snapshot, target: Path) -> int:
+        copied = super().expose(snapshot, target)
+        before = contents(target)
+        changed = self._damage(target)
+        if contents(target) != before:
+            self._evidence.append(changed)
+        return copied
+
+
+class Interrupted(_Wrapped):
+    """Captures as another provider does, but something happens first."""
+
+    def __init__(self, real: SnapshotProvider, halfway: Callable[[], object]) -> None:
+        super().__init__(real)
+        self._halfway = halfway
+
+    def capture(self, source: Source, deadline: Deadline) -> Snapshot:
+        self._halfway()
+        return super().capture(source, deadline)
+
+
+def contents(folder: Path) -> dict[str, int]:
+    """Name → hash of the content, of everything below a folder that is a file."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hash(path.read_bytes()) for path in files}
+
+
+def overwrite(file: Path, at: int, data: bytes) -> str:
+    """Write bytes into the middle of a file; returns what to say of it."""
+    with file.open("r+b") as opened:
+        opened.seek(at)
+        opened.write(data)
+    return f"{file.name}: {len(data)} bytes at {at}"

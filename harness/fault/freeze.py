@@ -1,0 +1,255 @@
+"""Faults of the freeze window: no freeze, a freeze that did not hold, a thaw that came too early or not at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.command import Completed, Prepared
+from harness.errors import FreezeError, InstanceError, ThawError
+from harness.fault.base import STATE, Fault, Planted, Scene
+from harness.instance.iris import FreezeAnswer, Instance
+from harness.model import Verdict
+from harness.plan.model import FreezeSpec, Limits, SnapshotSpec
+
+_TORN = STATE | {"integrity", "chain"}
+
+
+class _Claims(Instance):
+    """An instance whose freeze is only claimed, as by a script that exits 0 whatever happened."""
+
+    def freeze(self, log: Path, text: str, spec: FreezeSpec) -> FreezeAnswer:
+        self.asked(log, text, spec)
+        now = time.monotonic()
+        return FreezeAnswer(called_s=now, returned_s=now, frozen_utc=datetime.now(UTC))
+
+    def asked(self, log: Path, text: str, spec: FreezeSpec) -> None:
+        """Never asked."""
+
+
+class _Ignores(_Claims):
+    """The freeze is asked for and refused, and nobody looks."""
+
+    def asked(self, log: Path, text: str, spec: FreezeSpec) -> None:
+        Instance(self.place).freeze(log.with_name("somebody.log"), "somebody else", FreezeSpec())
+        try:
+            Instance(self.place).freeze(log, text, spec)
+        except FreezeError:
+            return
+        raise InstanceError("a freeze was not refused while another was in force")
+
+
+def _never(scene: Scene) -> Planted:
+    planted = scene.back_up(source=_Claims(scene.setting.source.place))
+    planted.evidence.append("no freeze was asked for")
+    return planted
+
+
+def _ignored(scene: Scene) -> Planted:
+    planted = scene.back_up(source=_Ignores(scene.setting.source.place))
+    planted.evidence.append("the freeze was refused")
+    return planted
+
+
+def _self_thaw(scene: Scene) -> Planted:
+    planted = scene.back_up(halfway=lambda: time.sleep(1.3), freeze=FreezeSpec(wd_suspend_limit_s=1))
+    planted.names = "WDSuspendLimit"
+    planted.evidence.append("the copy took longer than WDSuspendLimit")
+    return planted
+
+
+def _thawed_by(when: str) -> Callable[[Scene], Planted]:
+    """Somebody else thaws, before the copy or after it."""
+
+    def plant(scene: Scene) -> Planted:
+        source = scene.setting.source
+
+        def thaw() -> None:
+            source.thaw(scene.folder / "somebody.log")
+            evidence.append(f"somebody thawed {when} the copy")
+            time.sleep(0.3 if when == "before" else 0.0)
+
+        evidence: list[str] = []
+        if when == "before":
+            planted = scene.back_up(halfway=thaw)
+        else:
+            script = 'cp -a "$0"/. "$1" && touch "$2" && while [ -e "$2" ]; do sleep 0.01; done'
+            planted = _after(scene, thaw, script)
+        planted.evidence.extend(evidence)
+        return planted
+
+    return plant
+
+
+def _after(scene: Scene, thaw: Callable[[], None], script: str) -> Planted:
+    """The snapshot command has copied, and does not end before somebody has thawed."""
+    import threading
+
+    flag = scene.folder / "copied"
+
+    def watch() -> None:
+        while not flag.exists():
+            time.sleep(0.005)
+        thaw()
+        flag.unlink()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    command = ["sh", "-c", script, "{source}", "{target}", str(flag)]
+    planted = scene.back_up(provider=SnapshotSpec(provider="command", options={"run": command}))
+    watcher.join(timeout=10)
+    return planted
+
+
+def _background(scene: Scene) -> Planted:
+    """The snapshot command ends well, but part of its work goes on after the thaw."""
+    script = 'cp -a "$0"/. "$1" && { (sleep 0.4; cp -a "$0"/db/. "$1"/db) >/dev/null 2>&1 & }'
+    command = ["sh", "-c", script, "{source}", "{target}"]
+    planted = scene.back_up(provider=SnapshotSpec(provider="command", options={"run": command}))
+    planted.evidence.append("the copy went on in the background")
+    return planted
+
+
+def _early(scene: Scene) -> Planted:
+    """The thaw was asked for while the copy went on: planted in the times of the window."""
+    window = scene.good.window
+    late = replace(window, captured_s=window.thawed.called_s + 0.5)
+    planted = scene.planted(replace(scene.good, window=late))
+    planted.evidence.append("the copy ended half a second after the thaw")
+    return planted
+
+
+def _too_long(scene: Scene) -> Planted:
+    """Frozen for longer than the plan allows."""
+    planted = scene.back_up(halfway=lambda: time.sleep(0.4))
+    plan = replace(scene.setting.plan, limits=Limits(window_s=0.3))
+    planted.setting = replace(scene.setting, plan=plan)
+    planted.evidence.append("the window took 0.4 s longer")
+    return planted
+
+
+def _without_switch(scene: Scene) -> Planted:
+    """SwitchJournalFile=0: no marker is logged."""
+    planted = scene.back_up(freeze=FreezeSpec(switch_journal=False))
+    planted.evidence.append("no journal switch was asked for")
+    return planted
+
+
+class _Unheard(Instance):
+    """A thaw never arrives, and a question finds nobody."""
+
+    def __init__(self, real: Instance) -> None:
+        super().__init__(_Deaf(real.place))  # type: ignore[arg-type]
+
+
+class _Deaf:
+    """A place in which a thaw ends with a status that is no answer."""
+
+    def __init__(self, real: object) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    def run(self, argv: list[str], **options: object) -> Completed:
+        if "Thaw" in argv[-1] or "IsWDSuspended" in argv[-1]:
+            return Completed(argv=tuple(argv), status=1, stdout="", stderr="", duration_s=0.0)
+        return self._real.run(argv, **options)  # type: ignore[attr-defined, no-any-return]
+
+    def prepare(self, argv: list[str]) -> Prepared:
+        return self._real.prepare(["false"])  # type: ignore[attr-defined, no-any-return]
+
+
+def _left(scene: Scene) -> Planted:
+    """The thaw is lost: the run must end with the command to type, and say nothing else."""
+    try:
+        scene.back_up(source=_Unheard(scene.setting.source))
+    except ThawError:
+        if scene.setting.source.is_frozen():
+            scene.setting.source.thaw(scene.folder / "freeze.log")
+            raise
+    raise InstanceError("a thaw that never arrived was not noticed")
+
+
+def _fault(
+    name: str,
+    statement: str,
+    cause: str,
+    plant: Callable[[Scene], Planted],
+    *sees: str,
+    echoes: frozenset[str] = _TORN,
+    verdict: Verdict = Verdict.FAIL,
+) -> Fault:
+    return Fault(
+        name=f"freeze.{name}",
+        statement=statement,
+        plant=plant,
+        cause=cause,
+        sees=frozenset(sees),
+        echoes=echoes,
+        verdict=verdict,
+    )
+
+
+FAULTS = (
+    _fault("never_asked", "nothing was ever frozen", "marker.stale", _never, "hold", "marker"),
+    _fault(
+        "refused",
+        "the freeze was refused and nobody looked",
+        "marker.unreadable",
+        _ignored,
+        "marker",
+        echoes=_TORN | {"hold"},
+        verdict=Verdict.UNKNOWN,
+    ),
+    _fault(
+        "self_thaw",
+        "WDSuspendLimit ended the freeze while the copy went on",
+        "hold.released",
+        _self_thaw,
+        "hold",
+    ),
+    _fault(
+        "thawed_before",
+        "somebody thawed while the copy went on",
+        "hold.released",
+        _thawed_by("before"),
+        "hold",
+    ),
+    _fault(
+        "thawed_after",
+        "somebody thawed before we did, after the copy",
+        "hold.released",
+        _thawed_by("after"),
+        "hold",
+    ),
+    _fault("background", "the copy went on after the thaw", "hold.incomplete", _background, "hold"),
+    _fault(
+        "early",
+        "the thaw was asked for before the copy had ended",
+        "hold.early_thaw",
+        _early,
+        "hold",
+        echoes=frozenset(),
+    ),
+    _fault(
+        "too_long",
+        "the freeze took longer than the plan allows",
+        "limits.window",
+        _too_long,
+        "limits",
+        echoes=frozenset(),
+    ),
+    _fault(
+        "no_switch",
+        "no marker was asked for",
+        "marker.none",
+        _without_switch,
+        "marker",
+        verdict=Verdict.UNKNOWN,
+    ),
+    _fault("left", "the thaw never arrived", "thaw", _left),
+)

@@ -1,0 +1,145 @@
+"""Faults of the freeze log: not there, not ours, cut off, altered on its way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from harness.backup import freeze_entry
+from harness.fault.base import STATE, Fault, Planted, Scene
+from harness.model import RecoveryMode, Verdict
+
+_OFFSET = re.compile(r"(?<=offset )\d+")
+_UNREAD = STATE - {"recovery_point"}
+
+
+def _rewritten(change: Callable[[str], str], names: str = "freeze.log") -> Callable[[Scene], Planted]:
+    return lambda scene: scene.with_log(change(scene.own_log()), names)
+
+
+def _before(words: str) -> Callable[[str], str]:
+    """The text up to a line that holds these words."""
+    return lambda text: text[: text.rindex("\n", 0, text.index(words)) + 1]
+
+
+def _offset_by(records: int, byte: int = 0) -> Callable[[Scene], Planted]:
+    """The marker's offset, some bytes later; a record here is what a transaction needs at least."""
+
+    def plant(scene: Scene) -> Planted:
+        assert scene.good.entry and scene.good.entry.marker
+        right = scene.good.entry.marker.offset_bytes
+        wrong = right + records * _RECORD_BYTES + byte
+        return scene.with_log(_OFFSET.sub(str(wrong), scene.own_log()), str(wrong))
+
+    return plant
+
+
+_RECORD_BYTES = 64
+
+
+def _other_file(scene: Scene) -> Planted:
+    assert scene.good.journals
+    right, other = (journal.name for journal in scene.good.journals.expected[:2])
+    return scene.with_log(scene.own_log().replace(right, other), other)
+
+
+def _stale(scene: Scene) -> Planted:
+    """Nothing was appended by this freeze."""
+    window = replace(scene.good.window, log_from_byte=scene.good.window.log.stat().st_size)
+    entry, problem, stale = freeze_entry(window)
+    backup = replace(
+        scene.good, window=window, entry=entry, entry_problem=problem, entry_stale=stale, journals=None
+    )
+    planted = scene.planted(backup, names="stale")
+    planted.evidence.append("nothing of the log belongs to this freeze")
+    return planted
+
+
+def _missing(scene: Scene) -> Planted:
+    planted = scene.with_log("", "freeze.log")
+    planted.backup.window.log.unlink()
+    return planted
+
+
+def _earlier(scene: Scene) -> Planted:
+    """Yesterday's log; its marker is one that the instance still has."""
+    planted = scene.with_log(scene.earlier_log, "another freeze")
+    planted.backup = replace(planted.backup, journals=_with_start(scene, planted))
+    return planted
+
+
+def _with_start(scene: Scene, planted: Planted):  # type: ignore[no-untyped-def]
+    """The earlier backup's journals, so that its marker is found."""
+    return scene.earlier.journals
+
+
+def _fault(
+    name: str,
+    statement: str,
+    cause: str,
+    plant: Callable[[Scene], Planted],
+    *,
+    verdict: Verdict = Verdict.FAIL,
+    echoes: frozenset[str] = STATE | {"chain", "hold"},
+    mode: RecoveryMode = RecoveryMode.ROLLFORWARD,
+) -> Fault:
+    return Fault(
+        name=f"log.{name}",
+        statement=statement,
+        plant=plant,
+        cause=cause,
+        sees=frozenset({"marker"}),
+        echoes=echoes,
+        verdict=verdict,
+        mode=mode,
+    )
+
+
+FAULTS = (
+    _fault("missing", "there is no freeze log", "marker.stale", _missing, echoes=frozenset()),
+    _fault("stale", "the log tells of no freeze since this one", "marker.stale", _stale, echoes=frozenset()),
+    _fault("earlier", "the log is that of an earlier freeze", "marker.other_freeze", _earlier),
+    _fault(
+        "cut_before_marker",
+        "the log ends before the marker's offset",
+        "marker.unreadable",
+        _rewritten(_before("offset ")),
+        verdict=Verdict.UNKNOWN,
+        echoes=frozenset(),
+    ),
+    _fault(
+        "never_completed",
+        "the log has a marker and not that the system was suspended",
+        "marker.incomplete",
+        _rewritten(_before("System suspended")),
+        echoes=frozenset(),
+    ),
+    _fault(
+        "two_freezes",
+        "the log tells of two freezes where one was asked for",
+        "marker.unreadable",
+        _rewritten(lambda text: text + text),
+        verdict=Verdict.UNKNOWN,
+        echoes=frozenset(),
+    ),
+    _fault("offset_1_byte", "the offset is one byte too far", "marker.wrong_place", _offset_by(0, 1)),
+    _fault("offset_1_record", "the offset is one record too far", "marker.wrong_place", _offset_by(1)),
+    _fault("offset_far", "the offset is some transactions too far", "marker.wrong_place", _offset_by(40)),
+    _fault("other_file", "the log names the journal after the right one", "marker.wrong_place", _other_file),
+    _fault(
+        "other_date",
+        "the dates are those of another locale",
+        "marker.unreadable",
+        _rewritten(lambda text: re.sub(r"^(\d\d)/(\d\d)/(\d{4})", r"\3-\1-\2", text, flags=re.MULTILINE)),
+        verdict=Verdict.UNKNOWN,
+        echoes=frozenset(),
+    ),
+    _fault(
+        "failure_line",
+        "the log says that the freeze failed",
+        "marker.incomplete",
+        _rewritten(lambda text: text.replace("System suspended", "System failed to quiesce")),
+        echoes=frozenset(),
+    ),
+)

@@ -1,0 +1,238 @@
+"""Faults of the journals that were copied away: missing, cut, altered, foreign, in the wrong order."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from harness.fault.base import STATE, Fault, Planted, Scene, overwrite
+from harness.model import RecoveryMode
+from harness.recovery import Steps
+from harness.restore import restore
+from harness.rollforward import roll_forward
+
+_ALL = STATE | {"chain", "marker"}
+_HEADER_BYTES = 65536
+"""Where the stand-in's journals end their header; on IRIS it is 8192 (Data Integrity Guide 8.1.6)."""
+
+
+def _damage(work: Callable[[Path, list[str]], str]) -> Callable[[Scene], Planted]:
+    return lambda scene: scene.with_journals(work)
+
+
+def _remove(which: int) -> Callable[[Path, list[str]], str]:
+    def remove(folder: Path, names: list[str]) -> str:
+        for file in _files(folder, names[which]):
+            file.unlink()
+        return f"{names[which]} was removed"
+
+    return remove
+
+
+def _remove_all(folder: Path, names: list[str]) -> str:
+    for name in names:
+        for file in _files(folder, name):
+            file.unlink()
+    return f"{names[0]} and all later ones were removed"
+
+
+def _remove_stream(which: slice) -> Callable[[Path, list[str]], str]:
+    """The files of the second database."""
+
+    def remove(folder: Path, names: list[str]) -> str:
+        removed = [_files(folder, name)[-1] for name in names[which]]
+        for file in removed:
+            file.unlink()
+        return f"{removed[0].name} was removed"
+
+    return remove
+
+
+def _truncate(share: float) -> Callable[[Path, list[str]], str]:
+    def truncate(folder: Path, names: list[str]) -> str:
+        file = folder / names[0]
+        size = int(file.stat().st_size * share)
+        os.truncate(file, size)
+        return f"{file.name} was cut to {size} bytes"
+
+    return truncate
+
+
+_HISTORY = b"10000000"
+"""Begins every history value, and so is in every journal of the second database that holds transactions."""
+
+
+def _flip(at: Callable[[bytes], int]) -> Callable[[Path, list[str]], str]:
+    """One bit, in the largest journal of the second database."""
+
+    def flip(folder: Path, names: list[str]) -> str:
+        file = max((_files(folder, name)[-1] for name in names), key=lambda f: f.stat().st_size)
+        data = file.read_bytes()
+        place = at(data)
+        overwrite(file, place, bytes([data[place] ^ 0x10]))
+        return f"{file.name} had a bit flipped at {place}"
+
+    return flip
+
+
+def _swap(folder: Path, names: list[str]) -> str:
+    for one, other in zip(_files(folder, names[0]), _files(folder, names[1]), strict=True):
+        aside = folder / "aside"
+        one.rename(aside)
+        other.rename(one)
+        aside.rename(other)
+    return f"{names[0]} and {names[1]} changed names"
+
+
+def _double(folder: Path, names: list[str]) -> str:
+    for one, other in zip(_files(folder, names[0]), _files(folder, names[1]), strict=True):
+        shutil.copy(one, other)
+    return f"{names[1]} is a copy of {names[0]}"
+
+
+def _foreign(scene: Scene) -> Planted:
+    """A journal of another time under the name of ours."""
+    assert scene.earlier.journals
+    old = scene.earlier.journals
+
+    def put(folder: Path, names: list[str]) -> str:
+        theirs = _files(old.folder, old.expected[1].name)
+        for one, other in zip(theirs, _files(folder, names[1]), strict=True):
+            shutil.copy(one, other)
+        return f"{names[1]} is another journal under that name"
+
+    return scene.with_journals(put)
+
+
+def _newer(scene: Scene) -> Planted:
+    """As of the freeze was asked for, and the journals that came later were applied."""
+    journals = scene.good.journals
+    assert journals
+
+    def restore_and_more(provider, snapshot, source, target, staging):  # type: ignore[no-untyped-def]
+        summary = restore(provider, snapshot, source, target, staging)
+        _, answer = roll_forward(target, source, journals, None)
+        evidence.extend(f"{folder} was rolled forward" for folder in answer.updated)
+        return summary
+
+    evidence: list[str] = []
+    return scene.planted(steps=Steps(restore=restore_and_more), evidence=evidence)
+
+
+def _short_set(scene: Scene) -> Planted:
+    """The set was collected before the load had ended, and is taken for the whole."""
+    assert scene.good.journals
+    journals = scene.good.journals
+    less = replace(journals, expected=journals.expected[:1])
+    left_out = len(journals.expected) - 1
+    planted = scene.planted(replace(scene.good, journals=less))
+    planted.evidence.append(f"{left_out} journals are not in the set")
+    return planted
+
+
+def _files(folder: Path, name: str) -> list[Path]:
+    return sorted(folder.glob(f"{name}*"))
+
+
+def _fault(
+    name: str,
+    statement: str,
+    cause: str,
+    plant: Callable[[Scene], Planted],
+    *sees: str,
+    mode: RecoveryMode = RecoveryMode.ROLLFORWARD,
+    echoes: frozenset[str] = _ALL,
+) -> Fault:
+    return Fault(
+        name=f"journals.{name}",
+        statement=statement,
+        plant=plant,
+        cause=cause,
+        sees=frozenset(sees or {"chain"}),
+        echoes=echoes,
+        mode=mode,
+    )
+
+
+FAULTS = (
+    _fault(
+        "first_missing",
+        "the journal with the marker is missing",
+        "chain.missing",
+        _damage(_remove(0)),
+        "chain",
+        "marker",
+    ),
+    _fault("middle_missing", "a journal between others is missing", "chain.missing", _damage(_remove(1))),
+    _fault("last_missing", "the last journal is missing", "chain.missing", _damage(_remove(-1))),
+    _fault("purged", "all journals were purged", "chain.missing", _damage(_remove_all), "chain", "marker"),
+    _fault(
+        "stream_short",
+        "one database's last journal file is missing",
+        "chain.damaged",
+        _damage(_remove_stream(slice(-1, None))),
+    ),
+    _fault(
+        "stream_missing",
+        "one database was not journaled",
+        "chain.damaged",
+        _damage(_remove_stream(slice(None))),
+        "chain",
+        "recovery_point",
+        "floor",
+    ),
+    _fault("cut_half", "a journal was cut off in its middle", "chain.damaged", _damage(_truncate(0.5))),
+    _fault(
+        "cut_header",
+        "a journal was cut off in its header",
+        "chain.damaged",
+        _damage(_truncate(0.001)),
+        "chain",
+    ),
+    _fault("emptied", "a journal is empty", "chain.damaged", _damage(_truncate(0.0)), "chain"),
+    _fault(
+        "flip_header",
+        "a bit of a journal's header is flipped",
+        "chain.damaged",
+        _damage(_flip(lambda data: 0)),
+    ),
+    _fault(
+        "flip_early",
+        "a bit of a journal's first records is flipped",
+        "recovery_point.broken_off",
+        _damage(_flip(lambda data: data.index(_HISTORY) + 9)),
+        "recovery_point",
+    ),
+    _fault(
+        "flip_data",
+        "a bit in the middle of a journal is flipped",
+        "recovery_point.broken_off",
+        _damage(
+            _flip(lambda data: data.index(_HISTORY, (_HEADER_BYTES + len(data.rstrip(bytes(1)))) // 2) + 9)
+        ),
+        "recovery_point",
+    ),
+    _fault(
+        "flip_end",
+        "a bit of a journal's last records is flipped",
+        "recovery_point.broken_off",
+        _damage(_flip(lambda data: data.rindex(_HISTORY) + 9)),
+        "recovery_point",
+    ),
+    _fault("reordered", "two journals changed names", "chain.foreign", _damage(_swap), "chain"),
+    _fault("duplicated", "a journal is a copy of another", "chain.foreign", _damage(_double), "chain"),
+    _fault("foreign", "a journal of another time has the name of ours", "chain.foreign", _foreign, "chain"),
+    _fault("set_short", "the set was copied before the load had ended", "floor.lost", _short_set, "floor"),
+    _fault(
+        "newer_applied",
+        "newer journals were applied to a state that was to be as of the freeze",
+        "ceiling.newer",
+        _newer,
+        "ceiling",
+        mode=RecoveryMode.AS_OF_FREEZE,
+        echoes=frozenset(),
+    ),
+)

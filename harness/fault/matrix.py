@@ -1,0 +1,204 @@
+"""The detection matrix: every planted fault against every check.
+
+One loaded instance serves all faults of a process, with two good backups to damage. The good one is recovered first
+without a fault: whatever fails there is a false alarm, and then no row means anything.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import registry
+from harness.backup import Backup, back_up
+from harness.cycle import opened
+from harness.errors import HarnessError, ThawError, UsageError
+from harness.fault.base import Fault, Planted, Scene
+from harness.model import CaseRecord, Finding, RecoveryMode, Verdict
+from harness.plan.expand import expand
+from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
+from harness.progress import Progress
+from harness.recovery import recover
+from harness.report.cause import cause
+from harness.setting import Setting
+
+GROUP = "harness.faults"
+DETECTS, ECHO, SILENT, BLIND, ALARM, MISSED = "detects", "echo", "-", "blind", "ALARM", "MISSED"
+"""A cell: saw it; failed as a consequence, which is allowed; must not see it and does not; could not look; failed
+and must not; should have seen it and did not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What came of one fault.
+
+    Attributes:
+        cells: Check → one of the words above; a blind one goes on with the reason.
+        caught: The verdict is the right one, every check that must see it does, none that must not fails.
+        named: The first finding names the cause.
+        first_line: That finding.
+    """
+
+    name: str
+    statement: str
+    physical: bool
+    verdict: Verdict
+    cells: dict[str, str]
+    caught: bool
+    named: bool
+    first_line: str
+    evidence: str
+    duration_s: float
+
+
+def faults() -> dict[str, Fault]:
+    """Every registered fault by its name, family after family. Raises PreconditionError."""
+    found: dict[str, Fault] = {}
+    for family in registry.names(GROUP):
+        for fault in registry.load(GROUP, family, ("__iter__",)):
+            found[fault.name] = fault
+    return found
+
+
+def chosen(names: Sequence[str]) -> list[Fault]:
+    """The faults of these names or families, all for none. Raises UsageError for a name there is not."""
+    known = faults()
+    for name in names:
+        if not any(name in (fault.name, fault.family) for fault in known.values()):
+            raise UsageError(f"no fault and no family is called {name!r}; `harness list` shows them")
+    return [f for f in known.values() if not names or {f.name, f.family} & set(names)]
+
+
+def run(
+    wanted: Sequence[Fault],
+    *,
+    seed: int,
+    folder: Path,
+    progress: Progress,
+    tell: Callable[[Row], None],
+    instance: InstanceSpec | None = None,
+) -> list[Row]:
+    """Plant each fault, recover, and judge the judges.
+
+    Args:
+        folder: Exists; takes logs and work, and is not removed.
+        tell: Called with each row when it is ready.
+    Raises:
+        HarnessError: the scene could not be set, or a good backup does not pass.
+    """
+    rows = []
+    with _scene(seed, folder, progress, instance or InstanceSpec()) as scene:
+        for fault in wanted:
+            rows.append(_row(scene, fault))
+            tell(rows[-1])
+    return rows
+
+
+def plan(instance: InstanceSpec) -> Plan:
+    """What the scene's instance does: small, and with every recovery mode."""
+    return Plan(
+        name="matrix",
+        instance=instance,
+        workload=WorkloadSpec(writers=3, duration_s=30.0, transactions=4000, rate=4000),
+        cycles=1,
+        snapshots=(SnapshotSpec(provider="copy", options={}),),
+        recovery=tuple(RecoveryMode),
+        freeze=FreezeSpec(),
+        limits=Limits(),
+    )
+
+
+@contextmanager
+def _scene(seed: int, folder: Path, progress: Progress, instance: InstanceSpec) -> Iterator[Scene]:
+    with opened(plan(instance), seed, folder, progress) as setting:
+        earlier = _backed_up(setting)
+        log = earlier.window.log.read_text()
+        good = _backed_up(setting)
+        scene = Scene(setting, earlier, good, log)
+        scene.folder.mkdir()
+        for mode in (RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD):
+            record = _recovered(scene.planted(), mode)
+            if record.verdict is not Verdict.PASS:
+                raise HarnessError(f"without a fault {mode.value} is {record.verdict.value}: {cause(record)}")
+        yield scene
+
+
+def _backed_up(setting: Setting) -> Backup:
+    return back_up(setting, setting.plan.snapshots[0], setting.plan.recovery, setting.stages("matrix"))
+
+
+def _recovered(planted: Planted, mode: RecoveryMode) -> CaseRecord:
+    case = next(case for case in expand(planted.setting.plan) if case.recovery is mode)
+    return recover(planted.setting, planted.backup, case, planted.steps)
+
+
+def _row(scene: Scene, fault: Fault) -> Row:
+    began = time.monotonic()
+    try:
+        planted = fault.plant(scene)
+        record = _recovered(planted, fault.mode)
+    except ThawError as error:
+        return _unthawed(fault, error, time.monotonic() - began)
+    finally:
+        scene.clear()
+    return judged(fault, planted, record, time.monotonic() - began)
+
+
+def judged(fault: Fault, planted: Planted, record: CaseRecord, duration_s: float) -> Row:
+    """The row of a fault that was recovered from."""
+    cells = {check.name: _cell(fault, check.name, check.verdict, check.findings) for check in record.checks}
+    cells |= {name: MISSED for name in fault.sees - cells.keys()}
+    first = cause(record)
+    right = record.verdict is fault.verdict and not {MISSED, ALARM} & set(cells.values())
+    return Row(
+        name=fault.name,
+        statement=fault.statement,
+        physical=fault.physical,
+        verdict=record.verdict,
+        cells=cells,
+        caught=right and bool(planted.evidence),
+        named=first is not None and first.code == fault.cause and planted.names in _text(first),
+        first_line=_text(first) if first else "",
+        evidence="; ".join(planted.evidence),
+        duration_s=duration_s,
+    )
+
+
+def _cell(fault: Fault, check: str, verdict: Verdict, findings: Sequence[Finding]) -> str:
+    if check in fault.sees:
+        return DETECTS if verdict is fault.verdict or verdict is Verdict.FAIL else MISSED
+    if verdict is Verdict.FAIL:
+        return ECHO if check in fault.echoes else ALARM
+    if verdict is Verdict.UNKNOWN:
+        return f"{BLIND}: {findings[0].message}" if findings else BLIND
+    return SILENT
+
+
+def _unthawed(fault: Fault, error: ThawError, duration_s: float) -> Row:
+    right = fault.cause == "thaw"
+    return Row(
+        name=fault.name,
+        statement=fault.statement,
+        physical=fault.physical,
+        verdict=Verdict.FAIL,
+        cells={},
+        caught=right,
+        named=right and "Thaw it by hand:" in str(error),
+        first_line=str(error),
+        evidence="the instance was found frozen",
+        duration_s=duration_s,
+    )
+
+
+def _text(finding: Finding) -> str:
+    witness = f" ({finding.witness})" if finding.witness else ""
+    return f"{finding.code}: {finding.message}{witness}"
+
+
+def forget(folder: Path) -> None:
+    """Remove what `run` left in its folder."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,199 @@
+"""Faults of restore and roll-forward: skipped, stopped early, begun elsewhere, over the wrong files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from harness.fault.base import STATE, Fault, Planted, Scene
+from harness.instance.base import Place
+from harness.instance.iris import RollforwardAnswer
+from harness.model import Position, RecoveryMode, RollforwardSummary, Verdict
+from harness.recovery import Steps
+from harness.restore import restore
+from harness.rollforward import JournalSet, roll_forward
+from harness.targets import Targets
+
+
+def _skipped(scene: Scene) -> Planted:
+    """It is said to have been done, and was not."""
+
+    def claim(target, source, journals, until):  # type: ignore[no-untyped-def]
+        start = journals.start
+        summary = RollforwardSummary(
+            from_file=start.journal_file,
+            from_offset_bytes=start.offset_bytes,
+            to_file=journals.expected[-1].name,
+            files=(),
+            records=None,
+            duration_s=0.0,
+        )
+        updated = tuple(target.describe().databases.values())
+        return summary, RollforwardAnswer(records=None, updated=updated, skipped=(), duration_s=0.0)
+
+    return scene.planted(steps=Steps(roll_forward=claim), evidence=["no journal was applied"])
+
+
+def _stopped(keep: int) -> Callable[[Scene], Planted]:
+    """Only the first journals are applied."""
+
+    def plant(scene: Scene) -> Planted:
+        def less(target, source, journals, until):  # type: ignore[no-untyped-def]
+            return roll_forward(target, source, replace(journals, expected=journals.expected[:keep]), None)
+
+        return scene.planted(steps=Steps(roll_forward=less), evidence=[f"only {keep} journals were applied"])
+
+    return plant
+
+
+def _one_database(scene: Scene) -> Planted:
+    """The updates of one database are not applied, and nothing says so."""
+
+    def only_one(target, source, journals, until):  # type: ignore[no-untyped-def]
+        databases = {"one": source.databases["one"]}
+        return roll_forward(target, replace(source, databases=databases), journals, until)
+
+    return scene.planted(steps=Steps(roll_forward=only_one), evidence=["database two was left out"])
+
+
+def _too_far(scene: Scene) -> Planted:
+    """A point in time was asked for, and everything was applied."""
+
+    def all_of_it(target, source, journals, until):  # type: ignore[no-untyped-def]
+        return roll_forward(target, source, journals, None)
+
+    return scene.planted(steps=Steps(roll_forward=all_of_it), evidence=["later journals were applied"])
+
+
+def _from_later(scene: Scene) -> Planted:
+    """It begins with the second journal."""
+
+    def later(target, source, journals: JournalSet, until):  # type: ignore[no-untyped-def]
+        second = journals.expected[1].name
+        reading = target.read_marker(journals.folder, replace_offset(second, journals.start))
+        assert reading
+        start = Position(journal_file=second, offset_bytes=journals.start.offset_bytes)
+        rest = replace(journals, start=start, expected=journals.expected[1:])
+        return roll_forward(target, source, rest, until)
+
+    return scene.planted(steps=Steps(roll_forward=later), evidence=["the first journal was not applied"])
+
+
+def replace_offset(name: str, position: Position) -> Position:
+    """The same offset in another journal: in the stand-in every one of them begins there."""
+    return Position(journal_file=name, offset_bytes=position.offset_bytes)
+
+
+class _NotOurs:
+    """The running instance, given out as a target; whoever lets go of it leaves it alone."""
+
+    def __init__(self, real: Place) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    def discard(self) -> None:
+        """It goes on."""
+
+
+def _over_the_source(scene: Scene) -> Planted:
+    """The restore is aimed at the running instance."""
+
+    def take(targets: Targets) -> Place:
+        return _NotOurs(scene.setting.source.place)  # type: ignore[return-value]
+
+    return scene.planted(steps=Steps(take=take), evidence=["the target is the source"])
+
+
+def _unreadable(scene: Scene) -> Planted:
+    """The restored files belong to nobody who may read them."""
+
+    def lock(provider, snapshot, source, target, staging):  # type: ignore[no-untyped-def]
+        summary = restore(provider, snapshot, source, target, staging)
+        for folder in target.describe().databases.values():
+            target.dismount(folder)
+            (folder / "IRIS.DAT").unlink()
+        return summary
+
+    return scene.planted(steps=Steps(restore=lock), evidence=["the restored files went away"])
+
+
+_LESS = STATE
+
+
+def _fault(
+    name: str,
+    statement: str,
+    cause: str,
+    plant: Callable[[Scene], Planted],
+    *sees: str,
+    mode: RecoveryMode = RecoveryMode.ROLLFORWARD,
+    echoes: frozenset[str] = _LESS,
+    verdict: Verdict = Verdict.FAIL,
+) -> Fault:
+    return Fault(
+        name=f"rollforward.{name}",
+        statement=statement,
+        plant=plant,
+        cause=cause,
+        sees=frozenset(sees),
+        echoes=echoes,
+        mode=mode,
+        verdict=verdict,
+    )
+
+
+FAULTS = (
+    _fault(
+        "skipped",
+        "no journal was applied, and the tool said it was done",
+        "floor.lost",
+        _skipped,
+        "floor",
+        "recovery_point",
+    ),
+    _fault(
+        "stopped", "it stopped before the last journal", "floor.lost", _stopped(1), "floor", "recovery_point"
+    ),
+    _fault(
+        "one_database",
+        "one database was skipped",
+        "floor.lost",
+        _one_database,
+        "floor",
+        "recovery_point",
+    ),
+    _fault(
+        "too_far",
+        "it went past the point in time",
+        "ceiling.newer",
+        _too_far,
+        "ceiling",
+        "recovery_point",
+        mode=RecoveryMode.POINT_IN_TIME,
+    ),
+    _fault(
+        "from_later",
+        "it began with the second journal",
+        "recovery_point.broken_off",
+        _from_later,
+        "recovery_point",
+    ),
+    _fault(
+        "over_source",
+        "the restore is aimed at the running instance",
+        "integrity.not_checked",
+        _over_the_source,
+        "integrity",
+        verdict=Verdict.UNKNOWN,
+    ),
+    _fault(
+        "files_gone",
+        "the restored files went away",
+        "integrity.damaged",
+        _unreadable,
+        "integrity",
+        echoes=STATE | {"integrity"},
+    ),
+)
