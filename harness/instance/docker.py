@@ -385,20 +385,36 @@ def _limits(network: bool) -> dict[str, Any]:
 
 @contextmanager
 def _removed_on_failure(made: Any, name: str) -> Iterator[None]:
-    """Every failure to start is a StartError, with the end of what the container said; nothing is left of it."""
+    """Every failure to start is a StartError, with the end of what the container said, but InstanceGone if somebody
+    killed it; nothing is left of it."""
     import docker
 
     try:
         yield
     except BaseException as error:
-        said = ""
+        said, killed = "", False
         if made._container is not None:
+            killed = _was_killed(made._container)
             with contextlib.suppress(docker.errors.DockerException):
                 said = b"".join(made.get_logs())[-600:].decode("utf-8", "replace").strip()
             containers.remove_container(str(made._container.id))
+        if killed and isinstance(error, Exception):
+            raise InstanceGone(f"the container of {name} was killed before it had started") from error
         if isinstance(error, docker.errors.DockerException | RuntimeError | OSError | InstanceError):
             raise StartError(f"the container of {name} did not start: {said or error}") from error
         raise
+
+
+def _was_killed(container: Container) -> bool:
+    """By SIGKILL, and not for want of memory: that says nothing about what was started in it."""
+    import docker
+
+    try:
+        container.reload()
+    except docker.errors.DockerException:
+        return False
+    state = container.attrs["State"]
+    return state.get("ExitCode") == 137 and not state.get("OOMKilled")
 
 
 @contextmanager

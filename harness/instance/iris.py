@@ -294,6 +294,10 @@ class Instance:
         """What the commands of `thaw_argv` and `is_frozen_argv` need on standard input. Never to be shown."""
         return self.place.stdin if isinstance(self.place, NeedsLogin) else ""
 
+    def require_there(self) -> None:
+        """Raises InstanceGone if its surroundings have ended, which explains whatever broke off before."""
+        self.place.run(["true"], accept=None)
+
     def position(self) -> Position:
         return _position(self._one("Position"))
 
@@ -371,6 +375,7 @@ class Instance:
             redirect: Database folder the journals speak of → folder to update.
         Raises:
             RollforwardError: refused or broken off; the databases are not usable.
+            InstanceGone: it was ended from outside, which says nothing about the journals.
         """
         pairs = [f"{path}/" for pair in redirect.items() for path in pair]
         began = time.monotonic()
@@ -385,6 +390,8 @@ class Instance:
                 *pairs,
                 timeout_s=3600,
             )
+        except InstanceGone:
+            raise
         except InstanceError as error:
             raise RollforwardError(str(error)) from error
         return RollforwardAnswer(

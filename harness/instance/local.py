@@ -41,6 +41,7 @@ _SOURCE_NAME = "SOURCE"
 _START_TIMEOUT_S = 60.0
 _UNFIT = re.compile(r'[\s(),="]')
 """What GT.M cannot have in a path, in its list of routines or on mupip's command line (measured)."""
+_PF_EXITING = 0x4
 _HOLD = "trap '' CHLD; {mounts} echo ready && exec sleep infinity"
 """Ignoring SIGCHLD lets the kernel bury the processes that end in the sandbox."""
 
@@ -198,7 +199,7 @@ class LocalPlace:
             raise PreconditionError(
                 f"the sandbox of {name} could not be made: {said}", "See `harness doctor`."
             )
-        self._pid = _only_child(self._holder.pid)
+        self._pid = self._first_process()
         namespaces = ["--ipc", "--pid", "--mount", *([] if network else ["--net"])]
         namespaces += [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
         self._enter = ["nsenter", f"--target={self._pid}", *namespaces, "--"]
@@ -206,10 +207,26 @@ class LocalPlace:
     def run(
         self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
     ) -> Completed:
-        if self._holder.poll() is not None:
-            raise InstanceGone(f"the processes of {self.name} have been ended")
+        self._require_running()
         with self._transcript.noting(self.name, argv) as note:
-            return note(run(self.argv(argv), accept=accept, timeout_s=timeout_s, env=self._environment))
+            done = run(self.argv(argv), accept=None, timeout_s=timeout_s, env=self._environment)
+            if done.status != 0:
+                self._require_running()  # whatever a command says that ended with its sandbox, it is no answer
+            if accept is not None and done.status not in accept:
+                raise CommandError(argv, done.status, done.duration_s, done.stdout + done.stderr)
+            return note(done)
+
+    def _first_process(self) -> int:
+        pid = self._holder.pid
+        try:
+            return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+        except (OSError, IndexError) as error:
+            self.close()
+            raise InstanceGone(f"the processes of {self.name} have been ended") from error
+
+    def _require_running(self) -> None:
+        if self._holder.poll() is not None or _is_ending(self._pid):
+            raise InstanceGone(f"the processes of {self.name} have been ended")
 
     def prepare(self, argv: Sequence[str]) -> Prepared:
         way_in = [*self._enter, *AT_THE_WORD]
@@ -269,8 +286,14 @@ def _unshare(*, network: bool) -> list[str]:
     return argv if os.geteuid() == 0 else [*argv, "--user", "--map-root-user"]
 
 
-def _only_child(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+def _is_ending(pid: int) -> bool:
+    """Whether a process is gone, or about to go. Ending the first process of a namespace, the kernel first ends all
+    others. Source: proc_pid_stat(5), field 9; PF_EXITING in the kernel's include/linux/sched.h."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return True
+    return fields[0] in "ZX" or bool(int(fields[6]) & _PF_EXITING)
 
 
 def _iris(place: LocalPlace, *arguments: str) -> None:

@@ -97,9 +97,17 @@ def read_state(instance: Instance, seed: int, writers: int) -> RestoredState:
     """Walk the restored databases.
 
     Raises:
-        InstanceError: a walk broke off, for example on a damaged block.
+        InstanceError: a walk broke off, for example on a damaged block; InstanceGone: it was ended from outside.
         ParseError: a walker printed something that RVCHECK.m does not describe.
     """
+    try:
+        return _read_state(instance, seed, writers)
+    except InstanceError:
+        instance.require_there()
+        raise
+
+
+def _read_state(instance: Instance, seed: int, writers: int) -> RestoredState:
     states, counter = _summary(instance)
     with ThreadPoolExecutor(max_workers=_walkers(instance)) as pool:
         numbers = sorted(states)

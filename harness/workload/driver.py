@@ -45,7 +45,8 @@ class Driver:
 
     Args of `__init__`: `spec.transactions` is a total over all writers; without it writers go on until
     `stop`. Numbers go on where the ledger is.
-    Raises InstanceError if a writer does not begin or ends by itself; ParseError for a line out of order.
+    Raises InstanceError if a writer does not begin or ends by itself (InstanceGone: with its instance); ParseError
+    for a line out of order.
     """
 
     def __init__(self, instance: Instance, spec: WorkloadSpec, seed: int, ledger: Ledger) -> None:
@@ -218,6 +219,8 @@ class Driver:
         writer.reached += len(lines)
 
     def _raise_failure(self) -> None:
+        if isinstance(self._failure, InstanceError):
+            self._instance.require_there()  # else that is the reason
         if self._failure:
             raise self._failure
 
