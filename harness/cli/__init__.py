@@ -16,6 +16,7 @@ from harness.cli.conform_cmd import conform_command
 from harness.cli.doctor_cmd import doctor_command
 from harness.cli.guard import guarded
 from harness.cli.list_cmd import list_command
+from harness.cli.matrix_cmd import matrix_command
 from harness.cli.plan_cmd import plan_group
 from harness.cli.report_cmd import report_command
 from harness.cli.run_cmd import run_command
@@ -48,6 +49,7 @@ for _verb in (
     report_command,
     plan_group,
     conform_command,
+    matrix_command,
     doctor_command,
     list_command,
     clean_command,

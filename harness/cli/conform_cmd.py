@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from harness.cli.interrupt import interruptible
-from harness.cli.output import emit, tell
+from harness.cli.output import hand_out, tell
 from harness.errors import ExitCode, PreconditionError, UsageError
 from harness.facts import known
 from harness.facts.record import Conformance, FactResult, dumps
@@ -63,7 +63,7 @@ def conform_command(
     spec = spec_of(image, host, name)
     found = _conform(spec, spec_of(target, None, None) if target else None)
     tell(f"kept in {_kept(found)}")
-    _hand_out(_rendered(found, format_), out)
+    hand_out(_rendered(found, format_), out)
     return _exit_code(found)
 
 
@@ -114,16 +114,6 @@ def _rendered(found: Conformance, format_: str) -> str:
     if format_ == "json":
         return dumps(found)
     return report.markdown(found) if format_ == "markdown" else report.table(found)
-
-
-def _hand_out(text: str, out: Path | None) -> None:
-    if out is None:
-        emit(text)
-        return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise PreconditionError(f"cannot write {out}: {error.strerror}", "Make room or permit it.") from error
 
 
 def _exit_code(found: Conformance) -> ExitCode:

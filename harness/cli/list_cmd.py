@@ -50,9 +50,20 @@ def _rows(kind: str, group: str) -> list[dict[str, str]]:
         entry.name: entry.dist.name if entry.dist else "unknown" for entry in entry_points(group=group)
     }
     return [
-        {"kind": kind, "name": name, "from": origins.get(name, "unknown"), "help": _help(group, name)}
+        {"kind": kind, "name": shown, "from": origins.get(name, "unknown"), "help": help_}
         for name in registry.names(group)
+        for shown, help_ in _shown(kind, group, name)
     ]
+
+
+def _shown(kind: str, group: str, name: str) -> list[tuple[str, str]]:
+    """An adapter's name and help; a family of faults is shown fault by fault."""
+    if kind != "fault":
+        return [(name, _help(group, name))]
+    try:
+        return [(fault.name, fault.statement) for fault in registry.load(group, name, ())]
+    except PreconditionError as error:
+        return [(name, f"cannot be used: {error}")]
 
 
 def _help(group: str, name: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -40,3 +41,14 @@ def tell(message: str) -> None:
 def _discard_standard_output() -> None:
     """Keep the interpreter from writing at exit what could not be written before."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def hand_out(text: str, out: Path | None) -> None:
+    """Print a result, or write it to a file. Raises PreconditionError: it cannot be written."""
+    if out is None:
+        emit(text)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise PreconditionError(f"cannot write {out}: {error.strerror}", "Make room or permit it.") from error

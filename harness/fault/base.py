@@ -83,6 +83,9 @@ class Scene:
         self.good = good
         self.earlier_log = earlier_log
         self.folder = setting.work / "scene"
+        with good.window.log.open() as log:
+            log.seek(good.window.log_from_byte)
+            self._own_log = log.read()  # now: faults of the freeze add windows of their own
 
     def clear(self) -> None:
         """Take back what a fault did: its folder is removed, and the instance is thawed."""
@@ -138,9 +141,7 @@ class Scene:
 
     def own_log(self) -> str:
         """What this backup's freeze and thaw logged."""
-        with self.good.window.log.open() as log:
-            log.seek(self.good.window.log_from_byte)
-            return log.read()
+        return self._own_log
 
     def back_up(
         self,

@@ -6,7 +6,6 @@ without a fault: whatever fails there is a false alarm, and then no row means an
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -55,6 +54,15 @@ class Row:
     duration_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """All rows, and who answered."""
+
+    instance: str
+    seed: int
+    rows: tuple[Row, ...]
+
+
 def faults() -> dict[str, Fault]:
     """Every registered fault by its name, family after family. Raises PreconditionError."""
     found: dict[str, Fault] = {}
@@ -81,7 +89,7 @@ def run(
     progress: Progress,
     tell: Callable[[Row], None],
     instance: InstanceSpec | None = None,
-) -> list[Row]:
+) -> Matrix:
     """Plant each fault, recover, and judge the judges.
 
     Args:
@@ -95,7 +103,13 @@ def run(
         for fault in wanted:
             rows.append(_row(scene, fault))
             tell(rows[-1])
-    return rows
+        found = scene.setting.description
+        name = (
+            f"stand-in ({found.product} {found.version})"
+            if found.stand_in
+            else f"{found.product} {found.version}"
+        )
+    return Matrix(instance=name, seed=seed, rows=tuple(rows))
 
 
 def plan(instance: InstanceSpec) -> Plan:
@@ -197,8 +211,3 @@ def _unthawed(fault: Fault, error: ThawError, duration_s: float) -> Row:
 def _text(finding: Finding) -> str:
     witness = f" ({finding.witness})" if finding.witness else ""
     return f"{finding.code}: {finding.message}{witness}"
-
-
-def forget(folder: Path) -> None:
-    """Remove what `run` left in its folder."""
-    shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from harness.model import CaseRecord, Check, Finding, FreezeSummary, Record, Stun, Verdict
+from harness.report.cause import cause_line
 
 STAND_IN_NOTE = (
     "The stand-in proves the procedure and the scripts; it is never a statement about IRIS itself."
@@ -95,15 +96,20 @@ def _stunned(freeze: FreezeSummary, stun: Stun) -> str:
     return f"the instance was stunned for {stun.duration_s:.2f} s at {at} UTC, {place}"
 
 
-def summary(record: Record) -> str:
-    """The whole run in one line."""
-    verdict = final_verdict(record)
+def summary(record: Record) -> list[str]:
+    """The verdict: first with what a person must look at, if there is anything, then in numbers."""
+    verdict = final_verdict(record).value
+    first = cause_line(record.cases)
+    return [f"{verdict}: {first}", f"{_counts(record)}."] if first else [f"{verdict}: {_counts(record)}."]
+
+
+def _counts(record: Record) -> str:
     verdicts = [case_verdict(case) for case in record.cases]
     counts = f"{verdicts.count(Verdict.PASS)} of {len(verdicts)} cases passed"
     others = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.SKIPPED)
     tally = [f"{verdicts.count(other)} {other.value}" for other in others if other in verdicts]
     cut = [] if record.finished else ["the run was cut short"]
-    return f"{verdict.value}: {', '.join([counts, *tally, *cut])}."
+    return ", ".join([counts, *tally, *cut])
 
 
 def printable(text: str) -> str:

@@ -33,7 +33,7 @@ def _run_suite(record: Record) -> TestSuite:
     shown = Verdict.UNKNOWN if verdict is Verdict.SKIPPED else verdict
     detail = record.error or "record.json holds the whole run"
     suite = TestSuite("run")
-    suite.add_testcase(_test("verdict", "run", 0.0, shown, summary(record), detail))
+    suite.add_testcase(_test("verdict", "run", 0.0, shown, " ".join(summary(record)), detail))
     return suite
 
 

@@ -22,7 +22,8 @@ class MarkdownReporter:
     def render(self, record: Record) -> str:
         """The report as a Markdown section."""
         top, *rest = heading(record)
-        parts = [f"## {_plain(summary(record))}", _plain(top), *(_plain(line) for line in rest)]
+        verdict, *numbers = summary(record)
+        parts = [f"## {_plain(verdict)}", *map(_plain, [*numbers, top, *rest])]
         if not record.finished:
             parts.append("**This run was cut short: what it did not reach is not proved.**")
         if record.error:

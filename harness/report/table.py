@@ -41,7 +41,9 @@ class TableReporter:
         if remarks(record):
             parts.append("\n".join(remarks(record)))
         parts.extend(_block(case, check) for case, check in not_passed(record))
-        parts.append("\n".join([*_ending(record), summary(record)]))
+        parts.append(
+            "\n".join([*_ending(record), *(part for line in summary(record) for part in _wrapped("", line))])
+        )
         return printable("\n\n".join(parts)) + "\n"
 
 

@@ -1,0 +1,143 @@
+"""The matrix for people and for programs: faults against checks, what was blind and why, the score."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from tabulate import tabulate
+
+from harness.fault.matrix import ALARM, BLIND, DETECTS, ECHO, MISSED, SILENT, Matrix, Row
+from harness.model import Verdict
+from harness.report.base import STAND_IN_NOTE
+from harness.report.grid import grid
+from harness.verify.judge import CHECKS
+
+SCHEMA = "harness.matrix/1"
+_COLUMNS = (*CHECKS, "limits")
+_SIGNS = {DETECTS: "sees", ECHO: "echo", SILENT: ".", BLIND: "blind", ALARM: ALARM, MISSED: MISSED}
+_LEGEND = (
+    "sees: must fail and does.  echo: fails as a consequence.  . must not fail and does not.  "
+    "blind: could not look."
+)
+
+
+def table(matrix: Matrix) -> str:
+    """For a terminal of about 140 columns."""
+    rows = matrix.rows
+    headers = ("fault", "verdict", *(name.replace("_", "\n") for name in _COLUMNS), "s", "")
+    cells = [[row.name, row.verdict.value, *_signs(row), f"{row.duration_s:.1f}", _word(row)] for row in rows]
+    align = ["left"] * len(headers)
+    return (
+        "\n\n".join(
+            [
+                _heading(matrix),
+                grid(headers, cells, align),
+                _LEGEND,
+                *_blind(rows),
+                *_wrong(rows),
+                score(matrix),
+            ]
+        )
+        + "\n"
+    )
+
+
+def markdown(matrix: Matrix) -> str:
+    """GitHub Markdown, with what was done and what was said of it."""
+    rows = matrix.rows
+    headers = ("fault", "what was done", "verdict", *_COLUMNS, "s")
+    cells = [
+        [
+            f"`{row.name}`" + ("" if row.physical else " *"),
+            row.statement,
+            row.verdict.value,
+            *_signs(row),
+            f"{row.duration_s:.1f}",
+        ]
+        for row in rows
+    ]
+    grid_ = tabulate(cells, headers=headers, tablefmt="pipe", disable_numparse=True)
+    firsts = tabulate(
+        [[f"`{row.name}`", _plain(row.first_line)] for row in rows],
+        headers=("fault", "first line of the verdict"),
+        tablefmt="pipe",
+        disable_numparse=True,
+    )
+    note = "\\* planted in the restored state, since no engine at hand can be made to do it."
+    parts = [
+        f"**{score(matrix)}**",
+        _heading(matrix),
+        grid_,
+        _LEGEND,
+        note,
+        *_blind(rows),
+        *_wrong(rows),
+        firsts,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def as_json(matrix: Matrix) -> str:
+    """Everything, for programs; `from_json` reads it back."""
+    body = [{**asdict(row), "verdict": row.verdict.value} for row in matrix.rows]
+    found = {"schema": SCHEMA, "instance": matrix.instance, "seed": matrix.seed, "rows": body}
+    return json.dumps(found, indent=1) + "\n"
+
+
+def from_json(text: str) -> Matrix:
+    """The matrix in a text of `as_json`."""
+    found = json.loads(text)
+    rows = tuple(Row(**{**row, "verdict": Verdict(row["verdict"])}) for row in found["rows"])
+    return Matrix(instance=found["instance"], seed=found["seed"], rows=rows)
+
+
+def score(matrix: Matrix) -> str:
+    """Caught and named, in a line."""
+    rows = matrix.rows
+    caught, named = sum(row.caught for row in rows), sum(row.named for row in rows)
+    seconds = sum(row.duration_s for row in rows)
+    return f"{caught} of {len(rows)} caught, {named} of {len(rows)} named; {seconds:.0f} s of work"
+
+
+def _heading(matrix: Matrix) -> str:
+    return f"instance: {matrix.instance} · seed {matrix.seed}\n{STAND_IN_NOTE}"
+
+
+def _signs(row: Row) -> list[str]:
+    return [_SIGNS[row.cells.get(name, SILENT).partition(":")[0]] for name in _COLUMNS]
+
+
+def _word(row: Row) -> str:
+    wrong = [*([] if row.caught else ["NOT CAUGHT"]), *([] if row.named else ["NOT NAMED"])]
+    return ", ".join(wrong)
+
+
+def _blind(rows: Sequence[Row]) -> list[str]:
+    """Every reason why a check could not look, once."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        for cell in row.cells.values():
+            if cell.startswith(BLIND):
+                names = reasons.setdefault(cell.removeprefix(f"{BLIND}: "), [])
+                names += [row.name] if row.name not in names else []
+    return (
+        ["\n".join(f"blind because {why}: {len(names)} faults" for why, names in reasons.items())]
+        if reasons
+        else []
+    )
+
+
+def _wrong(rows: Sequence[Row]) -> list[str]:
+    lines = [
+        f"{row.name}: {_word(row)}. First line: {row.first_line or 'none'}. Evidence: {row.evidence or 'NONE'}. "
+        f"Again: harness matrix --fault {row.name}"
+        for row in rows
+        if _word(row)
+    ]
+    return ["\n".join(lines)] if lines else []
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "\\<")[:200]
