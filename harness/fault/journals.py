@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from harness.errors import InstanceError
 from harness.fault.base import STATE, Fault, Planted, Scene, overwrite
 from harness.model import RecoveryMode
 from harness.recovery import Steps
@@ -79,7 +80,7 @@ def _flip(at: Callable[[bytes], int]) -> Callable[[Path, list[str]], str]:
 
 
 def _swap(folder: Path, names: list[str]) -> str:
-    for one, other in zip(_files(folder, names[0]), _files(folder, names[1]), strict=True):
+    for one, other in _pairs(folder, names[0], names[1]):
         aside = folder / "aside"
         one.rename(aside)
         other.rename(one)
@@ -88,7 +89,7 @@ def _swap(folder: Path, names: list[str]) -> str:
 
 
 def _double(folder: Path, names: list[str]) -> str:
-    for one, other in zip(_files(folder, names[0]), _files(folder, names[1]), strict=True):
+    for one, other in _pairs(folder, names[0], names[1]):
         shutil.copy(one, other)
     return f"{names[1]} is a copy of {names[0]}"
 
@@ -131,6 +132,15 @@ def _short_set(scene: Scene) -> Planted:
     planted = scene.planted(replace(scene.good, journals=less))
     planted.evidence.append(f"{left_out} journals are not in the set")
     return planted
+
+
+def _pairs(folder: Path, one: str, other: str) -> list[tuple[Path, Path]]:
+    """The files of two journals, side by side. Raises InstanceError if one has more than the other."""
+    files, others = _files(folder, one), _files(folder, other)
+    if len(files) != len(others):
+        listed = ", ".join(sorted(path.name for path in folder.iterdir()))
+        raise InstanceError(f"journals {one} and {other} are not of the same files: {listed}")
+    return list(zip(files, others, strict=True))
 
 
 def _files(folder: Path, name: str) -> list[Path]:

@@ -99,9 +99,9 @@ def run(
         HarnessError: the scene could not be set, or a good backup does not pass.
     """
     rows = []
-    with _scene(seed, folder, progress, instance or InstanceSpec()) as scene:
+    with scene_of(seed, folder, progress, instance or InstanceSpec()) as scene:
         for fault in wanted:
-            rows.append(_row(scene, fault))
+            rows.append(row_of(scene, fault))
             tell(rows[-1])
         found = scene.setting.description
         name = (
@@ -113,11 +113,11 @@ def run(
 
 
 def plan(instance: InstanceSpec) -> Plan:
-    """What the scene's instance does: small, and with every recovery mode."""
+    """What the scene's instance does: small, with every recovery mode, and under load until it is stopped."""
     return Plan(
         name="matrix",
         instance=instance,
-        workload=WorkloadSpec(writers=3, duration_s=30.0, transactions=4000, rate=4000),
+        workload=WorkloadSpec(writers=3, duration_s=1.2, rate=4000),
         cycles=1,
         snapshots=(SnapshotSpec(provider="copy", options={}),),
         recovery=tuple(RecoveryMode),
@@ -127,7 +127,8 @@ def plan(instance: InstanceSpec) -> Plan:
 
 
 @contextmanager
-def _scene(seed: int, folder: Path, progress: Progress, instance: InstanceSpec) -> Iterator[Scene]:
+def scene_of(seed: int, folder: Path, progress: Progress, instance: InstanceSpec) -> Iterator[Scene]:
+    """A loaded instance and two good backups, which are seen to pass. Raises HarnessError if they do not."""
     with opened(plan(instance), seed, folder, progress) as setting:
         earlier = _backed_up(setting)
         log = earlier.window.log.read_text()
@@ -135,7 +136,7 @@ def _scene(seed: int, folder: Path, progress: Progress, instance: InstanceSpec) 
         scene = Scene(setting, earlier, good, log)
         scene.folder.mkdir()
         for mode in (RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD):
-            record = _recovered(scene.planted(), mode)
+            record = recovered(scene.planted(), mode)
             if record.verdict is not Verdict.PASS:
                 raise HarnessError(f"without a fault {mode.value} is {record.verdict.value}: {cause(record)}")
         yield scene
@@ -145,16 +146,18 @@ def _backed_up(setting: Setting) -> Backup:
     return back_up(setting, setting.plan.snapshots[0], setting.plan.recovery, setting.stages("matrix"))
 
 
-def _recovered(planted: Planted, mode: RecoveryMode) -> CaseRecord:
+def recovered(planted: Planted, mode: RecoveryMode) -> CaseRecord:
+    """What a recovery from a planted fault leaves in the record."""
     case = next(case for case in expand(planted.setting.plan) if case.recovery is mode)
     return recover(planted.setting, planted.backup, case, planted.steps)
 
 
-def _row(scene: Scene, fault: Fault) -> Row:
+def row_of(scene: Scene, fault: Fault) -> Row:
+    """Plant a fault, recover, and hold the checks against it; the scene is as before afterwards."""
     began = time.monotonic()
     try:
         planted = fault.plant(scene)
-        record = _recovered(planted, fault.mode)
+        record = recovered(planted, fault.mode)
     except ThawError as error:
         return _unthawed(fault, error, time.monotonic() - began)
     finally:

@@ -313,4 +313,12 @@ FAULTS = (
         "integrity",
         mode=_FREEZE,
     ),
+    _fault(
+        "boot_without",
+        "the image that a machine boots from lacks a database",
+        "atomicity.torn",
+        _image(_lose("two")),
+        "atomicity",
+        mode=RecoveryMode.BOOT,
+    ),
 )

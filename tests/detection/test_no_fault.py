@@ -1,0 +1,92 @@
+"""What is no fault passes: a good backup in every recovery mode, and what is odd but harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.errors import SnapshotError
+from harness.fault import matrix
+from harness.fault.base import Planted, Scene
+from harness.model import RecoveryMode, Verdict
+from harness.plan.model import InstanceSpec
+from harness.progress import SilentProgress
+from harness.recovery import Steps
+from harness.restore import require_separate
+from harness.rollforward import roll_forward
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
+
+
+@pytest.fixture(scope="module")
+def scene(needs_stand_in: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        folder: Path = tmp_path_factory.mktemp("scene")
+        with matrix.scene_of(20261122, folder, SilentProgress(), InstanceSpec()) as made:
+            yield made
+            made.clear()
+
+
+@pytest.fixture(autouse=True)
+def cleared(scene: Scene) -> None:
+    scene.clear()
+
+
+def _passes(planted: Planted, mode: RecoveryMode = RecoveryMode.ROLLFORWARD) -> None:
+    record = matrix.recovered(planted, mode)
+    assert [] == [finding for check in record.checks for finding in check.findings]
+    assert Verdict.PASS is record.verdict
+    assert record.recovery and record.recovery.lost_acknowledged == 0
+
+
+@pytest.mark.parametrize("mode", list(RecoveryMode))
+def test_good_backup_passes(scene: Scene, mode: RecoveryMode) -> None:
+    """Without a fault every check passes in every recovery mode."""
+    _passes(scene.planted(), mode)
+
+
+def test_roll_forward_repeated_passes(scene: Scene) -> None:
+    """Applying the same journals twice changes nothing."""
+
+    def twice(*arguments):  # type: ignore[no-untyped-def]
+        roll_forward(*arguments)
+        return roll_forward(*arguments)
+
+    _passes(scene.planted(steps=Steps(roll_forward=twice)))
+
+
+def test_foreign_files_beside_the_journals(scene: Scene) -> None:
+    """Files that are no journals do not disturb."""
+
+    def add(folder: Path, names: list[str]) -> str:
+        for name in ("README", "20261122.001z.tmp", "journal.log.old", "20261122.0001"):
+            (folder / name).write_text("foreign")
+        return "four files were added"
+
+    _passes(scene.with_journals(add))
+
+
+def test_a_restore_leaves_the_good_backup_as_it_was(scene: Scene) -> None:
+    """Faults are planted in copies: after one of each kind the backup still passes."""
+    faults = matrix.faults()
+    for name in ("journals.purged", "snapshot.zeroed", "freeze.thawed_before", "application.gone"):
+        assert matrix.row_of(scene, faults[name]).verdict is Verdict.FAIL
+    _passes(scene.planted())
+
+
+def test_nothing_is_restored_over_the_running_instance(scene: Scene) -> None:
+    """Source and target are compared by device and inode before the first write."""
+    description = scene.setting.description
+    with pytest.raises(SnapshotError, match="belongs to the running instance"):
+        require_separate(description, description.databases)
+
+
+def test_a_log_of_two_windows_is_read_from_where_ours_begins(scene: Scene) -> None:
+    """What stood in the log before this freeze does not disturb."""
+    planted = scene.planted(replace(scene.good))
+    assert planted.backup.window.log_from_byte > 0
+    _passes(planted)
