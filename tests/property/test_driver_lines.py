@@ -28,6 +28,12 @@ class FakeLedger:
         self.noted.append(reached)
 
 
+class FakeInstance:
+    """One that is there."""
+
+    def require_there(self) -> None: ...
+
+
 @dataclass
 class FakeProcess:
     """A process whose standard output is a pipe of ours."""
@@ -53,7 +59,7 @@ def read(parts: list[bytes], *, closed: bool = False) -> Outcome:
     output, own = os.pipe()
     os.set_blocking(output, False)
     ledger = FakeLedger()
-    driver = Driver(None, WorkloadSpec(writers=1), 1, ledger)  # type: ignore[arg-type]
+    driver = Driver(FakeInstance(), WorkloadSpec(writers=1), 1, ledger)  # type: ignore[arg-type]
     with os.fdopen(output, "rb") as stdout, os.fdopen(own, "wb", buffering=0) as stdin:
         writer = _Writer(1, FakeProcess(stdout), FIRST - 1)  # type: ignore[arg-type]
         driver._writers.append(writer)

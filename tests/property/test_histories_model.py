@@ -252,7 +252,7 @@ MUST_SEE: dict[Alteration, set[str]] = {
 
 
 @pytest.mark.parametrize("alter", MUST_SEE, ids=lambda alter: alter.__name__)
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(state=states(least=1), data=st.data())
 def test_an_inconsistency_is_seen_by_the_checks_that_must_and_by_no_other(
     alter: Alteration, state: State, data: st.DataObject
@@ -266,7 +266,7 @@ def test_an_inconsistency_is_seen_by_the_checks_that_must_and_by_no_other(
     assert expected == failed(state)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
     state=states(least=1),
     alterations=st.lists(st.sampled_from(list(MUST_SEE)), min_size=1, max_size=3),
@@ -330,7 +330,7 @@ ROWS = st.one_of(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(
     SUMMARY.map(lambda lines: "\n".join([*lines, "end", ""]).encode("utf-8", "replace"))
     | st.binary(max_size=80),

@@ -204,7 +204,7 @@ def test_the_plan_that_the_others_are_made_from_is_good(file: Path) -> None:
     assert isinstance(outcome(file, GOOD.encode()), Plan)
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(text=st.one_of(edited(), BLOCK, FLOW, st.text()))
 def test_any_text_is_a_plan_or_mistakes_with_lines(file: Path, text: str) -> None:
     """Odd values, tags, anchors, aliases, merge and doubled keys, dates, NaN, huge numbers, in any nesting."""
@@ -217,12 +217,12 @@ def test_any_bytes_are_a_plan_or_mistakes_or_no_text(file: Path, raw: bytes, at:
     outcome(file, raw)
 
 
-@pytest.mark.parametrize("key", ["plan", "snapshot", "recovery", "limits", "x"])
+@pytest.mark.parametrize("key", ["plan", "snapshot", "x"])
 @pytest.mark.parametrize("shape", [("[", "]"), ("{a: ", "}"), ("- ", "")])
 def test_any_depth_is_a_plan_or_mistakes(file: Path, key: str, shape: tuple[str, str]) -> None:
     """At every depth, on both sides of each limit of recursion that there is on the way."""
     begin, end = shape
-    for depth in [*range(1, 330, 9), 1000, 20000]:
+    for depth in [1, 40, 100, *range(120, 200, 9), 330, 2000]:
         text = f"{key}: " + begin * depth + "x" + end * depth + "\n"
         assert isinstance(outcome(file, text.encode()), PlanError)
 

@@ -138,12 +138,12 @@ def require_honest(record: Record) -> None:
     parts = all(good(case) or case_verdict(case) is Verdict.SKIPPED for case in record.cases)
     if final_verdict(record) is Verdict.PASS:
         assert whole and parts and record.verdict is Verdict.PASS
-    assert summary(record).startswith("PASS") == (final_verdict(record) is Verdict.PASS)
+    assert summary(record)[0].startswith("PASS") == (final_verdict(record) is Verdict.PASS)
     for case in record.cases:
         assert case_verdict(case) is not Verdict.PASS or good(case)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(records())
 def test_a_changed_record_is_a_record_or_refused_and_reports_are_honest(raw: Any) -> None:
     record = loaded(json.dumps(raw))
@@ -174,7 +174,7 @@ def contradictory(draw: st.DrawFn) -> dict[str, Any]:
     return raw
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(contradictory())
 def test_a_record_that_contradicts_itself_is_not_reported_as_passed(raw: dict[str, Any]) -> None:
     """Unfinished, in error, without cases or checks, or with a part that says FAIL or UNKNOWN, loss or no hold."""
@@ -207,7 +207,7 @@ def test_any_depth_is_refused_with_a_value_error(begin: str, read: str) -> None:
     """On both sides of the depth at which JSON, the schema and the message about it give up."""
     closing = {"[": "]", '{"cases":': "}", '{"facts":[': "]}"}[begin]
     keys = {key: SAMPLE[key] for key in SAMPLE if key != "cases"}
-    for depth in [*range(40, 820, 37), *range(820, 1000), 5000, 100000]:
+    for depth in [40, 400, *range(820, 1000, 1 if read == "record" else 9), 5000, 100000]:
         nested = begin * depth + "1" + closing * depth
         text = json.dumps(keys)[:-1] + f', "cases": {nested}}}'
         if read == "conformance":
@@ -233,7 +233,7 @@ def facts(text: str) -> conformance.Conformance | None:
     return found
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(conformances())
 def test_a_changed_conformance_is_one_or_refused(raw: Any) -> None:
     """What loads is stored and loaded again without a difference."""

@@ -30,6 +30,8 @@ class Printing:
     def describe(self) -> Description:
         return DESCRIPTION
 
+    def require_there(self) -> None: ...
+
     def start_state(self, part: str, writer: int) -> Any:
         return _Walk(self._summary if part == "summary" else self._history(writer), self._status)
 
