@@ -1,0 +1,90 @@
+"""Stage boundaries of a run as they are seen from outside: in its folder, its transcript and its freeze log.
+
+A command is in the transcript once it has answered, so its name marks the moment when the next step begins.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.model import RecoveryMode
+from tests.runs import Run
+
+_ROLLED = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
+_RESTORED = (*_ROLLED, RecoveryMode.AS_OF_FREEZE)
+_NOT_ROLLED = (RecoveryMode.AS_OF_FREEZE, RecoveryMode.BOOT)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A boundary. `modes`: with one of these it is certain to come."""
+
+    name: str
+    passed: Callable[[Run], bool]
+    modes: tuple[RecoveryMode, ...] = tuple(RecoveryMode)
+    in_window: bool = False
+    """Whether the source may be frozen from here to the next mark."""
+
+
+def last_passed(run: Run) -> Mark | None:
+    """The last boundary that lies behind a run; None before it is registered."""
+    return next((mark for mark in reversed(MARKS) if mark.passed(run)), None)
+
+
+def by_name(name: str) -> Mark:
+    return next(mark for mark in MARKS if mark.name == name)
+
+
+def _said(words: str) -> Callable[[Run], bool]:
+    return lambda run: words in _text(run, "commands.log")
+
+
+def _logged(words: str) -> Callable[[Run], bool]:
+    return lambda run: words in _text(run, "freeze.log")
+
+
+def _has_case(run: Run) -> bool:
+    text = _text(run, "record.json")
+    return bool(text) and bool(json.loads(text)["cases"])
+
+
+def _is_finished(run: Run) -> bool:
+    text = _text(run, "record.json")
+    return bool(text) and bool(json.loads(text)["finished"])
+
+
+def _text(run: Run, name: str) -> str:
+    file = next(run.out.glob(f"*/*/{name}"), None)
+    try:
+        return file.read_text(errors="replace") if file else ""
+    except OSError:
+        return ""
+
+
+def _has_work(run: Run, pattern: str) -> bool:
+    return any(Path(folder) for folder in run.out.glob(f"*/*/work/{pattern}"))
+
+
+MARKS = (
+    Mark("registered", lambda run: bool(run.token()) or _has_work(run, "*")),
+    Mark("instance started", _said(".Describe()")),
+    Mark("load began", lambda run: _has_work(run, "snapshots-1")),
+    Mark("freeze asked for", _said(".RequiredJournal("), in_window=True),
+    Mark("frozen", _said(".ExternalFreeze("), in_window=True),
+    Mark("captured", lambda run: run.flag.exists(), in_window=True),
+    Mark("thawed", _logged("ExternalThaw: System resumed"), in_window=True),
+    Mark("AddMarker", _said(".AddMarker("), (RecoveryMode.POINT_IN_TIME,)),
+    Mark("SwitchJournal", _said(".SwitchJournal(")),
+    Mark("Journals", _said(".Journals(")),
+    Mark("LastCommitted", _said(".LastCommitted("), _NOT_ROLLED),
+    Mark("restore", _said("/proc/net/dev"), _RESTORED),
+    Mark("Dismount", _said(".Dismount("), _RESTORED),
+    Mark("Mount", _said(".Mount("), _RESTORED),
+    Mark("RollForward", _said(".RollForward("), _ROLLED),
+    Mark("Integrity", _said(".Integrity(")),
+    Mark("case recorded", _has_case),
+    Mark("finished", _is_finished),
+)
