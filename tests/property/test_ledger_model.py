@@ -28,12 +28,12 @@ class Look:
 
 @st.composite
 def looks(draw: st.DrawFn) -> list[Look]:
-    """In order of time for each writer, as one thread takes them: numbers never fall, looks may touch."""
+    """In order of time for each writer, as one thread takes them: numbers never fall, looks may touch; each takes time."""
     now, reached = 0.0, dict.fromkeys(range(1, WRITERS + 1), 0)
     taken: list[Look] = []
     for writer, pause, length, more in draw(
         st.lists(
-            st.tuples(st.integers(1, WRITERS), st.integers(0, 5), st.integers(0, 5), st.integers(0, 4)),
+            st.tuples(st.integers(1, WRITERS), st.integers(0, 5), st.integers(1, 5), st.integers(0, 4)),
             max_size=40,
         )
     ):
