@@ -28,7 +28,7 @@ class Look:
 
 @st.composite
 def looks(draw: st.DrawFn) -> list[Look]:
-    """In order of time for each writer, as one thread takes them: numbers never fall, looks may touch; each takes time."""
+    """In order of time for each writer, as one thread takes them: numbers never fall, looks may touch."""
     now, reached = 0.0, dict.fromkeys(range(1, WRITERS + 1), 0)
     taken: list[Look] = []
     for writer, pause, length, more in draw(
