@@ -67,6 +67,8 @@ def markdown(matrix: Matrix) -> str:
     )
     note = "\\* planted in the restored state, since no engine at hand can be made to do it."
     parts = [
+        "# What catches what",
+        "Made by `harness matrix --format markdown`: every planted fault against every check.",
         f"**{score(matrix)}**",
         _heading(matrix),
         grid_,
