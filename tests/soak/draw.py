@@ -19,7 +19,8 @@ CONTAINER_EVERY = 100
 _SEEDS = 2**31
 _RESTS_PER_S = 100
 """A paced writer rests so often (RVWORK.m)."""
-_LOAD_S = 0.75
+_LOAD_S = {"local": 0.75, "docker": 3.0}
+"""How long a load takes at least; a freeze in a container is a while in coming."""
 _TRANSACTIONS = (500, 20_000)
 _DURABLE_MAX = 1500
 _COPY_COMMAND = {"run": ["cp", "-a", "{source}/.", "{target}"]}
@@ -101,7 +102,7 @@ def draw(seed: int) -> Cycle:
         volume = "btrfs"
     writers = chosen.randint(1, 6)
     commit = chosen.choice(list(Commit))
-    transactions, duration_s, rate = _load(chosen, writers, commit)
+    transactions, duration_s, rate = _load(chosen, writers, commit, _LOAD_S[host])
     return Cycle(
         seed=seed,
         host=host,
@@ -117,19 +118,21 @@ def draw(seed: int) -> Cycle:
     )
 
 
-def _load(chosen: random.Random, writers: int, commit: Commit) -> tuple[int | None, float, int | None]:
+def _load(
+    chosen: random.Random, writers: int, commit: Commit, at_least_s: float
+) -> tuple[int | None, float, int | None]:
     """Transactions, duration and rate of a load that outlasts the freeze."""
     if chosen.random() < 0.3:
         rate = chosen.choice([None, 1000, 5000])
         return None, round(chosen.uniform(0.4, 0.8), 2), rate
     most = _DURABLE_MAX if commit is Commit.DURABLE else _TRANSACTIONS[1]
     transactions = int(math.exp(chosen.uniform(*map(math.log, (_TRANSACTIONS[0], most)))))
-    return transactions, 30.0, rate_for(transactions, writers)
+    return transactions, 30.0, rate_for(transactions, writers, at_least_s)
 
 
-def rate_for(transactions: int, writers: int) -> int:
-    """The rate at which so many take about _LOAD_S; a writer does at least one between two rests."""
-    return max(1, int(transactions / _LOAD_S / writers / _RESTS_PER_S)) * writers * _RESTS_PER_S
+def rate_for(transactions: int, writers: int, seconds: float) -> int:
+    """The rate at which so many take about so long; a writer does at least one between two rests."""
+    return max(1, int(transactions / seconds / writers / _RESTS_PER_S)) * writers * _RESTS_PER_S
 
 
 def simpler(cycle: Cycle) -> Iterator[Cycle]:

@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,8 @@ def carry_out(kill: Kill, folder: Path) -> Outcome:
         if run.process.poll() is None:
             run.process.kill()
             run.process.wait()
+            with suppress(AssertionError, subprocess.TimeoutExpired):
+                run.clean()
         if run.process.stderr:
             run.process.stderr.close()
     return outcome

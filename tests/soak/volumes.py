@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,11 +30,13 @@ def volume(kind: str, folder: Path) -> Iterator[Path]:
         raise CannotMake("a loop device needs root")
     if shutil.which(f"mkfs.{kind}") is None:
         raise CannotMake(f"mkfs.{kind} is missing: apt-get install {KINDS[kind]}")
-    image, point = _place(folder) / f"{folder.name}-{kind}.image", folder / kind
+    point = folder / kind
     point.mkdir()
+    handle, name = tempfile.mkstemp(dir=_place(folder), prefix="soak-", suffix=f"-{kind}.image")
+    image = Path(name)
     try:
-        with image.open("wb") as file:
-            file.truncate(_BYTES)
+        os.ftruncate(handle, _BYTES)
+        os.close(handle)
         _run(f"mkfs.{kind}", "-q", str(image))
         _run("mount", "-o", "loop", str(image), str(point))
         try:
