@@ -42,6 +42,8 @@ _START_TIMEOUT_S = 60.0
 _UNFIT = re.compile(r'[\s(),="]')
 """What GT.M cannot have in a path, in its list of routines or on mupip's command line (measured)."""
 _PF_EXITING = 0x4
+_KILLED_TOGETHER_S = 0.5
+"""Whoever kills a sandbox process by process may come to the command before the first process."""
 _HOLD = "trap '' CHLD; {mounts} echo ready && exec sleep infinity"
 """Ignoring SIGCHLD lets the kernel bury the processes that end in the sandbox."""
 
@@ -210,6 +212,9 @@ class LocalPlace:
         self._require_running()
         with self._transcript.noting(self.name, argv) as note:
             done = run(self.argv(argv), accept=None, timeout_s=timeout_s, env=self._environment)
+            if done.status == -signal.SIGKILL:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._holder.wait(timeout=_KILLED_TOGETHER_S)
             if done.status != 0:
                 self._require_running()  # whatever a command says that ended with its sandbox, it is no answer
             if accept is not None and done.status not in accept:
