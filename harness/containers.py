@@ -144,20 +144,21 @@ def volume_at(folder: Path) -> str | None:
 
 
 def remove_volume(folder: Path) -> None:
-    """Remove a volume of this run by its folder; gone already is fine."""
+    """Remove a volume of this run by its folder; gone already is fine, and `remove` tells of an engine that is."""
     import docker
 
-    with contextlib.suppress(docker.errors.APIError):
+    with contextlib.suppress(docker.errors.DockerException, OSError):
         for volume in engine().volumes.list(filters={"label": f"{RUN_LABEL}={token()}"}):
             if volume.attrs["Mountpoint"] == str(folder):
                 volume.remove(force=True)
 
 
 def remove_container(name: str) -> None:
-    """Kill and remove a container; gone already, or being removed by somebody else, is fine."""
+    """Kill and remove a container; gone already, or being removed by somebody else, is fine, and `remove` tells of an
+    engine that is gone."""
     import docker
 
-    with contextlib.suppress(docker.errors.APIError):
+    with contextlib.suppress(docker.errors.DockerException, OSError):
         engine().containers.get(name).remove(force=True, v=True)
 
 
@@ -181,8 +182,9 @@ def remove(token: str) -> list[str]:
     client = engine()
     removed: list[str] = []
     deadline = time.monotonic() + _GONE_TIMEOUT_S
-    while (found := _remove_once(client, token)) and time.monotonic() < deadline:
-        removed += [line for line in found if line not in removed]
+    with as_precondition("containers and volumes could not be removed"):
+        while (found := _remove_once(client, token)) and time.monotonic() < deadline:
+            removed += [line for line in found if line not in removed]
     return removed
 
 
