@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SnapshotError
+from harness.facts import known
 from harness.fault import matrix
 from harness.fault.base import Planted, Scene
 from harness.model import RecoveryMode, Verdict
@@ -17,6 +18,7 @@ from harness.progress import SilentProgress
 from harness.recovery import Steps
 from harness.restore import require_separate
 from harness.rollforward import roll_forward
+from harness.verify.judge import CHECKS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
 
@@ -57,6 +59,17 @@ def test_roll_forward_repeated_passes(scene: Scene) -> None:
         return roll_forward(*arguments)
 
     _passes(scene.planted(steps=Steps(roll_forward=twice)))
+
+
+def test_a_good_backup_of_an_engine_that_nobody_tried_does_not_pass(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without a record of conformance every check is UNKNOWN, and says which facts it rests on."""
+    monkeypatch.setattr(known, "SHIPPED", tmp_path)
+    record = matrix.recovered(scene.planted(), RecoveryMode.ROLLFORWARD)
+    assert Verdict.UNKNOWN is record.verdict
+    codes = {finding.code for check in record.checks for finding in check.findings}
+    assert {f"{check}.unconfirmed" for check in CHECKS} == codes
 
 
 def test_foreign_files_beside_the_journals(scene: Scene) -> None:
