@@ -74,6 +74,30 @@ class Fault:
         return self.name.partition(".")[0]
 
 
+def fault(
+    family: str,
+    name: str,
+    statement: str,
+    cause: str,
+    plant: Callable[[Scene], Planted],
+    *sees: str,
+    echoes: frozenset[str],
+    mode: RecoveryMode = RecoveryMode.ROLLFORWARD,
+    verdict: Verdict = Verdict.FAIL,
+) -> Fault:
+    """A fault in one line; `sees` are names of checks."""
+    return Fault(
+        name=f"{family}.{name}",
+        statement=statement,
+        plant=plant,
+        cause=cause,
+        sees=frozenset(sees),
+        echoes=echoes,
+        mode=mode,
+        verdict=verdict,
+    )
+
+
 class Scene:
     """A loaded instance, two good backups of it, and a folder for one fault at a time."""
 

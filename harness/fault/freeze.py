@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from harness.command import Completed, Prepared
 from harness.errors import FreezeError, InstanceError, ThawError
-from harness.fault.base import STATE, Fault, Planted, Scene
+from harness.fault.base import STATE, Planted, Scene, fault
 from harness.instance.iris import FreezeAnswer, Instance
 from harness.model import Verdict
 from harness.plan.model import FreezeSpec, Limits, SnapshotSpec
@@ -174,24 +175,7 @@ def _left(scene: Scene) -> Planted:
     raise InstanceError("a thaw that never arrived was not noticed")
 
 
-def _fault(
-    name: str,
-    statement: str,
-    cause: str,
-    plant: Callable[[Scene], Planted],
-    *sees: str,
-    echoes: frozenset[str] = _TORN,
-    verdict: Verdict = Verdict.FAIL,
-) -> Fault:
-    return Fault(
-        name=f"freeze.{name}",
-        statement=statement,
-        plant=plant,
-        cause=cause,
-        sees=frozenset(sees),
-        echoes=echoes,
-        verdict=verdict,
-    )
+_fault = partial(fault, "freeze", echoes=_TORN)
 
 
 FAULTS = (

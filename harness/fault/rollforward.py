@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-from harness.fault.base import STATE, Fault, Planted, Scene
+from harness.fault.base import STATE, Planted, Scene, fault
 from harness.instance.base import Place
 from harness.instance.iris import RollforwardAnswer
 from harness.model import Position, RecoveryMode, RollforwardSummary, Verdict
@@ -119,29 +120,7 @@ def _unreadable(scene: Scene) -> Planted:
     return scene.planted(steps=Steps(restore=lock), evidence=["the restored files went away"])
 
 
-_LESS = STATE
-
-
-def _fault(
-    name: str,
-    statement: str,
-    cause: str,
-    plant: Callable[[Scene], Planted],
-    *sees: str,
-    mode: RecoveryMode = RecoveryMode.ROLLFORWARD,
-    echoes: frozenset[str] = _LESS,
-    verdict: Verdict = Verdict.FAIL,
-) -> Fault:
-    return Fault(
-        name=f"rollforward.{name}",
-        statement=statement,
-        plant=plant,
-        cause=cause,
-        sees=frozenset(sees),
-        echoes=echoes,
-        mode=mode,
-        verdict=verdict,
-    )
+_fault = partial(fault, "rollforward", echoes=STATE)
 
 
 FAULTS = (

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from harness.fault.base import PATH_OF, STATE, Fault, Planted, Scene, overwrite
+from harness.fault.base import PATH_OF, STATE, Planted, Scene, fault, overwrite
 from harness.files import Method, copy_paths
 from harness.model import RecoveryMode
 
@@ -198,24 +199,7 @@ def _file_header(image: Path) -> str:
     return overwrite(image / PATH_OF["one"], 0, b"NOTADATABASE")
 
 
-def _fault(
-    name: str,
-    statement: str,
-    cause: str,
-    plant: Callable[[Scene], Planted],
-    *sees: str,
-    mode: RecoveryMode = RecoveryMode.ROLLFORWARD,
-    echoes: frozenset[str] = _DAMAGED,
-) -> Fault:
-    return Fault(
-        name=f"snapshot.{name}",
-        statement=statement,
-        plant=plant,
-        cause=cause,
-        sees=frozenset(sees),
-        echoes=echoes,
-        mode=mode,
-    )
+_fault = partial(fault, "snapshot", echoes=_DAMAGED)
 
 
 _FREEZE = RecoveryMode.AS_OF_FREEZE
