@@ -207,13 +207,25 @@ class Barrier:
         ]
         # one dse per region: a dse that leaves a region while holding it waits for itself
         for holder, region in zip(self._holders, REGIONS.values(), strict=True):
-            assert holder.stdin
-            holder.stdin.write(f"find -region={region}\ncrit -seize\n")
-            holder.stdin.flush()
+            self._tell(holder, f"find -region={region}\ncrit -seize\n")
 
     def release(self) -> None:
-        """May be called twice."""
+        """May be called twice. A holder that does not end is killed; the engine frees what a dead one held."""
         with self._lock:
-            for holder in self._holders:
-                if holder.poll() is None:
-                    holder.communicate("crit -release\nexit\n", timeout=10)
+            running = [holder for holder in self._holders if holder.poll() is None]
+            # All let go before any of them ends: to end, a dse needs its region once more, and an updater of both
+            # regions may have it by then while it waits for the other one.
+            for holder in running:
+                self._tell(holder, "crit -release\n")
+            for holder in running:
+                try:
+                    holder.communicate("exit\n", timeout=10)
+                except subprocess.TimeoutExpired:
+                    holder.kill()
+                    holder.communicate()
+
+    @staticmethod
+    def _tell(holder: subprocess.Popen[str], command: str) -> None:
+        assert holder.stdin
+        holder.stdin.write(command)
+        holder.stdin.flush()

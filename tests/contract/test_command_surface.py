@@ -202,6 +202,27 @@ def test_freeze_timeout_blocks_updaters_and_logins(place: Place, shared: Path) -
     writer.wait()
 
 
+@pytest.mark.parametrize("begun_after_s", [0.7, 0.9])
+def test_writers_that_begin_as_updates_are_blocked_do_not_hold_up_the_thaw(
+    place: Place, shared: Path, begun_after_s: float
+) -> None:
+    """Whether they still came in or were turned away, a thaw is a matter of a moment."""
+    instance = Instance(place)
+    assert 5 == _call(place, f'ExternalFreeze("{shared}/l","",1,,,,1)').status
+    time.sleep(begun_after_s)
+    writers = [_writer(instance, 0) for _ in range(3)]
+    time.sleep(1.2)
+    assert _suspended(place)
+    answer = instance.thaw(shared / "l")
+    assert answer.suspended and answer.returned_s - answer.called_s < 5
+    instance.stop_writers()
+    for writer in writers:
+        assert writer.stdout
+        writer.stdout.read()
+        writer.stdout.close()
+        writer.wait()
+
+
 def test_start_after_a_crash_recovers(host: Host) -> None:
     """Every acknowledged durable transaction is there after a crash and a start."""
     crashed = host.target("crash", host.root())
