@@ -11,39 +11,24 @@ machine that one is the source, used as it is (`harness.instance.installed`); no
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
-from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from harness.command import AT_THE_WORD, Completed, Prepared, Transcript, run
-from harness.errors import (
-    CommandError,
-    CommandTimeout,
-    InstanceError,
-    InstanceGone,
-    PreconditionError,
-    StartError,
-)
-from harness.files import make_volume, remove_tree
+from harness.command import Transcript, run
+from harness.errors import CommandError, PreconditionError
+from harness.files import make_volume
 from harness.instance.base import Place
 from harness.instance.installed import InstalledPlace, require_usable
 from harness.instance.login import read_login
+from harness.instance.namespaces import STANDIN_BIN, NamespacePlace, gtm_is_here, iris
 from harness.plan.model import InstanceSpec
 
-_BIN = Path(__file__).parent.parent / "standin" / "bin"
 _SOURCE_NAME = "SOURCE"
-_START_TIMEOUT_S = 60.0
 _UNFIT = re.compile(r'[\s(),="]')
 """What GT.M cannot have in a path, in its list of routines or on mupip's command line (measured)."""
-_PF_EXITING = 0x4
-_KILLED_TOGETHER_S = 0.5
-"""Whoever kills a sandbox process by process may come to the command before the first process."""
 _HOLD = "trap '' CHLD; {mounts} echo ready && exec sleep infinity"
 """Ignoring SIGCHLD lets the kernel bury the processes that end in the sandbox."""
 
@@ -75,7 +60,7 @@ class LocalHost:
             raise PreconditionError(
                 f"host local cannot run image {self._spec.image!r}", "Use image: stand-in, or another host."
             )
-        for folder in (self._folder.resolve(), _BIN):
+        for folder in (self._folder.resolve(), STANDIN_BIN):
             if found := _UNFIT.search(str(folder)):
                 raise PreconditionError(
                     f"GT.M, on which the stand-in rests, takes no path with {found[0]!r}: {folder}",
@@ -84,7 +69,7 @@ class LocalHost:
         for tool, package in (("unshare", "util-linux"), ("nsenter", "util-linux"), ("perl", "perl-base")):
             if shutil.which(tool) is None:
                 raise PreconditionError(f"{tool} is missing", f"apt-get install {package}")
-        if not _gtm_is_here():
+        if not gtm_is_here():
             raise PreconditionError(
                 "GT.M, on which the stand-in rests, is missing", "apt-get install fis-gtm"
             )
@@ -123,7 +108,7 @@ class LocalHost:
         self._require_image()
         place = self._open(_SOURCE_NAME, network=False, mounts=[(image, root)])
         place.files = image
-        _iris(place, "start", place.name)
+        iris(place, "start", place.name)
         return place
 
     def _require_image(self) -> None:
@@ -139,7 +124,7 @@ class LocalHost:
         return {
             "IRISSYS": str(self._folder / "registry"),
             "IRIS_STANDIN_PYTHON": sys.executable,
-            "PATH": f"{_BIN}:{os.environ.get('PATH', '/usr/bin:/bin')}",
+            "PATH": f"{STANDIN_BIN}:{os.environ.get('PATH', '/usr/bin:/bin')}",
         }
 
     def close(self) -> None:
@@ -160,12 +145,12 @@ class LocalHost:
         return place
 
     def _create_and_start(self, place: LocalPlace, root: Path) -> None:
-        _iris(place, "create", place.name, f"directory={root}")
-        _iris(place, "start", place.name)
+        iris(place, "create", place.name, f"directory={root}")
+        iris(place, "start", place.name)
 
 
-class LocalPlace:
-    """One sandbox. Made running; `close` ends it."""
+class LocalPlace(NamespacePlace):
+    """One sandbox over this machine's own files. Made running; `close` ends it."""
 
     def __init__(
         self,
@@ -176,137 +161,22 @@ class LocalPlace:
         environment: dict[str, str],
         transcript: Transcript,
     ) -> None:
-        self.name = name
-        self.files: Path | None = None
         self.isolated = not network
-        self.where = f"namespaces of its own ({name})"
-        self._environment = environment
-        self._transcript = transcript
         script = _HOLD.format(
             mounts="".join(f'mount --bind "${2 * n + 1}" "${2 * n + 2}" &&' for n in range(len(mounts)))
         )
         arguments = [str(path) for mount in mounts for path in mount]
-        self._holder = subprocess.Popen(
-            [*_unshare(network=network), "sh", "-c", script, "sh", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        assert self._holder.stdout and self._holder.stderr
-        self._pid = 0
-        if self._holder.stdout.readline() != b"ready\n":
-            said = self._holder.stderr.read().decode("utf-8", "replace").strip()
-            self.close()
-            raise PreconditionError(
-                f"the sandbox of {name} could not be made: {said}", "See `harness doctor`."
-            )
-        self._pid = self._first_process()
         namespaces = ["--ipc", "--pid", "--mount", *([] if network else ["--net"])]
-        namespaces += [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        self._enter = ["nsenter", f"--target={self._pid}", *namespaces, "--"]
-
-    def run(
-        self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
-    ) -> Completed:
-        self._require_running()
-        with self._transcript.noting(self.name, argv) as note:
-            done = run(self.argv(argv), accept=None, timeout_s=timeout_s, env=self._environment)
-            if done.status == -signal.SIGKILL:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._holder.wait(timeout=_KILLED_TOGETHER_S)
-            if done.status != 0:
-                self._require_running()  # whatever a command says that ended with its sandbox, it is no answer
-            if accept is not None and done.status not in accept:
-                raise CommandError(argv, done.status, done.duration_s, done.stdout + done.stderr)
-            return note(done)
-
-    def _first_process(self) -> int:
-        pid = self._holder.pid
-        try:
-            return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-        except (OSError, IndexError) as error:
-            self.close()
-            raise InstanceGone(f"the processes of {self.name} have been ended") from error
-
-    def _require_running(self) -> None:
-        if self._holder.poll() is not None or _is_ending(self._pid):
-            raise InstanceGone(f"the processes of {self.name} have been ended")
-
-    def prepare(self, argv: Sequence[str]) -> Prepared:
-        way_in = [*self._enter, *AT_THE_WORD]
-        return Prepared([*way_in, *self._found(argv)], argv, self._environment)
-
-    def open(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self.argv(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **self._environment, "LC_ALL": "C"},
-            start_new_session=True,
+        super().__init__(
+            name,
+            [*_unshare(network=network), "sh", "-c", script, "sh", *arguments],
+            [*namespaces, *([] if os.geteuid() == 0 else ["--user", "--preserve-credentials"])],
+            environment=environment,
+            transcript=transcript,
         )
-
-    def argv(self, argv: Sequence[str]) -> list[str]:
-        return [*self._enter, *self._found(argv)]
-
-    def _found(self, argv: Sequence[str]) -> list[str]:
-        return [shutil.which(argv[0], path=self._environment["PATH"]) or argv[0], *argv[1:]]
-
-    def stop(self) -> None:
-        _iris(self, "stop", self.name, "quietly")
-
-    def crash(self) -> None:
-        _iris(self, "force", self.name)
-
-    def restart(self) -> None:
-        _iris(self, "start", self.name)
-
-    def discard(self) -> None:
-        self.close()
-        if self.files:
-            remove_tree(self.files)
-
-    def close(self) -> None:
-        if self._holder.poll() is None:
-            # the kernel ends everything in the sandbox with its first process, before unshare can reap that
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid or self._holder.pid, signal.SIGKILL)
-            self._holder.wait()
-        for stream in (self._holder.stdout, self._holder.stderr):
-            if stream:
-                stream.close()
-
-
-def _gtm_is_here() -> bool:
-    """Where the stand-in looks for it: $gtm_dist, else Debian's folder."""
-    if chosen := os.environ.get("gtm_dist"):
-        return (Path(chosen) / "mupip").exists()
-    return any(Path("/usr/lib").glob("*/fis-gtm/V*/mupip"))
 
 
 def _unshare(*, network: bool) -> list[str]:
     argv = ["unshare", "--ipc", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"]
     argv += [] if network else ["--net"]
     return argv if os.geteuid() == 0 else [*argv, "--user", "--map-root-user"]
-
-
-def _is_ending(pid: int) -> bool:
-    """Whether a process is gone, or about to go. Ending the first process of a namespace, the kernel first ends all
-    others. Source: proc_pid_stat(5), field 9; PF_EXITING in the kernel's include/linux/sched.h."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return True
-    return fields[0] in "ZX" or bool(int(fields[6]) & _PF_EXITING)
-
-
-def _iris(place: LocalPlace, *arguments: str) -> None:
-    try:
-        place.run(["iris", *arguments], timeout_s=_START_TIMEOUT_S)
-    except CommandTimeout as error:
-        place.close()
-        raise InstanceError(f"iris {' '.join(arguments)} did not end: {error}") from error
-    except CommandError as error:
-        place.close()
-        raise StartError(f"iris {' '.join(arguments)}: {error.output.strip() or error}") from error

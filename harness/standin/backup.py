@@ -46,6 +46,7 @@ class BackupGeneral:
     def __init__(self, layout: Layout, engine: Engine) -> None:
         self._layout = layout
         self._engine = engine
+        self._clock = layout.clock()
         self._lock = threading.RLock()
         self._frozen: Frozen | None = None
         self._timers: list[threading.Timer] = []
@@ -163,10 +164,12 @@ class BackupGeneral:
         blocked_after_s = min(
             external_freeze_timeout_s or DEFAULT_EXTERNAL_FREEZE_TIMEOUT_S, MAXIMUM_EXTERNAL_FREEZE_TIMEOUT_S
         )
-        self._timers = [threading.Timer(blocked_after_s, self._block, (self._frozen,))]
+        self._timers = [threading.Timer(blocked_after_s / self._clock, self._block, (self._frozen,))]
         if wd_suspend_limit_s:
             self._timers.append(
-                threading.Timer(wd_suspend_limit_s, self._self_thaw, (self._frozen, wd_suspend_limit_s))
+                threading.Timer(
+                    wd_suspend_limit_s / self._clock, self._self_thaw, (self._frozen, wd_suspend_limit_s)
+                )
             )
         for timer in self._timers:
             timer.daemon = True

@@ -71,22 +71,24 @@ def _command(arguments: list[str]) -> Callable[[], None] | None:
 def create(name: str, options: list[str]) -> None:
     """`iris create NAME directory=ROOT`: make the folders, list the instance. Databases come at the start.
 
-    `users` names a file of lines `user:password`: then sessions need a login. `sessions` is how many there may be at
-    a time, as a licence limits them.
+    `users` names a file of lines `user:password`: then sessions need a login, with `os_authentication=1` all but
+    those of the owner. `sessions` is how many there may be at a time, as a licence limits them. `clock` lets the
+    two limits of a freeze pass that many times faster.
     """
     given = dict(option.partition("=")[::2] for option in options)
     if not given.get("directory"):
         raise CommandFailed(
-            "usage: iris create NAME directory=FOLDER [globals=BUFFERS] [users=FILE] [sessions=N]"
+            "usage: iris create NAME directory=FOLDER [globals=BUFFERS] [users=FILE] [os_authentication=1]"
+            " [sessions=N] [clock=N]"
         )
     new = Layout(name.upper(), Path(given["directory"]).resolve())
     new.create()
     if "globals" in given:
         text = new.cpf.read_text()
         new.cpf.write_text(text.replace("globals=8192", f"globals={int(given['globals'])}"))
-    if "sessions" in given:
-        with new.cpf.open("a") as cpf:
-            cpf.write(f"sessions={int(given['sessions'])}\n")
+    with new.cpf.open("a") as cpf:
+        for key in {"sessions", "os_authentication", "clock"} & given.keys():
+            cpf.write(f"{key}={int(given[key])}\n")
     if "users" in given:
         _keep_users(Path(given["users"]), new)
     layout.register(new)

@@ -4,7 +4,10 @@ It listens on `mgr/control.sock`. A request is the client's working folder, the 
 arguments, separated by NUL. The answer is `<exit status>` and a newline, then standard output; or `exec`, a
 newline, environment settings, an empty field and an argument list, separated by NUL, which the client runs in
 its own place; or `login`: the client asks for a name and a password, and then again with the word `login`, these
-two and the arguments of the session. All commands that need a running instance come here; everything else is in
+two and the arguments of the session; or `log`, a newline and a path. A session of IRIS writes the log file of a
+freeze as the user who began it, so a client of another user than this process's opens that file itself, asks again
+with `logged=1` (or 0, if it could not) before the session's arguments, and appends what comes after `logged` and the
+status. All commands that need a running instance come here; everything else is in
 `commands`.
 """
 
@@ -15,8 +18,10 @@ import os
 import select
 import signal
 import socket
+import struct
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from .accounts import Accounts
@@ -36,6 +41,15 @@ _BACKUP_METHODS: dict[str, Callable[..., str]] = {
     "ExternalThaw": BackupGeneral.external_thaw,
     "ExternalSetHistory": BackupGeneral.external_set_history,
 }
+
+
+@dataclass(frozen=True)
+class _Client:
+    """Who asks: its connection, its working folder and its user."""
+
+    connection: socket.socket
+    folder: Path
+    user: int
 
 
 class Control:
@@ -79,13 +93,13 @@ class Control:
                 return
             folder, *words = request.decode("utf-8", "surrogateescape").split("\0")
             try:
-                answer = self._command(Path(folder), words, connection)
+                answer = self._command(_Client(connection, Path(folder), _user(connection)), words)
             except Exception as error:  # noqa: BLE001 - a defect must not leave the client waiting
                 log_message(self._layout, f"control process: {error!r}", severity=2)
                 answer = f"1\n<SYSTEM> {error!r}\n"
             connection.sendall(answer.encode("utf-8", "surrogateescape"))
 
-    def _command(self, folder: Path, words: list[str], client: socket.socket) -> str:
+    def _command(self, client: _Client, words: list[str]) -> str:
         match words:
             case ["freeze", *options]:
                 return self._freeze_or_thaw("ExternalFreeze", options)
@@ -96,11 +110,11 @@ class Control:
             case ["login", user, password, *rest]:
                 if not self._accounts.knows(user, password):
                     return "1\nAccess Denied\n"
-                return self._licensed_session(folder, rest, client)
+                return self._licensed_session(client, rest)
             case ["session", *rest]:
-                if self._accounts.asked_for and not _is_thaw(rest):
+                if self._accounts.asked_for and not _is_thaw(rest) and not self._is_trusted(client):
                     return "login\n"
-                return self._licensed_session(folder, rest, client)
+                return self._licensed_session(client, rest)
         return f"1\n{' '.join(words)}: not a command of the stand-in\n"
 
     def _freeze_or_thaw(self, method: str, options: list[str]) -> str:
@@ -120,17 +134,21 @@ class Control:
             return f"1\n{refusal}\n"
         return "0\n"
 
-    def _licensed_session(self, folder: Path, rest: list[str], client: socket.socket) -> str:
+    def _is_trusted(self, client: _Client) -> bool:
+        return self._layout.trusts_owner() and client.user == os.geteuid()
+
+    def _licensed_session(self, client: _Client, rest: list[str]) -> str:
         try:
             with self._licence.session() as goes_on:
-                answer = self._session(folder, rest)
+                answer = self._session(client, rest)
                 if answer.startswith("exec\n"):
-                    goes_on(client)
+                    goes_on(client.connection)
                 return answer
         except Exceeded:
             return "1\n<LICENSE LIMIT EXCEEDED>\n"
 
-    def _session(self, folder: Path, rest: list[str]) -> str:
+    def _session(self, client: _Client, rest: list[str]) -> str:
+        opened = rest.pop(0) if rest and rest[0].startswith("logged=") else ""
         namespace, command = _session_arguments(rest)
         if namespace.upper() not in ("%SYS", "HARNESS", "USER"):
             return f"1\n<NAMESPACE> {namespace}\n"
@@ -141,24 +159,37 @@ class Control:
         if call.cls == "Harness.Agent":
             return self._agent_verb(call)
         if call.cls == "Backup.General":
-            return self._backup_call(folder, call)
+            return self._backup_call(client, call, opened)
         return f"1\n<CLASS DOES NOT EXIST> {call.cls}\n"
 
-    def _backup_call(self, folder: Path, call: Call) -> str:
+    def _backup_call(self, client: _Client, call: Call, opened: str) -> str:
         if call.method in ("IsWDSuspendedExt", "IsWDSuspended"):
             return f"{DONE if self._backup.suspended else FAILED}\n"
-        method = _BACKUP_METHODS.get(call.method)
-        if method is None:
+        if call.method not in _BACKUP_METHODS:
             return f"1\n<METHOD DOES NOT EXIST> {call.method},Backup.General\n"
         if self._backup.blocked and call.method != "ExternalThaw":
             return _no_login()
-        arguments = [_in_folder(folder, call.arguments[0]), *call.arguments[1:]] if call.arguments else []
+        log_file, *others = call.arguments or [""]
+        if client.user != os.geteuid() and log_file not in ("", "0"):
+            if not opened:
+                return f"log\n{_in_folder(client.folder, log_file)}"
+            if opened == "logged=1":
+                done = self._called(call.method, ["0", *others])
+                return f"logged\n{done}" if done.startswith(f"{DONE}\n") else done
+            if call.method == "ExternalFreeze":
+                reason = f"Failed to open logfile {log_file} for output"
+                log_message(self._layout, f"Backup.General.{call.method}: {reason}", severity=2)
+                return f"{FAILED}\nERROR #7200: {reason}\n"
+            log_file = ""
+        return self._called(call.method, [_in_folder(client.folder, log_file), *others])
+
+    def _called(self, method: str, arguments: list[str]) -> str:
         try:
-            return f"{DONE}\n{method(self._backup, *arguments)}"
+            return f"{DONE}\n{_BACKUP_METHODS[method](self._backup, *arguments)}"
         except Refused as refusal:
             return f"{FAILED}\nERROR #7200: {refusal}\n"
         except TypeError:
-            return f"1\n<PARAMETER> {call.method}\n"
+            return f"1\n<PARAMETER> {method}\n"
 
     def _agent_verb(self, call: Call) -> str:
         if self._backup.blocked:
@@ -200,6 +231,12 @@ def _session_arguments(rest: list[str]) -> tuple[str, str]:
 def _is_thaw(rest: list[str]) -> bool:
     """A thaw given on the command line needs no login (class reference 2024.1, Backup.General.ExternalThaw)."""
     return "##class(backup.general).externalthaw(" in _session_arguments(rest)[1].replace(" ", "").lower()
+
+
+def _user(connection: socket.socket) -> int:
+    """The user at the other end. Source: unix(7), SO_PEERCRED."""
+    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", found)[1])
 
 
 def _in_folder(folder: Path, log_file: str) -> str:

@@ -1,0 +1,182 @@
+"""A place made of Linux namespaces, held by one process: whoever ends that process ends all that is in the place.
+
+The stand-in's hosts share this; what surrounds an instance beside its namespaces (files, users) is theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from harness.command import AT_THE_WORD, Completed, Prepared, Transcript, run
+from harness.errors import (
+    CommandError,
+    CommandTimeout,
+    InstanceError,
+    InstanceGone,
+    PreconditionError,
+    StartError,
+)
+from harness.files import remove_tree
+
+STANDIN_BIN = Path(__file__).parent.parent / "standin" / "bin"
+START_TIMEOUT_S = 60.0
+_PF_EXITING = 0x4
+_KILLED_TOGETHER_S = 0.5
+"""Whoever kills a sandbox process by process may come to the command before the first process."""
+
+
+class NamespacePlace:
+    """One sandbox. Made running; `close` ends it.
+
+    Args of `__init__`:
+        hold: Makes the namespaces, says `ready` and stays; its first child is the first process in them.
+        namespaces: Options of nsenter that name the namespaces to enter, and as whom.
+        begin: Called with the process of `hold` before it is waited for.
+    """
+
+    isolated = True
+
+    def __init__(
+        self,
+        name: str,
+        hold: Sequence[str],
+        namespaces: Sequence[str],
+        *,
+        environment: dict[str, str],
+        transcript: Transcript,
+        begin: Callable[[subprocess.Popen[bytes]], None] = lambda holder: None,
+    ) -> None:
+        self.name = name
+        self.files: Path | None = None
+        self.where = f"namespaces of its own ({name})"
+        self._environment = environment
+        self._transcript = transcript
+        self._pid = 0
+        self._holder = subprocess.Popen(
+            hold,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self._holder.stdin and self._holder.stdout and self._holder.stderr
+        with contextlib.suppress(BrokenPipeError):
+            begin(self._holder)
+            self._holder.stdin.close()
+        if self._holder.stdout.readline() != b"ready\n":
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._holder.wait(timeout=_KILLED_TOGETHER_S)
+            self._holder.kill()
+            said = self._holder.stderr.read().decode("utf-8", "replace").strip()
+            self.close()
+            raise PreconditionError(
+                f"the sandbox of {name} could not be made: {said}", "See `harness doctor`."
+            )
+        self._pid = self._first_process()
+        self._enter = ["nsenter", f"--target={self._pid}", *namespaces, "--"]
+
+    def run(
+        self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
+    ) -> Completed:
+        self._require_running()
+        with self._transcript.noting(self.name, argv) as note:
+            done = run(self.argv(argv), accept=None, timeout_s=timeout_s, env=self._environment)
+            if done.status == -signal.SIGKILL:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._holder.wait(timeout=_KILLED_TOGETHER_S)
+            if done.status != 0:
+                self._require_running()  # whatever a command says that ended with its sandbox, it is no answer
+            if accept is not None and done.status not in accept:
+                raise CommandError(argv, done.status, done.duration_s, done.stdout + done.stderr)
+            return note(done)
+
+    def _first_process(self) -> int:
+        pid = self._holder.pid
+        try:
+            return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+        except (OSError, IndexError) as error:
+            self.close()
+            raise InstanceGone(f"the processes of {self.name} have been ended") from error
+
+    def _require_running(self) -> None:
+        if self._holder.poll() is not None or _is_ending(self._pid):
+            raise InstanceGone(f"the processes of {self.name} have been ended")
+
+    def prepare(self, argv: Sequence[str]) -> Prepared:
+        way_in = [*self._enter, *AT_THE_WORD]
+        return Prepared([*way_in, *self._found(argv)], argv, self._environment)
+
+    def open(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.argv(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **self._environment, "LC_ALL": "C"},
+            start_new_session=True,
+        )
+
+    def argv(self, argv: Sequence[str]) -> list[str]:
+        return [*self._enter, *self._found(argv)]
+
+    def _found(self, argv: Sequence[str]) -> list[str]:
+        return [shutil.which(argv[0], path=self._environment["PATH"]) or argv[0], *argv[1:]]
+
+    def stop(self) -> None:
+        iris(self, "stop", self.name, "quietly")
+
+    def crash(self) -> None:
+        iris(self, "force", self.name)
+
+    def restart(self) -> None:
+        iris(self, "start", self.name)
+
+    def discard(self) -> None:
+        self.close()
+        if self.files:
+            remove_tree(self.files)
+
+    def close(self) -> None:
+        if self._holder.poll() is None:
+            # the kernel ends everything in the sandbox with its first process, before unshare can reap that
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid or self._holder.pid, signal.SIGKILL)
+            self._holder.wait()
+        for stream in (self._holder.stdin, self._holder.stdout, self._holder.stderr):
+            if stream:
+                stream.close()
+
+
+def _is_ending(pid: int) -> bool:
+    """Whether a process is gone, or about to go. Ending the first process of a namespace, the kernel first ends all
+    others. Source: proc_pid_stat(5), field 9; PF_EXITING in the kernel's include/linux/sched.h."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return True
+    return fields[0] in "ZX" or bool(int(fields[6]) & _PF_EXITING)
+
+
+def iris(place: NamespacePlace, *arguments: str) -> None:
+    """A command of the stand-in that must succeed. Raises StartError or InstanceError; the place is closed."""
+    try:
+        place.run(["iris", *arguments], timeout_s=START_TIMEOUT_S)
+    except CommandTimeout as error:
+        place.close()
+        raise InstanceError(f"iris {' '.join(arguments)} did not end: {error}") from error
+    except CommandError as error:
+        place.close()
+        raise StartError(f"iris {' '.join(arguments)}: {error.output.strip() or error}") from error
+
+
+def gtm_is_here() -> bool:
+    """Where the stand-in looks for it: $gtm_dist, else Debian's folder."""
+    if chosen := os.environ.get("gtm_dist"):
+        return (Path(chosen) / "mupip").exists()
+    return any(Path("/usr/lib").glob("*/fis-gtm/V*/mupip"))
