@@ -20,6 +20,7 @@ from harness.cli.matrix_cmd import matrix_command
 from harness.cli.plan_cmd import plan_group
 from harness.cli.report_cmd import report_command
 from harness.cli.run_cmd import run_command
+from harness.cli.scripts_cmd import scripts_group
 
 
 class HarnessGroup(click.Group):
@@ -52,6 +53,7 @@ for _verb in (
     matrix_command,
     doctor_command,
     list_command,
+    scripts_group,
     clean_command,
 ):
     cli.add_command(_verb)

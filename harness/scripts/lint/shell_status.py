@@ -1,0 +1,489 @@
+"""What becomes of a call's exit status in a shell script: who reads it, and what is done for each value.
+
+The shell keeps one status, `$?`, until the next command. `trace` follows it from the call to whoever reads it;
+`Outcome` says which statements are then run for a given value.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from harness.scripts.lint.shell import Script, Step, following, scope_of, statement_of, text, walk
+
+
+class Fate(enum.Enum):
+    """Where a status went."""
+
+    PIPED = enum.auto()  # the last command of the pipe gave its own in place
+    UNREAD = enum.auto()
+    OVERWRITTEN = enum.auto()
+    DISCARDED = enum.auto()  # || true, local x=$(…)
+    BOOLEAN = enum.auto()  # zero or not
+    TESTED = enum.auto()  # compared with numbers
+    CALLER = enum.auto()  # it is the status of the script itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The end of a status: `place` is where it is read or lost, `variable` what it was kept in."""
+
+    fate: Fate
+    place: Node
+    variable: str = ""
+    tests: tuple[Node, ...] = ()
+    logged: bool = False
+
+    def regions(self, value: int) -> list[Node]:
+        """The statements that are run for a value because of the tests, in order."""
+        names = {"?"} | ({self.variable} if self.variable else set())
+        found: list[Node] = []
+        for test in self.tests:
+            found += _chosen(test, names, value)
+        return found
+
+
+_READS = re.compile(r"\$\?|\$\{\?\}|\$\{?PIPESTATUS|\$\{?pipestatus")
+_TEST_COMMANDS = ("[", "test")
+
+
+def trace(script: Script, step: Step) -> Outcome:
+    """Follow the status of a step's command."""
+    stack = list(step.stack)
+    node = statement_of(step.node)
+    while True:
+        outcome, node, returned = _climb(script, step, node)
+        if outcome is not None and outcome.fate is not Fate.CALLER:
+            return outcome
+        if outcome is not None and not returned:
+            return outcome
+        if not stack:
+            return outcome or Outcome(fate=Fate.CALLER, place=node)
+        node = statement_of(stack.pop())
+
+
+def _climb(script: Script, step: Step, node: Node) -> tuple[Outcome | None, Node, bool]:
+    """Up from a statement until something reads its status, or its function or script ends."""
+    while True:
+        parent = node.parent
+        if parent is None or parent.type == "function_definition":
+            return None, node, True
+        if parent.type == "redirected_statement":
+            node = parent
+            continue
+        if parent.type == "pipeline":
+            if parent.named_children[-1] != node and not pipefail(script, step):
+                after = following(statement_of(parent))
+                if after is None or not re.search("(?i)pipestatus", _head(after)):
+                    return Outcome(fate=Fate.PIPED, place=node), node, False
+                return _read(script, after)
+            node = parent
+            continue
+        if parent.type == "list":
+            outcome = _in_list(script, parent, node)
+            if outcome is None:
+                node = parent
+                continue
+            return outcome
+        if parent.type == "negated_command":
+            return Outcome(fate=Fate.BOOLEAN, place=parent, tests=(_decision(parent),)), node, False
+        if _is_condition(parent, node):
+            return Outcome(fate=Fate.BOOLEAN, place=parent, tests=(parent,)), node, False
+        after = following(node)
+        if after is not None:
+            return _read(script, after)
+        if parent.type == "variable_assignment":
+            holder = parent.parent
+            if holder is not None and holder.type == "declaration_command":
+                return Outcome(fate=Fate.DISCARDED, place=parent), node, False
+            node = parent
+            continue
+        if parent.type in ("for_statement", "while_statement", "c_style_for_statement"):
+            return Outcome(fate=Fate.UNREAD, place=node), node, False
+        if parent.type == "process_substitution":
+            return Outcome(fate=Fate.UNREAD, place=node), node, False
+        node = parent
+
+
+def _in_list(script: Script, parent: Node, node: Node) -> tuple[Outcome | None, Node, bool] | None:
+    """A status on the left of && or ||; None if it is the list's own."""
+    left, operator, right = parent.children[0], text(parent.children[1]), parent.children[2]
+    if left != node:
+        return None
+    if operator == "||":
+        if _READS.search(_head(right)):
+            return _read(script, right)
+        if text(right).strip() in ("true", ":"):
+            return Outcome(fate=Fate.DISCARDED, place=right), node, False
+    if operator == "&&":
+        # `call && status=0 || status=$?`: the right side of the outer list reads it
+        outer = parent.parent
+        if outer is not None and outer.type == "list" and outer.children[0] == parent:
+            if _READS.search(_head(outer.children[2])):
+                return _read(script, outer.children[2])
+        elif _READS.search(text(following(parent) or right)) and right.type == "variable_assignment":
+            return None
+    return Outcome(fate=Fate.BOOLEAN, place=parent, tests=(parent,)), node, False
+
+
+def _read(script: Script, after: Node) -> tuple[Outcome, Node, bool]:
+    """What the next statement does with `$?`."""
+    head = _head(after)
+    if not _READS.search(head):
+        later: Node | None = after
+        while later is not None and (later := following(later)) is not None:
+            if _READS.search(_head(later)):
+                return Outcome(fate=Fate.OVERWRITTEN, place=after), after, False
+        return Outcome(fate=Fate.UNREAD, place=after), after, False
+    variable = _kept_in(after)
+    if variable:
+        return _of_variable(script, after, variable)
+    first = _first(after)
+    if first.type == "command":
+        name = text(first.child_by_field_name("name"))
+        if name in ("exit", "return"):
+            return Outcome(fate=Fate.CALLER, place=first), after, name == "return"
+        if name in ("test", "["):
+            return Outcome(fate=Fate.TESTED, place=after, tests=(after,)), after, False
+        return Outcome(fate=Fate.UNREAD, place=after, logged=True), after, False
+    return Outcome(fate=Fate.TESTED, place=after, tests=(after,)), after, False
+
+
+def _of_variable(script: Script, kept: Node, variable: str) -> tuple[Outcome, Node, bool]:
+    """The tests of the variable that keeps a status, up to where it is set again."""
+    scope = scope_of(kept)
+    ends = [
+        node.start_byte
+        for node in script.assignments.get(variable, ())
+        if node.start_byte > kept.start_byte and _READS.search(text(node.child_by_field_name("value")))
+        if scope_of(node) == scope
+    ]
+    uses = [
+        node for node in _uses(scope, variable) if kept.end_byte <= node.start_byte < min(ends, default=2**60)
+    ]
+    if not uses and scope.type == "function_definition":
+        uses = [node for node in _uses(script.root, variable) if scope_of(node) != scope]
+    tests: list[Node] = []
+    out: Node | None = None
+    for use in uses:
+        test = _test_around(use)
+        if test is not None:
+            if test not in tests:
+                tests.append(test)
+            continue
+        command = _command_around(use)
+        if (
+            command is not None
+            and text(command.child_by_field_name("name")) in ("exit", "return")
+            and out is None
+        ):
+            out = command
+    if tests:
+        return Outcome(fate=Fate.TESTED, place=kept, variable=variable, tests=tuple(tests)), kept, False
+    if out is not None:
+        returned = text(out.child_by_field_name("name")) == "return"
+        return Outcome(fate=Fate.CALLER, place=out, variable=variable), out, returned
+    return Outcome(fate=Fate.UNREAD, place=kept, variable=variable, logged=bool(uses)), kept, False
+
+
+def _uses(scope: Node, variable: str) -> Iterator[Node]:
+    for node in walk(scope):
+        if node.type == "variable_name" and text(node) == variable:
+            parent = node.parent
+            if parent is None or parent.type != "variable_assignment":
+                yield node
+
+
+def _test_around(use: Node) -> Node | None:
+    """The decision that depends on a use of a variable, or None if the use is another one."""
+    node = use
+    while (parent := node.parent) is not None:
+        if parent.type == "case_statement":
+            return parent if parent.child_by_field_name("value") == node else None
+        if parent.type == "command" and text(parent.child_by_field_name("name")) not in _TEST_COMMANDS:
+            return None
+        if parent.type in ("test_command",) or (
+            parent.type == "command" and text(parent.child_by_field_name("name")) in _TEST_COMMANDS
+        ):
+            return _decision(parent)
+        if parent.type == "compound_statement" and text(parent).startswith("(("):
+            return _decision(parent)
+        if parent.type in ("variable_assignment", "function_definition", "program", "do_group"):
+            return None
+        node = parent
+    return None
+
+
+def _decision(test: Node) -> Node:
+    """The statement that takes its branches by a test: an if, a list, or the test itself."""
+    node = test
+    while (parent := node.parent) is not None:
+        if parent.type in ("negated_command", "redirected_statement", "subshell") or parent.type == "list":
+            node = parent
+        elif _is_condition(parent, node):
+            node = parent
+            if parent.type == "elif_clause":
+                continue
+            return node
+        elif parent.type == "if_statement" and node.type == "elif_clause":
+            return parent
+        else:
+            return node
+    return node
+
+
+def _is_condition(parent: Node, node: Node) -> bool:
+    if parent.type in ("if_statement", "while_statement"):
+        # a condition of several statements: its last one decides
+        fields = [
+            parent.field_name_for_child(at) for at, child in enumerate(parent.children) if child == node
+        ]
+        return fields == ["condition"] and following_condition(parent, node)
+    if parent.type == "elif_clause":
+        then = next((child for child in parent.children if child.type == "then"), None)
+        return then is not None and node.end_byte <= then.start_byte
+    return False
+
+
+def following_condition(parent: Node, node: Node) -> bool:
+    """True if no other part of the condition comes after this one."""
+    conditions = [
+        child
+        for at, child in enumerate(parent.children)
+        if parent.field_name_for_child(at) == "condition" and child.is_named
+    ]
+    return bool(conditions) and conditions[-1] == node
+
+
+def _command_around(node: Node) -> Node | None:
+    found: Node | None = node
+    while found is not None and found.type != "command":
+        found = found.parent
+    return found
+
+
+def _first(node: Node) -> Node:
+    """The first simple command of a statement: the one that sees the status before it."""
+    while node.type in (
+        "list",
+        "if_statement",
+        "redirected_statement",
+        "pipeline",
+        "negated_command",
+        "compound_statement",
+        "subshell",
+        "while_statement",
+    ):
+        if node.type == "compound_statement" and text(node).startswith("(("):
+            return node
+        children = [child for child in node.named_children if child.type != "comment"]
+        if not children:
+            return node
+        node = children[0]
+    return node
+
+
+def _head(node: Node) -> str:
+    """What of a statement is evaluated before anything can change `$?`."""
+    first = _first(node)
+    if first.type == "case_statement":
+        return text(first.child_by_field_name("value"))
+    if first.type == "for_statement":
+        return text(first.child_by_field_name("value"))
+    return text(first)
+
+
+def _kept_in(node: Node) -> str:
+    first = _first(node)
+    for one in (
+        (first, *first.named_children) if first.type in ("declaration_command", "command") else (first,)
+    ):
+        if one.type == "variable_assignment" and _READS.search(text(one.child_by_field_name("value"))):
+            return text(one.child_by_field_name("name")).split("[")[0]
+        if one.type == "variable_assignments":
+            return next((_kept_in(child) for child in one.named_children if _kept_in(child)), "")
+    if first.type == "variable_assignments":
+        return next((_kept_in(child) for child in first.named_children if _kept_in(child)), "")
+    return ""
+
+
+def pipefail(script: Script, step: Step) -> bool:
+    """True if a pipe is as good as its worst command where this step stands."""
+    on = False
+    for other in script.steps[: step.index]:
+        if other.name == "set" and "pipefail" in other.words and not other.trapped:
+            on = not other.words[1].startswith("+")
+    return on
+
+
+def errexit(script: Script, step: Step) -> bool:
+    """True if `set -e` holds where this step stands."""
+    first = script.source.text.split("\n", 1)[0]
+    on = bool(re.match(r"#!\S+\s+-\w*e", first))
+    for other in script.steps[: step.index]:
+        if other.name == "set":
+            for word in other.words[1:]:
+                if re.fullmatch(r"-[a-z]*e[a-z]*", word) or (word == "errexit" and "-o" in other.words):
+                    on = True
+                elif re.fullmatch(r"\+[a-z]*e[a-z]*", word):
+                    on = False
+    return on
+
+
+# --- what is done for a value
+
+
+def _chosen(test: Node, names: set[str], value: int) -> list[Node]:
+    """The parts of a decision that are run for a value; both ways where it does not decide."""
+    if test.type == "case_statement":
+        for item in test.named_children:
+            if item.type == "case_item" and _matches(item, value):
+                return _body(item)
+        return []
+    if test.type == "if_statement":
+        return _of_if(test, names, value)
+    if test.type == "list":
+        left, operator, right = test.children[0], text(test.children[1]), test.children[2]
+        holds = _holds(left, names, value)
+        found = _chosen(left, names, value) if left.type == "list" else []
+        return found + ([right] if holds is None or holds is (operator == "&&") else [])
+    if test.type in ("while_statement",):
+        return []
+    return []
+
+
+def _of_if(node: Node, names: set[str], value: int) -> list[Node]:
+    branches: list[tuple[Node | None, list[Node]]] = []
+    then: list[Node] = []
+    condition: Node | None = None
+    seen_then = False
+    for at, child in enumerate(node.children):
+        if node.field_name_for_child(at) == "condition" and child.is_named:
+            condition = child
+        elif child.type == "then":
+            seen_then = True
+        elif child.type == "elif_clause":
+            inner = [one for one in child.named_children if one.type != "comment"]
+            branches.append((inner[0] if inner else None, inner[1:]))
+        elif child.type == "else_clause":
+            branches.append((None, list(child.named_children)))
+        elif child.is_named and seen_then and child.type != "comment":
+            then.append(child)
+    for test, body in [(condition, then), *branches]:
+        holds = True if test is None else _holds(test, names, value)
+        if holds is None:
+            return []
+        if holds:
+            return body
+    return []
+
+
+def _body(item: Node) -> list[Node]:
+    return [
+        child
+        for at, child in enumerate(item.children)
+        if child.is_named and item.field_name_for_child(at) not in ("value", "termination")
+    ]
+
+
+def patterns(item: Node) -> list[str]:
+    """The patterns of a case item, without quotes."""
+    return [
+        text(child).strip("\"'")
+        for at, child in enumerate(item.children)
+        if item.field_name_for_child(at) == "value"
+    ]
+
+
+def _matches(item: Node, value: int) -> bool:
+    for pattern in patterns(item):
+        if re.fullmatch(
+            re.escape(pattern)
+            .replace(r"\*", ".*")
+            .replace(r"\?", ".")
+            .replace(r"\[", "[")
+            .replace(r"\]", "]")
+            .replace(r"\-", "-"),
+            str(value),
+        ):
+            return True
+    return False
+
+
+def _holds(node: Node, names: set[str], value: int) -> bool | None:
+    """Whether a condition holds for a value of a status; None if it depends on something else."""
+    kind = node.type
+    if kind == "negated_command":
+        inner = _holds(node.named_children[-1], names, value)
+        return None if inner is None else not inner
+    if kind == "list":
+        left, right = _holds(node.children[0], names, value), _holds(node.children[2], names, value)
+        if text(node.children[1]) == "&&":
+            return _and(left, right)
+        return _or(left, right)
+    if kind in ("test_command", "compound_statement", "parenthesized_expression", "redirected_statement"):
+        inner_nodes = [child for child in node.named_children]
+        return _holds(inner_nodes[0], names, value) if inner_nodes else None
+    if kind == "unary_expression" and text(node).startswith("!"):
+        inner = _holds(node.named_children[-1], names, value)
+        return None if inner is None else not inner
+    if kind == "binary_expression":
+        return _binary(node, names, value)
+    if kind == "command":
+        words = [text(child) for child in node.named_children]
+        if words and words[0] in _TEST_COMMANDS and len(words) >= 4:
+            return _compared(words[1], words[2], words[3], names, value)
+    return None
+
+
+def _binary(node: Node, names: set[str], value: int) -> bool | None:
+    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+    operator = text(node.child_by_field_name("operator"))
+    if left is None or right is None:
+        return None
+    if operator in ("&&", "-a"):
+        return _and(_holds(left, names, value), _holds(right, names, value))
+    if operator in ("||", "-o"):
+        return _or(_holds(left, names, value), _holds(right, names, value))
+    return _compared(text(left), operator, text(right), names, value)
+
+
+def _and(left: bool | None, right: bool | None) -> bool | None:
+    if left is False or right is False:
+        return False
+    return True if left and right else None
+
+
+def _or(left: bool | None, right: bool | None) -> bool | None:
+    if left or right:
+        return True
+    return False if left is False and right is False else None
+
+
+def _compared(left: str, operator: str, right: str, names: set[str], value: int) -> bool | None:
+    left_name = re.sub(r"[\"'${}]|\[.*\]|x(?=\$)", "", left).strip()
+    right_word = right.strip("\"'x ")
+    if left_name not in names and "PIPESTATUS" not in left:
+        return None
+    if not re.fullmatch(r"\d+", right_word):
+        return None
+    number = int(right_word)
+    return {
+        "-eq": value == number,
+        "=": value == number,
+        "==": value == number,
+        "-ne": value != number,
+        "!=": value != number,
+        "-gt": value > number,
+        ">": value > number,
+        "-ge": value >= number,
+        ">=": value >= number,
+        "-lt": value < number,
+        "<": value < number,
+        "-le": value <= number,
+        "<=": value <= number,
+    }.get(operator)
