@@ -7,12 +7,16 @@ from pathlib import Path
 import click
 
 from harness.cli.output import hand_out, tell
+from harness.cli.scripts_init_cmd import scripts_init_command
 from harness.errors import ExitCode
 
 
 @click.group("scripts")
 def scripts_group() -> None:
     """Look at freeze and thaw scripts."""
+
+
+scripts_group.add_command(scripts_init_command)
 
 
 @scripts_group.command("lint", short_help="Find known faults in scripts by reading them.")
