@@ -8,7 +8,8 @@ instance calls `/results/work/source/db/one/` the harness finds there too.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -131,3 +132,64 @@ class CanRestart(Protocol):
 
     def restart(self) -> None:
         """Start again and wait until the instance answers. Raises StartError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a program may use: processes of its user, address space of each, size of a file."""
+
+    processes: int = 200
+    memory_bytes: int = 2 << 30
+    file_bytes: int = 1 << 29
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planted:
+    """A file to write into a machine: its path there, and whose it is."""
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+    user: str = "root"
+
+
+@runtime_checkable
+class Machine(Place, Protocol):
+    """A place with files and users of its own, in which programs that nobody knows may be run."""
+
+    users: bool
+    """Whether it has more users than one."""
+
+    inside: Path
+    """The one folder that is the same in the machine and outside of it."""
+
+    def create(self, name: str, root: Path, *options: str, start: bool = True) -> None:
+        """Make and start one more instance, with the options of the stand-in's `iris create`. Raises StartError."""
+
+    def instance(self, name: str) -> Place:
+        """This machine, spoken of as the surroundings of another of its instances."""
+
+    def put(self, files: Sequence[Planted]) -> None:
+        """Write files, with the folders above them. Raises CommandError."""
+
+    def read(self, path: str) -> Path:
+        """Where a file of the machine can be read from outside."""
+
+    def way_in(self, user: str) -> list[str]:
+        """The words before a command that run it in here as a user."""
+
+    def start_as(
+        self,
+        user: str,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: str,
+        output: int,
+        limits: Limits,
+    ) -> subprocess.Popen[bytes]:
+        """Start a program with this environment only, no terminal and empty standard input; `output` is a file
+        descriptor. The process given back is the way in, the program its only child. Raises InstanceGone."""
+
+    def processes(self) -> list[int]:
+        """Every process in the machine, by its number outside. Empty if it has ended."""

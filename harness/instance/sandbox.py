@@ -1,0 +1,357 @@
+"""The stand-in in a machine of its own, in which scripts that nobody knows may be run: host `sandbox`.
+
+Linux namespaces make the machine: users, files, processes, memory, network and name are its own. Its root is a new
+filesystem in memory, limited in size; of the real machine it holds the programs (`/usr`, `/opt`), read-only. So a
+script finds every tool that is installed here, and can delete, fill or overwrite nothing of it.
+
+Whoever is root here gives the machine 65,536 users that own nothing outside of it; its own root is one of them.
+Without root there is one user only, whom the machine calls root: `users` is False then, and what needs two users
+cannot be tried. The instance belongs to `irisowner` (51773, as in InterSystems' images).
+
+Why not a container where an engine is there: a script wants the tools of the machine that it was written for, and
+an image has others; and an engine as root would have to be asked whom to trust. Namespaces are what it uses itself.
+
+Nothing is restored in here; a plan that names this host names another as its target.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.command import Transcript, run
+from harness.errors import CommandError, InstanceGone, PreconditionError
+from harness.instance.base import Limits, Machine, Place, Planted
+from harness.instance.namespaces import STANDIN_BIN, NamespacePlace, gtm_is_here, iris
+from harness.plan.model import InstanceSpec
+
+OWNER = 51773
+USERS = {"root": 0, "backup": 34, "irisowner": OWNER, "somebody": 1000}
+_SOURCE_NAME = "SOURCE"
+_USERS_FIRST = 0x60000000
+_USERS_COUNT = 0x10000
+_RANGES = 0x1000
+_COMMANDS = ("iris", "ccontrol", "csession", "irissession")
+_DIRECTORIES: dict[str, bytes] = {}
+"""GT.M's global directories, as the first machine of this process made them: that takes half a second (layout.py)."""
+_MAPPED = 'echo users && read -r _ && exec setpriv --reuid=0 --regid=0 --clear-groups "$@"'
+_NAMESPACES = ("--mount", "--ipc", "--pid", "--net", "--uts")
+
+_INIT = r"""
+root=$1 size=$2 inside=$3 accounts=$4
+shift 4
+mount --make-rprivate /
+mount -t tmpfs -o "size=$size,mode=755" machine "$root"
+cd "$root"
+mkdir -p dev/shm etc home mnt old opt proc root run/host run/lock srv sys tmp usr/local
+mkdir -p var/lib var/log var/spool var/tmp
+chmod 1777 tmp var/tmp dev/shm
+chmod 700 root
+seen() { mkdir -p ".$1"; mount -o bind,ro "$1" ".$1" 2>/dev/null || mount --rbind "$1" ".$1"; }
+# programs one by one, so that a name can be taken away or given to another program
+listed() {
+    mkdir -p "usr/$1" "run/host/$1"
+    [ -d "/usr/$1" ] || return 0
+    mount -o bind,ro "/usr/$1" "run/host/$1"
+    (cd "/usr/$1"; for name in *; do printf '%s\0' "/run/host/$1/$name"; done) | xargs -0r ln -s -t "usr/$1"
+}
+for path in /usr/*; do
+    case $path in
+        /usr/bin | /usr/sbin | /usr/local) ;;
+        *) if [ -L "$path" ]; then cp -P "$path" usr/; elif [ -d "$path" ]; then seen "$path"; fi ;;
+    esac
+done
+for path in /usr/local/*; do
+    case $path in
+        /usr/local/bin | /usr/local/sbin) ;;
+        *) if [ -L "$path" ]; then cp -P "$path" usr/local/; elif [ -d "$path" ]; then seen "$path"; fi ;;
+    esac
+done
+for name in bin sbin local/bin local/sbin; do listed "$name"; done
+for path in /bin /sbin /lib /lib32 /lib64 /libx32; do
+    if [ -L "$path" ]; then cp -P "$path" .; elif [ -d "$path" ]; then seen "$path"; fi
+done
+for path in /opt/*; do [ ! -d "$path" ] || seen "$path"; done
+for path in /etc/alternatives /etc/ssl; do [ ! -d "$path" ] || seen "$path"; done
+for path in ld.so.cache localtime os-release debian_version protocols services; do
+    [ ! -e "/etc/$path" ] || cp -L "/etc/$path" etc/
+done
+cp "$accounts"/* etc/
+for name in null zero full random urandom; do touch "dev/$name"; mount --bind "/dev/$name" "dev/$name"; done
+ln -s /proc/self/fd dev/fd
+ln -s /proc/self/fd/0 dev/stdin
+ln -s /proc/self/fd/1 dev/stdout
+ln -s /proc/self/fd/2 dev/stderr
+for path; do seen "$path"; done
+mkdir -p ".$inside"
+mount --bind "$inside" ".$inside"
+mount -t proc proc proc
+pivot_root . old
+cd /
+umount -l /old
+rmdir /old
+trap '' CHLD
+echo ready
+exec sleep infinity
+"""
+
+
+class SandboxHost:
+    """Makes one machine, with an instance in it; more can be made there by `iris create`."""
+
+    in_containers = False
+    image_digest = ""
+
+    def __init__(self, spec: InstanceSpec, folder: Path, transcript: Transcript | None = None) -> None:
+        self._spec = spec
+        self._folder = folder
+        self._transcript = transcript or Transcript(None)
+        self._place: SandboxPlace | None = None
+
+    def probe(self) -> None:
+        if self._spec.image != "stand-in" or self._spec.name:
+            raise PreconditionError(
+                f"host sandbox cannot run image {self._spec.image!r}", "Use image: stand-in, or another host."
+            )
+        for tool, package in (
+            ("unshare", "util-linux"),
+            ("nsenter", "util-linux"),
+            ("setpriv", "util-linux"),
+            ("perl", "perl-base"),
+        ):
+            if shutil.which(tool) is None:
+                raise PreconditionError(f"{tool} is missing", f"apt-get install {package}")
+        if not gtm_is_here():
+            raise PreconditionError(
+                "GT.M, on which the stand-in rests, is missing", "apt-get install fis-gtm"
+            )
+        try:
+            run(["unshare", "--user", "--map-root-user", *_NAMESPACES, "--fork", "true"], timeout_s=10)
+        except CommandError as error:
+            raise PreconditionError(
+                f"namespaces cannot be made here: {error.output.strip()}",
+                "Allow them: sysctl kernel.unprivileged_userns_clone=1; in a container start it privileged",
+            ) from error
+
+    def root(self) -> Path:
+        return self._folder / "inside" / "source"
+
+    def machine(self) -> Machine:
+        """A machine without an instance. Raises PreconditionError."""
+        self._place = SandboxPlace(self._folder, self._transcript)
+        return self._place
+
+    def source(self) -> Place:
+        machine = self.machine()
+        machine.create(_SOURCE_NAME, self.root())
+        return machine
+
+    def target(self, name: str, hidden: Path) -> Place:
+        raise PreconditionError("nothing is restored into host sandbox", "Say in the plan where: target.")
+
+    def boot(self, name: str, image: Path, root: Path) -> Place:
+        raise PreconditionError("nothing is restored into host sandbox", "Say in the plan where: target.")
+
+    def environment(self) -> dict[str, str]:
+        return {}
+
+    def close(self) -> None:
+        if self._place:
+            self._place.close()
+
+
+class SandboxPlace(NamespacePlace):
+    """The machine. Its commands (`run`, `open`, …) are run as the owner of the instance."""
+
+    isolated = True
+
+    def __init__(self, folder: Path, transcript: Transcript) -> None:
+        self.users = os.geteuid() == 0
+        self._first = 0
+        inside, root, accounts = (folder / name for name in ("inside", "root", "accounts"))
+        for made in (inside, root, accounts):
+            made.mkdir()
+        self.inside = inside
+        self._write_accounts(accounts)
+        arguments = [str(root), "256m", str(inside), str(accounts), *map(str, _needed())]
+        self._given = {
+            "IRISSYS": str(inside / "registry"),
+            "IRIS_STANDIN_PYTHON": sys.executable,
+            "HOME": "/root",
+            "LC_ALL": "C",
+            **({"gtm_dist": os.environ["gtm_dist"]} if "gtm_dist" in os.environ else {}),
+        }
+        super().__init__(
+            _SOURCE_NAME,
+            [*self._unshare(), "--fork", "--kill-child", "sh", "-euc", _INIT, "init", *arguments],
+            [],
+            environment={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
+            transcript=transcript,
+            begin=self._map_users,
+        )
+        self._enter = [*self.way_in("irisowner"), "env", "-i", *_settings(self._path_first())]
+        self.where = "a machine of its own, made of namespaces"
+
+    def _unshare(self) -> list[str]:
+        if not self.users:
+            return ["unshare", "--user", "--map-root-user", *_NAMESPACES]
+        return ["unshare", "--user", "--keep-caps", "sh", "-c", _MAPPED, "sh", "unshare", *_NAMESPACES]
+
+    def _map_users(self, holder: subprocess.Popen[bytes]) -> None:
+        if not self.users:
+            return
+        assert holder.stdin and holder.stdout
+        if holder.stdout.readline() != b"users\n":
+            return
+        # a range of its own for each machine, since the kernel counts a user's processes over all of them
+        self._first = _USERS_FIRST + _USERS_COUNT * (int.from_bytes(os.urandom(2), "big") % _RANGES)
+        for name in ("uid_map", "gid_map"):
+            Path(f"/proc/{holder.pid}/{name}").write_text(f"0 {self._first} {_USERS_COUNT}\n")
+        os.chown(self.inside, self._first, self._first)
+        self.inside.chmod(0o755)
+        holder.stdin.write(b"\n")
+        holder.stdin.flush()
+
+    def _write_accounts(self, folder: Path) -> None:
+        users = USERS if self.users else {"root": 0}
+        homes = {"root": "/root"}
+        (folder / "passwd").write_text(
+            "".join(f"{n}:x:{u}:{u}::{homes.get(n, f'/home/{n}')}:/bin/sh\n" for n, u in users.items())
+        )
+        (folder / "group").write_text("".join(f"{name}:x:{user}:\n" for name, user in users.items()))
+        (folder / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
+        (folder / "hosts").write_text("127.0.0.1 localhost\n")
+
+    def _path_first(self) -> dict[str, str]:
+        return {**self._given, "PATH": f"{STANDIN_BIN}:/usr/bin:/bin:/usr/sbin:/sbin"}
+
+    def _found(self, argv: Sequence[str]) -> list[str]:
+        return list(argv)
+
+    def way_in(self, user: str) -> list[str]:
+        """The words before a command that run it in here as a user. KeyError for one that is not there."""
+        way = ["nsenter", f"--target={self._pid}", "--user", *_NAMESPACES]
+        if not self.users:
+            return [*way, "--preserve-credentials", "--"]
+        return [*way, f"--setuid={USERS[user]}", f"--setgid={USERS[user]}", "--"]
+
+    def create(self, name: str, root: Path, *options: str, start: bool = True) -> None:
+        """Make and start one more instance, with the options of the stand-in's `iris create`. Raises StartError."""
+        registry = self.inside / "registry"
+        root.mkdir(parents=True)
+        registry.mkdir(exist_ok=True)
+        for name_, content in _DIRECTORIES.items():
+            (registry / name_).write_bytes(content)
+        for owned in (root, registry):
+            if self.users:
+                os.chown(owned, self._first + OWNER, self._first + OWNER)
+        iris(self, "create", name, f"directory={root}", *options)
+        if start:
+            iris(self, "start", name)
+            _DIRECTORIES.update({made.name: made.read_bytes() for made in registry.glob("*.gld")})
+
+    def instance(self, name: str) -> SandboxPlace:
+        """This machine, spoken of as the surroundings of another of its instances."""
+        other = copy.copy(self)
+        other.name = name
+        return other
+
+    def put(self, files: Sequence[Planted]) -> None:
+        """Write files into the machine, with the folders above them. Raises CommandError."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for file in files:
+                entry = tarfile.TarInfo(file.path.lstrip("/"))
+                entry.mode, entry.size = file.mode, len(file.content)
+                entry.uid = entry.gid = USERS[file.user] if self.users else 0
+                tar.addfile(entry, io.BytesIO(file.content))
+        self._require_running()
+        done = subprocess.run(
+            [*self.way_in("root"), "tar", "-C", "/", "-xp", "--numeric-owner"],
+            input=archive.getvalue(),
+            capture_output=True,
+            timeout=30,
+        )
+        if done.returncode:
+            raise CommandError(["tar"], done.returncode, 0.0, done.stderr.decode("utf-8", "replace"))
+
+    def read(self, path: str) -> Path:
+        """Where a file of the machine can be read from outside."""
+        return Path(f"/proc/{self._pid}/root") / path.lstrip("/")
+
+    def start_as(
+        self,
+        user: str,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: str,
+        output: int,
+        limits: Limits,
+    ) -> subprocess.Popen[bytes]:
+        """Start a program in here, with nothing but the given environment, no terminal and empty standard input.
+
+        Args:
+            folder: Its working folder.
+            output: File descriptor for its standard output and error.
+        Raises InstanceGone. The process given back is the way in; the program is its only child.
+        """
+        self._require_running()
+        bounds = [
+            f"--nproc={limits.processes}",
+            f"--as={limits.memory_bytes}",
+            f"--fsize={limits.file_bytes}",
+            "--core=0",
+        ]
+        return subprocess.Popen(
+            [
+                *self.way_in(user),
+                *("prlimit", *bounds, "--"),
+                *("env", f"--chdir={folder}", "-i", *_settings(environment)),
+                *argv,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+    def processes(self) -> list[int]:
+        """Every process in the machine, by its number outside. Empty if it has ended."""
+        try:
+            wanted = Path(f"/proc/{self._pid}/ns/pid").readlink()
+        except OSError:
+            return []
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (process / "ns" / "pid").readlink() == wanted:
+                    found.append(int(process.name))
+        return found
+
+    def restart(self) -> None:
+        raise InstanceGone("an instance in a sandbox is not restarted")
+
+
+def _needed() -> list[Path]:
+    """What the stand-in itself needs of this machine and is not below /usr."""
+    package = Path(__file__).parent.parent
+    interpreter = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent]
+    dist = [Path(os.environ["gtm_dist"])] if "gtm_dist" in os.environ else []
+    found = {path for path in (package, *interpreter, *dist) if not path.is_relative_to("/usr")}
+    # a folder inside another one that is shown already needs no mount of its own
+    return sorted(
+        path for path in found if not any(path != other and path.is_relative_to(other) for other in found)
+    )
+
+
+def _settings(environment: Mapping[str, str]) -> list[str]:
+    return [f"{name}={value}" for name, value in environment.items()]

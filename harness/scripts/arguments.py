@@ -1,0 +1,35 @@
+"""Reads what machine/iris.pl notes of a call: a line with tabs, the words of the command last."""
+
+from __future__ import annotations
+
+import re
+
+from harness.scripts.lint.engine import split_arguments
+from harness.scripts.model import Call
+
+_METHOD = re.compile(r"Backup\.General\)?\s*\.\s*\w+\s*\((.*)\)", re.IGNORECASE | re.DOTALL)
+
+
+def call_of(line: str) -> Call | None:
+    """None for a line that is not whole, as one that is being written."""
+    fields = line.split("\t", 6)
+    if len(fields) != 7:
+        return None
+    at, user, program, what, instance, shown, words = fields
+    text = re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), words.replace("\x1f", "\0"))
+    method = _METHOD.search(text.replace("\0", " "))
+    arguments = tuple(map(_unquoted, split_arguments(method[1]))) if method else tuple(text.split("\0"))
+    return Call(
+        at=float(at),
+        user=int(user),
+        program=program,
+        what=what,
+        instance=instance,
+        secret_shown=shown == "1",
+        arguments=arguments,
+    )
+
+
+def _unquoted(argument: str) -> str:
+    bare = argument.strip()
+    return bare[1:-1].replace('""', '"') if bare.startswith('"') else bare

@@ -1,0 +1,198 @@
+"""Runs the scenarios on a pair of scripts, several at a time, each in a machine of its own.
+
+The first one, `one-instance`, also shows where the scripts keep their log; those that spoil the log need that. The
+last word has `restored`: its backup is restored, rolled forward and held against the ledger, as `harness run` does.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+import time
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness import registered
+from harness.errors import HarnessError, PreconditionError, UsageError
+from harness.files import remove_tree
+from harness.model import Finding, Verdict
+from harness.scripts import scenarios
+from harness.scripts.model import Outcome, Report, Scripts
+from harness.scripts.scenarios.base import Need, NotHere, Scenario
+from harness.scripts.scene import Contained, Scene, opened
+
+FIRST = "one-instance"
+_LISTINGS = {"qlist", "list", "all", "qall"}
+_BATCH = {".bat", ".cmd"}
+
+Tell = Callable[[Outcome], object]
+
+
+def chosen(names: Collection[str]) -> list[Scenario]:
+    """The scenarios of these names or families; all if none is named. Raises UsageError for an unknown one."""
+    every = scenarios.every()
+    known = {one.name for one in every} | {one.family for one in every}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"there is no scenario {name!r}; `harness scripts list` shows them")
+    return [one for one in every if not names or one.name in names or one.family in names]
+
+
+def check(scripts: Scripts, *, only: Collection[str], folder: Path, jobs: int, tell: Tell) -> Report:
+    """Run the scenarios.
+
+    Args:
+        folder: The run's folder; what each scenario left to read is below `scenarios/`.
+        jobs: How many machines at a time.
+        tell: Called with each outcome as it comes.
+    Raises:
+        UsageError: a script is not there, or cannot be run on this system.
+        PreconditionError: machines cannot be made here; nothing is left.
+    """
+    _require_runnable(scripts)
+    wanted = chosen(only)
+    began, started = time.monotonic(), datetime.now(UTC)
+    work = folder / "work"
+    entry = registered.register(work)
+    work.mkdir()
+    try:
+        first = _discover(scripts, folder, work)
+        found = [first.outcome] if any(one.name == FIRST for one in wanted) else []
+        for outcome in found:
+            tell(outcome)
+        rest = sorted((one for one in wanted if one.name != FIRST), key=lambda one: -one.waits_s)
+        with ThreadPoolExecutor(jobs) as pool:
+            running = [
+                pool.submit(_play, one, scripts, first.log_file, first.unmet, folder, work) for one in rest
+            ]
+            for done in as_completed(running):
+                found.append(done.result()[0])
+                tell(found[-1])
+    finally:
+        remove_tree(work)
+        registered.finish(entry)
+    order = [one.name for one in wanted]
+    return Report(
+        scripts=scripts,
+        engine=first.engine,
+        started_utc=started.isoformat(timespec="seconds"),
+        duration_s=time.monotonic() - began,
+        outcomes=tuple(sorted(found, key=lambda one: order.index(one.name))),
+    )
+
+
+class _Discovered:
+    """What the first scenario shows of the scripts, beside its outcome."""
+
+    def __init__(self, outcome: Outcome, scene: Scene | None, scripts: Scripts) -> None:
+        self.outcome = outcome
+        self.log_file = ""
+        self.engine = ""
+        self.unmet: set[Need] = set()
+        if scene is None:
+            return
+        freezes = scene.calls("externalfreeze")
+        logs = [call.argument(1) for call in freezes if posixpath.isabs(call.argument(1))]
+        self.log_file = logs[0] if logs else ""
+        if not logs:
+            self.unmet.add(Need.LOG_FILE)
+        if not scene.machine.users:
+            self.unmet.add(Need.SEVERAL_USERS)
+        if scripts.instances:
+            if len(scripts.instances) < 2:
+                self.unmet.add(Need.TWO_INSTANCES)
+            if not any(call.what in _LISTINGS for call in scene.calls()):
+                self.unmet.add(Need.LISTING)
+        if not scripts.credentials:
+            self.unmet.add(Need.CREDENTIALS)
+        if scripts.freeze[0] != scripts.thaw[0] or len(scripts.freeze) < 2:
+            self.unmet.add(Need.ONE_SCRIPT)
+
+
+def _discover(scripts: Scripts, folder: Path, work: Path) -> _Discovered:
+    (scenario,) = chosen([FIRST])
+    outcome, scene = _play(scenario, scripts, "", set(), folder, work)
+    return _Discovered(outcome, scene, scripts)
+
+
+def _play(
+    scenario: Scenario, scripts: Scripts, log_file: str, unmet: Collection[Need], folder: Path, work: Path
+) -> tuple[Outcome, Scene | None]:
+    began = time.monotonic()
+    scene: Scene | None = None
+
+    def outcome(verdict: Verdict, seen: str, findings: Sequence[Finding] = ()) -> Outcome:
+        return Outcome(
+            name=scenario.name,
+            family=scenario.family,
+            situation=scenario.situation,
+            right=scenario.right,
+            source=scenario.source,
+            verdict=verdict,
+            seen=seen,
+            findings=tuple(findings),
+            duration_s=time.monotonic() - began,
+        )
+
+    if scenario.name in scripts.skip:
+        return outcome(Verdict.SKIPPED, scripts.skip[scenario.name]), None
+    if missing := [need for need in scenario.needs if need in unmet]:
+        return outcome(Verdict.SKIPPED, missing[0].value), None
+    kept = folder / "scenarios" / scenario.name
+    try:
+        with opened(scripts, work / scenario.name, kept) as scene:
+            scene.log_file = log_file
+            findings = _each_once(scenario.play(scene))
+            seen = "; ".join(scene.notes)
+            return outcome(
+                Verdict.worst([Verdict.PASS, *(one.verdict for one in findings)]), seen, findings
+            ), scene
+    except NotHere as reason:
+        return outcome(Verdict.SKIPPED, str(reason)), scene
+    except Contained as error:
+        finding = Finding(code="contained", message=f"{error}, because of the scripts")
+        return outcome(Verdict.FAIL, "; ".join(scene.notes if scene else ()), [finding]), scene
+    except PreconditionError:
+        raise
+    except HarnessError as error:
+        finding = Finding(code="not_measured", message=str(error), verdict=Verdict.UNKNOWN)
+        return outcome(Verdict.UNKNOWN, "; ".join(scene.notes if scene else ()), [finding]), scene
+
+
+def _each_once(findings: object) -> list[Finding]:
+    kept: dict[tuple[str, str], Finding] = {}
+    for one in findings:  # type: ignore[attr-defined]
+        kept.setdefault((one.code, one.message), one)
+    return list(kept.values())
+
+
+def scripts_of(words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Both argument lists from one with alternatives: `backup.sh {freeze|thaw}`. Raises UsageError."""
+    parts = shlex.split(words)
+    alternatives = [re.fullmatch(r"\{([^{}|]+)\|([^{}|]+)\}", part) for part in parts]
+    if sum(map(bool, alternatives)) != 1:
+        raise UsageError(
+            f"{words!r} does not say how it is called: write the two arguments as one word, as in "
+            "'backup.sh {freeze|thaw}'"
+        )
+    freeze, thaw = (
+        tuple(found[side] if found else part for part, found in zip(parts, alternatives, strict=True))
+        for side in (1, 2)
+    )
+    return freeze, thaw
+
+
+def _require_runnable(scripts: Scripts) -> None:
+    for argv in (scripts.freeze, scripts.thaw, scripts.snapshot):
+        if not argv:
+            continue
+        path = scripts.install.get(argv[0], Path(argv[0]))
+        if path.suffix.lower() in _BATCH:
+            raise UsageError(
+                f"{path} is a Windows batch file, which cannot be run here; `harness scripts lint {path}` reads it"
+            )
+        if not path.is_file():
+            raise UsageError(f"there is no script {path}")

@@ -1,0 +1,131 @@
+"""What is given, seen and said of a pair of backup scripts. Frozen data; times are monotonic seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.model import Finding, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scripts:
+    """The scripts under test, and how they are called.
+
+    Attributes:
+        freeze, thaw: Argument lists; the first word is the script.
+        snapshot: Argument list of what takes the snapshot; empty if the harness does.
+        user: Who runs them: root, irisowner, backup or somebody.
+        success: Exit statuses that their caller takes for success.
+        timeout_s: How long their caller waits.
+        instances: Names the scripts expect; empty if they look for themselves.
+        install: Path in the machine → file here that is put there, executable.
+        environment: Variables their caller sets.
+        credentials: Path in the machine where they expect a file with a user and a password; empty if nowhere.
+        skip: Scenario → why it does not apply.
+    """
+
+    name: str
+    freeze: tuple[str, ...]
+    thaw: tuple[str, ...]
+    snapshot: tuple[str, ...] = ()
+    user: str = "root"
+    success: tuple[int, ...] = (0,)
+    timeout_s: float = 30.0
+    instances: tuple[str, ...] = ()
+    install: Mapping[str, Path] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    credentials: str = ""
+    skip: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """One run of a script. `status` is as a shell shows it (128 + signal), None if it did not end in time; `killed`
+    says what was done to it."""
+
+    status: int | None
+    output: str
+    duration_s: float
+    killed: str = ""
+
+    def __str__(self) -> str:
+        how = "did not end" if self.status is None else f"ended with {self.status}"
+        return f"{how} after {self.duration_s:.1f} s" + (f" ({self.killed})" if self.killed else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of `iris` or its kin by a script.
+
+    Attributes:
+        what: Method of Backup.General in lower case, else the verb.
+        secret_shown: The planted password stood in its arguments or environment.
+        arguments: Of the method, unquoted; of the command where there is no method.
+    """
+
+    at: float
+    user: int
+    program: str
+    what: str
+    instance: str
+    secret_shown: bool
+    arguments: tuple[str, ...]
+
+    def argument(self, position: int) -> str:
+        """The method's argument by its documented position, 1 for the first; empty if it was not given."""
+        return self.arguments[position - 1] if len(self.arguments) >= position else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One backup as a caller makes it, measured on the instances.
+
+    Attributes:
+        expected: Instances that have to be frozen for the snapshot to be good.
+        frozen_after: Instance → whether it was frozen when the freeze script had ended; None: it did not tell.
+        held: Those that were frozen from before the snapshot until after it, by their own log as well.
+        taken: Whether the snapshot was taken.
+        left_frozen: Instances frozen when everything was over.
+    """
+
+    freeze: Ran
+    expected: tuple[str, ...]
+    frozen_after: Mapping[str, bool | None]
+    taken: bool = False
+    held: tuple[str, ...] = ()
+    thaw: Ran | None = None
+    left_frozen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one scenario. `seen` is a line for people."""
+
+    name: str
+    family: str
+    situation: str
+    right: str
+    source: str
+    verdict: Verdict
+    seen: str
+    findings: tuple[Finding, ...] = ()
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All scenarios of one pair."""
+
+    scripts: Scripts
+    engine: str
+    started_utc: str
+    duration_s: float
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What was not tried for a stated reason (SKIPPED) does not count; nothing tried is UNKNOWN."""
+        tried = [one.verdict for one in self.outcomes if one.verdict is not Verdict.SKIPPED]
+        return Verdict.worst(tried)

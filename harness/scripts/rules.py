@@ -1,0 +1,160 @@
+"""What a right script does, held against what was seen. Every function gives findings, none if all is well.
+
+The rules and where they come from:
+
+* A class call ends a session with 5 (done) or 3 (failed), anything else never got there; callers want 0. Class
+  reference 2024.1, Backup.General; VMware and others read the 5 as a failure.
+* After a failed ExternalThaw the system may still be suspended. The same.
+* A freeze does not end by itself but for WDSuspendLimit; then any backup not finished must be treated as failed. The
+  same; to know that it happened, ask IsWDSuspendedExt before the thaw.
+* ExternalSetHistory counts as a successful backup for the purge of journals. Data Integrity Guide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.model import Finding, Verdict
+from harness.scripts.model import Call, Ran, Scripts, Seen
+from harness.scripts.scene import Scene
+
+HISTORY = "externalsethistory"
+
+
+def must_succeed(seen: Seen, scripts: Scripts) -> Iterator[Finding]:
+    """A backup that can be made: both scripts say so, and it was one."""
+    yield from honest(seen, scripts)
+    all_frozen = all(seen.frozen_after.get(name) is True for name in seen.expected)
+    if seen.freeze.status not in scripts.success and seen.freeze.status is not None:
+        if all_frozen and seen.freeze.status == 5:
+            yield Finding(
+                code="freeze.unmapped",
+                message="everything was frozen, but the freeze script ended with the session's 5: its caller takes "
+                "that for a failure and leaves the instances frozen",
+                witness=_last_line(seen.freeze),
+            )
+        else:
+            yield Finding(
+                code="freeze.refused",
+                message=f"the freeze script {seen.freeze}, though nothing stood in its way",
+                witness=_last_line(seen.freeze),
+            )
+    held = seen.taken and set(seen.held) == set(seen.expected)
+    if held and seen.thaw and seen.thaw.status not in (*scripts.success, None):
+        yield Finding(
+            code="thaw.refused",
+            message=f"the thaw script {seen.thaw}, though the freeze had held",
+            witness=_last_line(seen.thaw),
+        )
+
+
+def must_refuse(seen: Seen, scripts: Scripts, why: str) -> Iterator[Finding]:
+    """A backup that cannot be good: the freeze script must not end with success, and leaves nothing frozen."""
+    if seen.freeze.status in scripts.success:
+        yield Finding(
+            code="freeze.claimed",
+            message=f"the freeze script ended with {seen.freeze.status}, though {why}",
+            witness=_last_line(seen.freeze),
+        )
+    yield from in_time(seen.freeze, "freeze")
+    yield from nothing_left(seen)
+
+
+def honest(seen: Seen, scripts: Scripts) -> Iterator[Finding]:
+    """Whatever could be done, the caller was told the truth and nothing stayed frozen."""
+    yield from in_time(seen.freeze, "freeze")
+    if seen.freeze.status in scripts.success:
+        for name in seen.expected:
+            if seen.frozen_after.get(name) is not True:
+                yield Finding(
+                    code="freeze.claimed",
+                    message=f"the freeze script ended with {seen.freeze.status}, but {name} was not frozen",
+                    witness=_last_line(seen.freeze),
+                )
+    if seen.thaw:
+        yield from thaw_told(seen, seen.thaw, scripts)
+    yield from nothing_left(seen)
+
+
+def thaw_told(seen: Seen, thaw: Ran, scripts: Scripts) -> Iterator[Finding]:
+    """The thaw script says success only if the freeze held until it came, and ended."""
+    yield from in_time(thaw, "thaw")
+    if thaw.status not in scripts.success:
+        return
+    frozen = [name for name in seen.expected if seen.frozen_after.get(name) is True]
+    for name in frozen:
+        if seen.taken and name not in seen.held:
+            yield Finding(
+                code="thaw.claimed",
+                message=f"the thaw script ended with {thaw.status}, but {name} had not been frozen until then: the "
+                "snapshot is not what it is taken for",
+                witness=_last_line(thaw),
+            )
+    for name in seen.left_frozen:
+        yield Finding(
+            code="thaw.claimed",
+            message=f"the thaw script ended with {thaw.status}, but {name} is still frozen",
+            witness=_last_line(thaw),
+        )
+
+
+def nothing_left(seen: Seen) -> Iterator[Finding]:
+    """No instance is frozen when it is over."""
+    for name in seen.left_frozen:
+        yield Finding(
+            code="left_frozen",
+            message=f"{name} was left frozen: its users are blocked when ExternalFreezeTimeOut is over, until "
+            "somebody thaws it",
+        )
+
+
+def in_time(ran: Ran, hook: str) -> Iterator[Finding]:
+    if ran.status is None:
+        yield Finding(
+            code=f"{hook}.no_end",
+            message=f"the {hook} script did not end by itself while its caller waited ({ran.killed})",
+            witness=_last_line(ran),
+        )
+
+
+def no_history(calls: Sequence[Call], when: str) -> Iterator[Finding]:
+    """ExternalSetHistory was not called; `when` says why it must not be."""
+    for call in calls:
+        if call.what == HISTORY:
+            yield Finding(
+                code="history",
+                message=f"ExternalSetHistory was called for {call.instance} {when}: it counts as a successful "
+                "backup, and journals that are still needed may be purged",
+            )
+            return
+
+
+def claims(ran: Ran, scripts: Scripts, hook: str, why: str) -> Iterator[Finding]:
+    """A single run that must not end with success."""
+    yield from in_time(ran, hook)
+    if ran.status in scripts.success:
+        yield Finding(
+            code=f"{hook}.claimed",
+            message=f"the {hook} script ended with {ran.status}, though {why}",
+            witness=_last_line(ran),
+        )
+
+
+def thaws_itself(scene: Scene) -> Iterator[Finding]:
+    """An instance made with `clock=100` ends a freeze by WDSuspendLimit in time: the longest that makes sense is over
+    after twelve seconds."""
+    limited = any(call.argument(10) not in ("", "0") for call in scene.calls("externalfreeze"))
+    left = scene.wait_thawed(12.0 if limited else 0.0)
+    if left:
+        why = "its WDSuspendLimit does not end it" if limited else "the freeze has no WDSuspendLimit"
+        yield Finding(code="left_frozen", message=f"{', '.join(left)} stays frozen: {why}")
+
+
+def not_told(what: str) -> Finding:
+    """Something could not be measured."""
+    return Finding(code="not_measured", message=what, verdict=Verdict.UNKNOWN)
+
+
+def _last_line(ran: Ran) -> str:
+    lines = [line.strip() for line in ran.output.splitlines() if line.strip()]
+    return lines[-1][:200] if lines else "it printed nothing"

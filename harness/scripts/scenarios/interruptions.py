@@ -1,0 +1,206 @@
+"""The scripts, their caller or the freeze end before their time."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from harness.model import Finding
+from harness.scripts import rules
+from harness.scripts.model import Seen
+from harness.scripts.scenarios.base import CLASS_REFERENCE, INTEGRITY_GUIDE, Family, Need
+from harness.scripts.scene import Scene
+
+family = Family("interruptions")
+FREEZE = "externalfreeze|freeze"
+_SWITCH = CLASS_REFERENCE + ": WDSuspendLimit; ExternalFreezeTimeOut thaws nothing"
+
+
+@family.scenario(
+    "caller-dies",
+    situation="the freeze script has ended well; the thaw script is never called",
+    right="WDSuspendLimit ends the freeze",
+    source=_SWITCH,
+    waits_s=5,
+)
+def caller_dies(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first, "clock=100")
+    ran = scene.call("freeze")
+    if not scene.events(scene.first):
+        yield rules.not_told(f"the freeze script froze nothing: it {ran}")
+        return
+    yield from rules.thaws_itself(scene)
+
+
+@family.scenario(
+    "killed-after-first",
+    situation="the freeze script is killed (KILL) when the first of two instances is frozen and the second does not "
+    "answer",
+    right="WDSuspendLimit ends the freeze of the first",
+    source=_SWITCH,
+    needs=(Need.TWO_INSTANCES,),
+    waits_s=8,
+)
+def killed_after_first(scene: Scene) -> Iterator[Finding]:
+    yield from _interrupted(scene, signal.SIGKILL)
+
+
+@family.scenario(
+    "terminated-after-first",
+    situation="the freeze script gets TERM when the first of two instances is frozen and the second does not answer",
+    right="it thaws the first, or WDSuspendLimit does; it does not say success",
+    source=_SWITCH,
+    needs=(Need.TWO_INSTANCES,),
+    waits_s=8,
+)
+def terminated_after_first(scene: Scene) -> Iterator[Finding]:
+    yield from _interrupted(scene, signal.SIGTERM)
+
+
+def _interrupted(scene: Scene, number: signal.Signals) -> Iterator[Finding]:
+    scene.install()
+    for name in (scene.first, scene.second):
+        scene.instance(name, "clock=100")
+    # whichever comes second hangs: the first freeze goes through, every later one waits for ever
+    scene.plant_after(FREEZE, 1, "hang")
+    ran = scene.call("freeze", kill=(3.0, number))
+    yield from rules.claims(ran, scene.scripts, "freeze", "it was interrupted before both were frozen")
+    yield from rules.thaws_itself(scene)
+
+
+@family.scenario(
+    "second-hangs",
+    situation="the first of two instances is frozen, the second does not answer",
+    right="the freeze script gives up in time, thaws the first and says failure",
+    source="callers wait 30 seconds (Azure's default hook), 60 (VSS); then they kill",
+    needs=(Need.TWO_INSTANCES,),
+    waits_s=35,
+)
+def second_hangs(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    for name in (scene.first, scene.second):
+        scene.instance(name)
+    scene.plant_after(FREEZE, 1, "hang")
+    yield from rules.must_refuse(scene.backup(), scene.scripts, "the second instance did not answer")
+
+
+@family.scenario(
+    "self-thaw",
+    situation="the snapshot takes so long that the instance thaws itself by WDSuspendLimit",
+    right="the thaw script says failure: the snapshot is torn",
+    source=CLASS_REFERENCE + ": any backup not finished by then must be treated as failed",
+    waits_s=8,
+)
+def self_thaw(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first, "clock=100")
+    yield from _torn(
+        scene, scene.backup(during=lambda: scene.wait_thawed(12.0)), "thawed itself in the snapshot"
+    )
+
+
+@family.scenario(
+    "thawed-by-another",
+    situation="an administrator thaws the instance during the snapshot (`iris stat -W`)",
+    right="the thaw script says failure: the snapshot is torn",
+    source="Monitoring Guide, irisstat -W: the same effect as ExternalThaw",
+)
+def thawed_by_another(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    seen = scene.backup(during=lambda: scene.thaw_oneself(scene.first))
+    yield from _torn(scene, seen, "was thawed by somebody else in the snapshot")
+
+
+def _torn(scene: Scene, seen: Seen, why: str) -> Iterator[Finding]:
+    if not seen.taken or not scene.events(scene.first):
+        yield rules.not_told("the freeze script froze nothing")
+        return
+    if len(scene.events(scene.first)) < 2:
+        yield rules.not_told("the freeze has no WDSuspendLimit that would end it")
+        return
+    yield from rules.honest(seen, scene.scripts)
+    yield from rules.no_history(scene.calls(), f"although {scene.first} {why}")
+
+
+@family.scenario(
+    "past-the-timeout",
+    situation="the snapshot takes longer than ExternalFreezeTimeOut: updates are blocked and nobody can log in, "
+    "unless WDSuspendLimit has come first",
+    right="the thaw script thaws all the same: ExternalThaw needs no login",
+    source=INTEGRITY_GUIDE + "; class reference: ExternalThaw on the command line bypasses authentication",
+    waits_s=8,
+)
+def past_the_timeout(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first, "clock=300")
+
+    def over() -> bool:
+        return scene.blocked(scene.first) or len(scene.events(scene.first)) > 1
+
+    seen = scene.backup(during=lambda: scene.wait_for(over, within_s=8))
+    if not seen.taken or not scene.events(scene.first):
+        yield rules.not_told("the freeze script froze nothing")
+    elif scene.blocked(scene.first):
+        yield from rules.nothing_left(seen)
+        if seen.thaw:
+            yield from rules.in_time(seen.thaw, "thaw")
+    else:
+        yield from rules.honest(seen, scene.scripts)
+
+
+@family.scenario(
+    "instance-ends",
+    situation="the instance is forced down during the snapshot",
+    right="the thaw script says failure",
+    source="a crash while frozen: class reference",
+)
+def instance_ends(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    scene.instance(scene.second)
+    seen = scene.backup(during=lambda: scene.force(scene.first))
+    if not seen.taken:
+        yield rules.not_told("the freeze script froze nothing")
+        return
+    if seen.thaw:
+        yield from rules.claims(seen.thaw, scene.scripts, "thaw", f"{scene.first} ended in the snapshot")
+    left = [name for name in seen.left_frozen if name != scene.first]
+    if left:
+        yield Finding(
+            code="left_frozen", message=f"{', '.join(left)} was left frozen, since {scene.first} had ended"
+        )
+
+
+@family.scenario(
+    "two-at-once",
+    situation="two backups start at the same moment",
+    right="at most one says success, and what it froze stays frozen",
+    source="schedules overlap",
+)
+def two_at_once(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(scene.call, "freeze") for _ in range(2)]
+        rans = [one.result() for one in both]
+    won = [ran for ran in rans if ran.status in scene.scripts.success]
+    if len(won) > 1:
+        yield Finding(
+            code="freeze.claimed",
+            message="both freeze scripts said success: the thaw of the one tears the other's snapshot",
+        )
+    if won and scene.frozen(scene.first) is not True:
+        yield Finding(
+            code="freeze.claimed",
+            message="one freeze script said success, and the other one thawed what it had frozen",
+        )
+    if not won and scene.wait_thawed(1.0):
+        yield Finding(
+            code="left_frozen", message="both freeze scripts said failure and left the instance frozen"
+        )
+
+
+SCENARIOS = family.scenarios

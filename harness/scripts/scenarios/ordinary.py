@@ -1,0 +1,352 @@
+"""Nothing is wrong: what the scripts must do every night, and what a restore needs them to keep."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.model import Finding
+from harness.scripts import rules
+from harness.scripts.scenarios.base import CLASS_REFERENCE, INTEGRITY_GUIDE, Family, Need
+from harness.scripts.scene import Scene, cron_environment
+
+family = Family("ordinary")
+FREEZE, THAW = "externalfreeze", "externalthaw"
+_TIMEOUT_DEFAULT_S, _TIMEOUT_MAX_S = 600, 1200
+
+
+@family.scenario(
+    "one-instance",
+    situation="one instance runs, under load",
+    right="freeze it, say 0; thaw it, say 0",
+    source=CLASS_REFERENCE,
+)
+def one_instance(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    seen = scene.backup()
+    yield from rules.must_succeed(seen, scene.scripts)
+
+
+@family.scenario(
+    "two-instances",
+    situation="two instances run, under load",
+    right="both are frozen before the snapshot and thawed after it",
+    source=CLASS_REFERENCE,
+    needs=(Need.TWO_INSTANCES,),
+)
+def two_instances(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    scene.instance(scene.second)
+    yield from rules.must_succeed(scene.backup(), scene.scripts)
+
+
+@family.scenario(
+    "slow-snapshot",
+    situation="the snapshot takes four seconds",
+    right="everything stays frozen until it is over",
+    source=INTEGRITY_GUIDE,
+    waits_s=4,
+)
+def slow_snapshot(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    yield from rules.must_succeed(scene.backup(snapshot_s=4.0), scene.scripts)
+
+
+@family.scenario(
+    "two-nights",
+    situation="a backup, and another one after it",
+    right="the second goes as the first did",
+    source="what a first backup leaves (log, state, lock) must not be in the way of the next",
+)
+def two_nights(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    for _ in range(2):
+        yield from rules.must_succeed(scene.backup(), scene.scripts)
+
+
+@family.scenario(
+    "night-after-a-failure",
+    situation="yesterday the freeze was refused; today nothing is wrong",
+    right="the backup is made",
+    source="what a failed backup leaves must not be in the way of the next",
+)
+def night_after_a_failure(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    scene.plant(FREEZE, "end", 3, "ERROR #7200: System failed to quiesce")
+    scene.call("freeze")
+    scene.call("thaw")
+    scene.unplant()
+    for name in scene.which_frozen():
+        scene.thaw_oneself(name)
+    yield from rules.must_succeed(scene.backup(), scene.scripts)
+
+
+@family.scenario(
+    "only-iris",
+    situation="only IRIS is installed: no ccontrol, no csession",
+    right="the commands of IRIS are used",
+    source="System Administration Guide: ccontrol and csession are Caché's names",
+)
+def only_iris(scene: Scene) -> Iterator[Finding]:
+    scene.install(cache=False)
+    scene.instance(scene.first)
+    yield from _one_product(scene, "ccontrol", "csession")
+
+
+@family.scenario(
+    "only-cache",
+    situation="only Caché is installed: no iris, no irissession",
+    right="the commands of Caché are used; or the freeze script says that there is nothing it can freeze",
+    source="System Administration Guide: ccontrol and csession are Caché's names",
+)
+def only_cache(scene: Scene) -> Iterator[Finding]:
+    scene.install(iris=False)
+    scene.instance(scene.first)
+    yield from _one_product(scene, "iris", "irissession")
+
+
+def _one_product(scene: Scene, *absent: str) -> Iterator[Finding]:
+    """Scripts for one product may refuse where the other is; they must not call it a success."""
+    yield from rules.honest(scene.backup(), scene.scripts)
+
+
+@family.scenario(
+    "cron",
+    situation="cron starts the scripts: a short PATH, no LANG, no terminal",
+    right="as ever",
+    source="crontab(5)",
+)
+def cron(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    yield from rules.must_succeed(scene.backup(environment=cron_environment()), scene.scripts)
+
+
+@family.scenario(
+    "no-environment",
+    situation="the scripts start with an empty environment",
+    right="as ever, or an honest refusal",
+    source="callers such as guest agents give no more",
+)
+def no_environment(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    yield from rules.honest(scene.backup(environment={}), scene.scripts)
+
+
+@family.scenario(
+    "other-locale",
+    situation="the caller's locale is Turkish, its time zone is in Nepal",
+    right="as ever: neither case nor dates decide anything",
+    source="locale(7)",
+)
+def other_locale(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    environment = {
+        **cron_environment(),
+        "LANG": "tr_TR.UTF-8",
+        "LC_ALL": "tr_TR.UTF-8",
+        "LANGUAGE": "tr",
+        "TZ": "Asia/Kathmandu",
+    }
+    yield from rules.must_succeed(scene.backup(environment=environment), scene.scripts)
+
+
+@family.scenario(
+    "journal-switched",
+    situation="one instance runs",
+    right="the freeze switches the journal and sets its marker, where a roll-forward will begin",
+    source=CLASS_REFERENCE + ": SwitchJournalFile",
+)
+def journal_switched(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    before = _journals(scene)
+    scene.call("freeze")
+    calls = scene.calls(FREEZE)
+    if not calls:
+        if scene.frozen(scene.first):
+            return  # `iris freeze` switches the journal
+        yield _nothing_frozen()
+    elif any(call.argument(3).strip() in ("0", '"0"') for call in calls) or len(_journals(scene)) == len(
+        before
+    ):
+        yield Finding(
+            code="marker.none",
+            message="ExternalFreeze was called with SwitchJournalFile 0: there is no journal marker, and nobody "
+            "knows where a roll-forward has to begin",
+        )
+
+
+@family.scenario(
+    "marker-kept",
+    situation="one instance runs",
+    right="the journal file and offset of the marker are written to a file: messages.log has no offset",
+    source="Class reference 2024.1, ExternalFreeze: LogFile; the public azure_backup_script shows both logs",
+)
+def marker_kept(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    scene.call("freeze")
+    if not scene.frozen(scene.first):
+        yield _nothing_frozen()
+        return
+    if not _files_with_marker(scene):
+        yield Finding(
+            code="marker.not_kept",
+            message="no file holds the journal marker of this freeze: ExternalFreeze was given no log file, and its "
+            "words were not kept. Whoever restores this backup has to search for the place to roll forward from",
+        )
+
+
+@family.scenario(
+    "dead-mans-switch",
+    situation="one instance runs",
+    right="ExternalFreeze is given a WDSuspendLimit, so that an instance whose backup died thaws itself",
+    source=CLASS_REFERENCE + ": WDSuspendLimit; ExternalFreezeTimeOut thaws nothing",
+)
+def dead_mans_switch(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    scene.call("freeze")
+    calls = scene.calls(FREEZE)
+    if not calls:
+        yield from () if scene.frozen(scene.first) else (_nothing_frozen(),)
+    for call in calls[:1]:
+        limit = _seconds(call.argument(10))
+        if not limit:
+            yield Finding(
+                code="limit.none",
+                message="ExternalFreeze was given no WDSuspendLimit: an instance whose backup job died stays frozen, "
+                "and its users are blocked when ExternalFreezeTimeOut is over",
+                witness=", ".join(call.arguments),
+            )
+
+
+@family.scenario(
+    "freeze-timeout",
+    situation="one instance runs",
+    right="ExternalFreezeTimeOut is at most 1200 seconds",
+    source="InterSystems Japan's external backup tutorial: more is taken for 1200. Unverified elsewhere",
+)
+def freeze_timeout(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    scene.call("freeze")
+    calls = scene.calls(FREEZE)
+    if not calls and not scene.frozen(scene.first):
+        yield _nothing_frozen()
+    for call in calls[:1]:
+        asked = _seconds(call.argument(7)) or _TIMEOUT_DEFAULT_S
+        if asked > _TIMEOUT_MAX_S:
+            yield Finding(
+                code="timeout.too_long",
+                message=f"ExternalFreezeTimeOut is {asked} s, of which {_TIMEOUT_MAX_S} count: users are blocked "
+                "earlier than whoever wrote this expects",
+                witness=", ".join(call.arguments),
+            )
+
+
+@family.scenario(
+    "no-history",
+    situation="a backup whose copy nobody has looked at yet",
+    right="neither script calls ExternalSetHistory",
+    source=INTEGRITY_GUIDE
+    + ": freeze, snapshot, thaw, copy, then ExternalSetHistory; it lets journals be purged",
+)
+def no_history(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    scene.backup()
+    yield from rules.no_history(scene.calls(), "before the copy had been made")
+
+
+@family.scenario(
+    "logs-apart",
+    situation="two instances run",
+    right="each freeze has a log of its own, or one log in which no marker is lost",
+    source="Class reference 2024.1, ExternalFreeze: the file is appended to; with two instances in it nobody can "
+    "tell the markers apart",
+    needs=(Need.TWO_INSTANCES,),
+)
+def logs_apart(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    scene.instance(scene.second)
+    scene.call("freeze")
+    logs = {call.instance: call.argument(1) for call in scene.calls(FREEZE)}
+    if len(logs) < 2:
+        yield _nothing_frozen()
+    elif len(set(logs.values())) < 2 and set(logs.values()) not in ({""}, {"0"}):
+        yield Finding(
+            code="log.shared",
+            message=f"both instances log their freeze to {next(iter(logs.values()))}: which marker belongs to which "
+            "cannot be told",
+        )
+
+
+@family.scenario(
+    "files-guarded",
+    situation="the script files as they lie here",
+    right="they can be executed, and nobody but their owner and root can change them",
+    source="VMware Tools run pre-freeze-script and post-thaw-script as root; the seed article gives them mode 0700",
+)
+def files_guarded(scene: Scene) -> Iterator[Finding]:
+    for hook, argv in (("freeze", scene.scripts.freeze), ("thaw", scene.scripts.thaw)):
+        path = scene.scripts.install.get(argv[0], Path(argv[0]))
+        mode = path.stat().st_mode & 0o777
+        if mode & 0o022:
+            yield Finding(
+                code="file.writable",
+                message=f"{path} may be changed by others (mode {mode:04o}); the {hook} script runs with rights",
+            )
+        if not mode & 0o100:
+            yield Finding(code="file.not_executable", message=f"{path} cannot be executed (mode {mode:04o})")
+
+
+def _nothing_frozen() -> Finding:
+    return Finding(code="freeze.none", message="the freeze script froze nothing")
+
+
+def _journals(scene: Scene) -> list[str]:
+    return sorted(path.name for path in (scene.root(scene.first) / "mgr" / "journal").iterdir())
+
+
+def _files_with_marker(scene: Scene) -> list[str]:
+    """Files of the machine that tell the offset, but for those of the instance itself."""
+    listed = scene.machine.read("/")
+    found = []
+    for top in ("var", "tmp", "root", "home", "srv", "mnt", "etc", "run/lock", "sys"):
+        for path in (listed / top).rglob("*"):
+            try:
+                if path.is_file() and re.search(r"offset\s+\d+ of ", path.read_text(errors="replace")):
+                    found.append(str(path))
+            except OSError:
+                continue
+    return found + [call.argument(1) for call in scene.calls(FREEZE) if _is_a_log(scene, call.argument(1))]
+
+
+def _is_a_log(scene: Scene, path: str) -> bool:
+    if not path.startswith("/"):
+        return False
+    try:
+        return "offset " in scene.machine.read(path).read_text(errors="replace")
+    except OSError:
+        return False
+
+
+def _seconds(argument: str) -> int:
+    try:
+        return int(float(argument or "0"))
+    except ValueError:
+        return 0
+
+
+SCENARIOS = family.scenarios

@@ -1,0 +1,57 @@
+"""Who runs the scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.model import Finding
+from harness.scripts import rules
+from harness.scripts.scenarios.base import Family, Need
+from harness.scripts.scene import Scene, usual_environment
+
+family = Family("users")
+_OWN = "seed article, comments: the user needs rights in the instance, or a session asks for a login"
+
+
+@family.scenario(
+    "as-root",
+    situation="root runs the scripts",
+    right="as ever",
+    source="VMware Tools and cron run them as root",
+)
+def as_root(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    yield from rules.must_succeed(scene.backup(user="root"), scene.scripts)
+
+
+@family.scenario(
+    "as-owner",
+    situation="the owner of the instance runs the scripts",
+    right="as ever, or an honest refusal: he may not write everywhere",
+    source=_OWN,
+    needs=(Need.SEVERAL_USERS,),
+)
+def as_owner(scene: Scene) -> Iterator[Finding]:
+    yield from _as(scene, "irisowner")
+
+
+@family.scenario(
+    "as-somebody",
+    situation="a user without any right in the instance runs the scripts",
+    right="the freeze script says failure, in time",
+    source=_OWN,
+    needs=(Need.SEVERAL_USERS,),
+)
+def as_somebody(scene: Scene) -> Iterator[Finding]:
+    yield from _as(scene, "somebody")
+
+
+def _as(scene: Scene, user: str) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    environment = {**usual_environment(), "HOME": f"/home/{user}", "LOGNAME": user, "USER": user}
+    yield from rules.honest(scene.backup(user=user, environment=environment), scene.scripts)
+
+
+SCENARIOS = family.scenarios
