@@ -54,13 +54,13 @@ left() {
 
 note() {
     line="$(date -u +%Y-%m-%dT%H:%M:%SZ) ${HOOK}[$$]: $*"
-    { printf '%s\n' "$line" >&3; } 2>/dev/null || { printf '%s\n' "$line" >&2; } 2>/dev/null || :
+    { printf '%s\n' "$line" >&3; } 2>/dev/null || printf '%s\n' "$line" >&2 || :
 }
 
 # What somebody has to read: in the log, on standard error and in the system's log.
 complain() {
     note "$*"
-    [ "$LOG_IS_FILE" = no ] || { printf '%s: %s\n' "$HOOK" "$*" >&2; } 2>/dev/null || :
+    [ "$LOG_IS_FILE" = no ] || printf '%s: %s\n' "$HOOK" "$*" >&2 || :
     if [ "$SYSLOG" = yes ]; then
         # a logger that waits for a daemon must not hold up a thaw for longer than once
         limited 2 logger -t iris-backup -p user.err -- "$HOOK: $*" >/dev/null 2>&1 || SYSLOG=no
