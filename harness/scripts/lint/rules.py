@@ -66,6 +66,10 @@ _TABLE: tuple[tuple[str, Level, str, str, str, str], ...] = (
         "End with a status other than 0 when a freeze or thaw was not confirmed.",
     ),
     (
+        "failure-passes", _ERROR, "F06", "the file ends with 0 although a freeze or thaw failed", _CLASS,
+        "End with a status other than 0 unless the call ended with 5.",
+    ),
+    (
         "wrong-status-tested", _ERROR, "F07", "the status of the freeze is tested after the thaw", _CLASS,
         "Test the variable that the thaw has set.",
     ),
@@ -238,6 +242,14 @@ _TABLE: tuple[tuple[str, Level, str, str, str, str], ...] = (
     (
         "byte-order-mark", _ERROR, "F02", "bytes before the first line: it is not run as written", "shell; cmd",
         "Save it as plain ASCII or UTF-8 without a mark.",
+    ),
+    (
+        "not-understood", _NOTE, "", "a part that the parser does not know", "tree-sitter's grammar for batch files",
+        "Look at this part yourself.",
+    ),
+    (
+        "no-call-recognised", _NOTE, "", "no freeze or thaw was recognised, so little could be looked at", _CLASS,
+        "Nothing found here says nothing; try it with `harness scripts check`.",
     ),
     ("empty-script", _ERROR, "F02", "the script is empty and ends with 0", _SHELL, "Put the script back."),
 )  # fmt: skip

@@ -312,21 +312,19 @@ class Script:
     def _redirects(self, node: Node, known: Mapping[str, str]) -> tuple[Redirect, ...]:
         """Its own redirections and those of the blocks around it, its own first."""
         found: list[Redirect] = []
-        inner = node
         for parent in (node, *ancestors(node)):
             if parent.type == "function_definition":
                 break
             if parent.type == "redirected_statement" or parent is node:
                 for child in parent.children:
                     if child.type == "file_redirect":
-                        found.append(self._redirect(child, known))
+                        found.append(self.redirect(child, known))
             elif parent.type in ("pipeline", "command_substitution"):
                 break
-            inner = parent
-        del inner
         return tuple(found)
 
-    def _redirect(self, node: Node, known: Mapping[str, str]) -> Redirect:
+    def redirect(self, node: Node, known: Mapping[str, str]) -> Redirect:
+        """A redirection as typed value."""
         target = node.child_by_field_name("destination")
         descriptor = node.child_by_field_name("descriptor")
         operator = next((text(child) for child in node.children if not child.is_named), "")
@@ -376,11 +374,28 @@ class Script:
             if node.is_missing:
                 yield *node.start_point, f"`{node.type}` is missing"
             elif node.type == "ERROR":
+                unclosed = list(_unclosed(node))
+                yield from unclosed
                 shown = text(node).strip().split("\n")[0][:40]
                 if shown == ")":
                     yield *node.start_point, "a `)` that nothing opened: is a `;;` missing before it?"
-                else:
+                elif not unclosed:
                     yield *node.start_point, f"cannot be read from here: {shown!r}"
+
+
+_CLOSERS = {"if": "fi", "case": "esac", "do": "done", "{": "}", "(": ")"}
+
+
+def _unclosed(error: Node) -> Iterator[tuple[int, int, str]]:
+    """The words in a part that cannot be read which open a block that nothing closes."""
+    pending: list[Node] = []
+    for child in error.children:
+        if child.type in _CLOSERS:
+            pending.append(child)
+        elif pending and child.type == _CLOSERS[pending[-1].type]:
+            pending.pop()
+    for opener in pending:
+        yield *opener.start_point, f"`{opener.type}` without its `{_CLOSERS[opener.type]}`"
 
 
 def _unescaped(inside: str) -> str:

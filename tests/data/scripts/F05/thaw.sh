@@ -1,0 +1,28 @@
+#!/bin/sh
+# Thaws one instance after the snapshot: thaw.sh NAME
+LOGDIR=${IRIS_BACKUP_LOG:-/var/log/iris-backup}
+mkdir -p "$LOGDIR" || exit 1
+
+suspended() {
+    status=0
+    iris session "$1" -U%SYS '##class(Backup.General).IsWDSuspendedExt()' </dev/null >/dev/null 2>&1 || status=$?
+    [ "$status" -eq 5 ]
+}
+
+thaw() {
+    status=0
+    iris session "$1" -U%SYS "##class(Backup.General).ExternalThaw(\"$LOGDIR/$1.log\")" \
+        </dev/null >>"$LOGDIR/session.log" 2>&1 || status=$?
+    [ "$status" -eq 5 ]
+}
+
+failed=0
+if ! suspended "$1"; then
+    echo "$1 was not frozen any more: this backup is void" >&2
+    failed=1
+fi
+if ! thaw "$1"; then
+    echo "$1 may still be FROZEN" >&2
+    failed=1
+fi
+exit "$failed"

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Freezes every running instance before the snapshot.
+LOGDIR=${IRIS_BACKUP_LOG:-/var/log/iris-backup}
+mkdir -p "$LOGDIR" || exit 1
+
+running() {
+    docker ps --filter label=iris --format '{{.Names}}'
+}
+
+freeze() {
+    status=0
+    docker exec -it "$1" iris session IRIS -U%SYS \
+        "##class(Backup.General).ExternalFreeze(\"/usr/irissys/mgr/backup.log\",,,,,,600,,,300)" \
+        </dev/null >>"$LOGDIR/session.log" 2>&1 || status=$?
+    [ "$status" -eq 5 ]
+}
+
+thaw() {
+    status=0
+    docker exec "$1" iris session IRIS -U%SYS "##class(Backup.General).ExternalThaw(\"/usr/irissys/mgr/backup.log\")" \
+        </dev/null >>"$LOGDIR/session.log" 2>&1 || status=$?
+    [ "$status" -eq 5 ]
+}
+
+frozen=
+for instance in $(running); do
+    if freeze "$instance"; then
+        frozen="$frozen $instance"
+    else
+        echo "$instance could not be frozen" >&2
+        for one in $frozen; do
+            thaw "$one" || echo "$one may still be FROZEN" >&2
+        done
+        exit 1
+    fi
+done
+if [ -z "$frozen" ]; then
+    echo 'no running instance' >&2
+    exit 1
+fi
+exit 0

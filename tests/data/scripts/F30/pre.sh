@@ -1,0 +1,46 @@
+#!/bin/sh
+# Freezes every running instance before the snapshot.
+LOGDIR=${IRIS_BACKUP_LOG:-/var/log/iris-backup}
+mkdir -p "$LOGDIR" || exit 1
+
+running() {
+    iris qlist | awk -F^ '$4 ~ /^running/ {print $1}'
+}
+
+freeze() {
+    status=0
+    iris session "$1" -U%SYS \
+        "##class(Backup.General).ExternalFreeze(\"$LOGDIR/$1.log\",,,,,,600,,,300)" \
+        </dev/null >>"$LOGDIR/session.log" 2>&1 || status=$?
+    [ "$status" -eq 5 ]
+}
+
+thaw() {
+    status=0
+    iris session "$1" -U%SYS "##class(Backup.General).ExternalThaw(\"$LOGDIR/$1.log\")" \
+        </dev/null >>"$LOGDIR/session.log" 2>&1 || status=$?
+    [ "$status" -eq 5 ]
+}
+
+frozen=
+for instance in $(running); do
+    if freeze "$instance"; then
+        frozen="$frozen $instance"
+    else
+        echo "$instance could not be frozen" >&2
+        for one in $frozen; do
+            thaw "$one" || echo "$one may still be FROZEN" >&2
+        done
+        exit 1
+    fi
+done
+if [ -z "$frozen" ]; then
+    echo 'no running instance' >&2
+    exit 1
+fi
+# The other node of the group freezes too; the snapshot is for both.
+touch /tmp/iris-frozen.leader
+while [ ! -e /tmp/iris-frozen.follower ]; do
+    sleep 1
+done
+exit 0
