@@ -17,6 +17,8 @@ from harness.errors import PreconditionError, UsageError
 from harness.model import Record
 
 RECORD_FILE = "record.json"
+SCRIPTS_FILE = "scripts.json"
+"""What `harness scripts check` leaves in its folder, which is no run of a plan."""
 FREEZE_LOG = "freeze.log"
 
 
@@ -91,7 +93,12 @@ def history(out: Path) -> tuple[Run, ...]:
     """
     try:
         plans = [plan for plan in out.iterdir() if plan.is_dir()]
-        folders = [folder for plan in plans for folder in plan.iterdir() if folder.is_dir()]
+        folders = [
+            folder
+            for plan in plans
+            for folder in plan.iterdir()
+            if folder.is_dir() and not (folder / SCRIPTS_FILE).exists()
+        ]
     except OSError as error:
         raise UsageError(f"cannot list the runs in {out}: {error.strerror}") from error
     return tuple(_run(folder) for folder in sorted(folders, key=lambda folder: (folder.name, str(folder))))

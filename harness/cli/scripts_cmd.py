@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli.output import hand_out, tell
+from harness.cli.scripts_check_cmd import scripts_check_command, scripts_list_command
 from harness.cli.scripts_init_cmd import scripts_init_command
 from harness.errors import ExitCode
 
@@ -16,7 +17,8 @@ def scripts_group() -> None:
     """Look at freeze and thaw scripts."""
 
 
-scripts_group.add_command(scripts_init_command)
+for command in (scripts_check_command, scripts_list_command, scripts_init_command):
+    scripts_group.add_command(command)
 
 
 @scripts_group.command("lint", short_help="Find known faults in scripts by reading them.")

@@ -18,4 +18,8 @@ _CODES = {
 
 def exit_code(records: Iterable[Record]) -> ExitCode:
     """The exit status of one or more runs: of the worst of them. An unfinished run is never PASS."""
-    return _CODES[Verdict.worst(final_verdict(record) for record in records)]
+    return code_of(Verdict.worst(final_verdict(record) for record in records))
+
+
+def code_of(verdict: Verdict) -> ExitCode:
+    return _CODES[verdict]

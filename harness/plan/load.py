@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,7 +44,9 @@ _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, slots=True)
-class _Problem:
+class Problem:
+    """A mistake before its line is known."""
+
     place: Place
     message: str
 
@@ -94,17 +96,22 @@ def load(path: Path) -> Plan:
         UsageError: the file is not there or is not text.
         PreconditionError: a provider that the plan names is registered but cannot be loaded.
     """
+    return _plan(checked(path, _problems))
+
+
+def checked(path: Path, problems: Callable[[object], Iterable[Problem]]) -> dict[str, Any]:
+    """The mapping that a YAML file holds, if nothing is wrong with it. Raises PlanError or UsageError, as `load`."""
     document = read(path)
     found = {
         document.mistake(problem.place, problem.message): None
-        for problem in _problems(document.value)
+        for problem in problems(document.value)
         if not document.spoils(problem.place)
     }
     mistakes = sorted([*document.mistakes, *found], key=lambda mistake: (mistake.line, mistake.pointer))
     if mistakes:
         raise PlanError(str(path), mistakes)
     assert isinstance(document.value, dict)
-    return _plan(document.value)
+    return document.value
 
 
 def duration_s(text: str) -> float | None:
@@ -120,8 +127,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; there is: {', '.join(known) or 'nothing'}"
 
 
-def _problems(value: object) -> Iterator[_Problem]:
-    yield from _shape_problems(_schema(), value, ())
+def _problems(value: object) -> Iterator[Problem]:
+    yield from shape_problems(_schema(), value, ())
     if not isinstance(value, dict):
         return
     yield from _host_problems(value)
@@ -139,29 +146,30 @@ def _schema() -> dict[str, object]:
     return schema
 
 
-def _shape_problems(schema: Mapping[str, Any], value: object, at: Place) -> Iterator[_Problem]:
+def shape_problems(schema: Mapping[str, Any], value: object, at: Place) -> Iterator[Problem]:
+    """What a JSON Schema finds wrong with a value, in the words of a plan's messages."""
     for error in Draft202012Validator(schema).iter_errors(value):
         yield from _explain(error, (*at, *error.absolute_path))
 
 
-def _explain(error: ValidationError, place: Place) -> Iterator[_Problem]:
+def _explain(error: ValidationError, place: Place) -> Iterator[Problem]:
     """One error of the schema in words a plan's author can act on."""
     schema: Any = error.schema
     held: Any = error.instance
     if error.validator == "required":
         missing = (key for key in schema["required"] if key not in held)
-        yield from (_Problem((*place, key), "is missing and must be given") for key in missing)
+        yield from (Problem((*place, key), "is missing and must be given") for key in missing)
     elif error.validator == "additionalProperties" and schema["additionalProperties"] is False:
         known = schema.get("properties", {})
         for key in held:
             if key not in known:
-                yield _Problem((*place, key), f"unknown key {key!r}{nearest(key, known)}")
+                yield Problem((*place, key), f"unknown key {key!r}{nearest(key, known)}")
     elif "title" in schema:
         hint = nearest(held, schema["enum"]) if "enum" in schema and isinstance(held, str) else ""
         suggestion = hint if "did you mean" in hint else ""
-        yield _Problem(place, f"must be {schema['title']}, not {_shown(held)}{suggestion}")
+        yield Problem(place, f"must be {schema['title']}, not {_shown(held)}{suggestion}")
     else:
-        yield _Problem(place, error.message)
+        yield Problem(place, error.message)
 
 
 def _shown(value: object) -> str:
@@ -171,62 +179,62 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _host_problems(raw: dict[str, Any]) -> Iterator[_Problem]:
+def _host_problems(raw: dict[str, Any]) -> Iterator[Problem]:
     known = registry.names("harness.hosts")
     for place in (("instance", "host"), ("target", "host")):
         host = _at(raw, place)
         if isinstance(host, str) and host not in known:
-            yield _Problem(place, f"no host is called {host!r}{nearest(host, known)}")
+            yield Problem(place, f"no host is called {host!r}{nearest(host, known)}")
     yield from _installed_problems(raw)
 
 
-def _installed_problems(raw: dict[str, Any]) -> Iterator[_Problem]:
+def _installed_problems(raw: dict[str, Any]) -> Iterator[Problem]:
     """An installed instance is somebody's: nothing is restored into it, and no machine boots from its folder."""
     if not isinstance(_at(raw, ("instance", "name")), str):
         if _at(raw, ("instance", "credentials")) is not None:
-            yield _Problem(("instance", "credentials"), "are for an installed instance: say its name")
+            yield Problem(("instance", "credentials"), "are for an installed instance: say its name")
         return
     if _at(raw, ("instance", "image")) is not None:
-        yield _Problem(("instance", "image"), "an instance has a name or an image, not both")
+        yield Problem(("instance", "image"), "an instance has a name or an image, not both")
     if _at(raw, ("target",)) is None:
         message = (
             "is missing: nothing is restored into an installed instance; say which image to restore into"
         )
-        yield _Problem(("target",), message)
+        yield Problem(("target",), message)
     for place, mode in _entries(raw.get("recovery"), "recovery"):
         if mode == RecoveryMode.BOOT.value:
             message = (
                 "boot starts an instance from its whole folder, which an installed instance does not offer"
             )
-            yield _Problem(place, message)
+            yield Problem(place, message)
 
 
-def _range_problems(raw: dict[str, Any], limit: _Range) -> Iterator[_Problem]:
+def _range_problems(raw: dict[str, Any], limit: _Range) -> Iterator[Problem]:
     text = _at(raw, limit.place)
     seconds = duration_s(text) if isinstance(text, str) else None
     if seconds is None:
         return
     if not limit.at_least_s <= seconds <= limit.at_most_s:
         bounds = f"from {limit.at_least_s:g}s to {limit.at_most_s:g}s"
-        yield _Problem(limit.place, f"must be {bounds}, not {text}: {limit.reason}")
+        yield Problem(limit.place, f"must be {bounds}, not {text}: {limit.reason}")
     elif limit.whole and seconds != int(seconds):
-        yield _Problem(limit.place, f"must be whole seconds, not {text}: the engine takes nothing finer")
+        yield Problem(limit.place, f"must be whole seconds, not {text}: the engine takes nothing finer")
 
 
-def _share_problems(raw: dict[str, Any]) -> Iterator[_Problem]:
+def _share_problems(raw: dict[str, Any]) -> Iterator[Problem]:
     """Every writer must get at least one transaction."""
     transactions = _at(raw, ("workload", "transactions"))
     writers = _at(raw, ("workload", "writers"), WorkloadSpec().writers)
     if _is_number(transactions) and _is_number(writers) and 1 <= transactions < writers:
         message = f"must be at least one for each of the {writers:g} writers, not {transactions:g}"
-        yield _Problem(("workload", "transactions"), message)
+        yield Problem(("workload", "transactions"), message)
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _snapshot_problems(raw: object) -> Iterator[_Problem]:
+def _snapshot_problems(raw: object) -> Iterator[Problem]:
     known = registry.names("harness.snapshots")
     seen: dict[str, Place] = {}
     for place, entry in _entries(raw, "snapshot"):
@@ -235,21 +243,21 @@ def _snapshot_problems(raw: object) -> Iterator[_Problem]:
         if provider is None:
             continue
         if provider not in known:
-            yield _Problem(named, f"no snapshot provider is called {provider!r}{nearest(provider, known)}")
+            yield Problem(named, f"no snapshot provider is called {provider!r}{nearest(provider, known)}")
             continue
         adapter = registry.load("harness.snapshots", provider, PROVIDER_MEMBERS)
-        yield from _shape_problems(adapter.options_schema, options, place)
+        yield from shape_problems(adapter.options_schema, options, place)
         same = json.dumps([provider, options], sort_keys=True, default=str)
         if same in seen:
-            yield _Problem(place, f"{provider!r} is listed before with the same options; list it once")
+            yield Problem(place, f"{provider!r} is listed before with the same options; list it once")
         seen[same] = place
 
 
-def _recovery_problems(raw: object) -> Iterator[_Problem]:
+def _recovery_problems(raw: object) -> Iterator[Problem]:
     seen: set[str] = set()
     for place, mode in _entries(raw, "recovery"):
         if isinstance(mode, str) and mode in seen:
-            yield _Problem(place, f"{mode!r} is listed before; list it once")
+            yield Problem(place, f"{mode!r} is listed before; list it once")
         elif isinstance(mode, str):
             seen.add(mode)
 

@@ -7,8 +7,6 @@ last word has `restored`: its backup is restored, rolled forward and held agains
 from __future__ import annotations
 
 import posixpath
-import re
-import shlex
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -26,7 +24,6 @@ from harness.scripts.scene import Contained, Scene, opened
 
 FIRST = "one-instance"
 _LISTINGS = {"qlist", "list", "all", "qall"}
-_BATCH = {".bat", ".cmd"}
 
 Tell = Callable[[Outcome], object]
 
@@ -49,10 +46,9 @@ def check(scripts: Scripts, *, only: Collection[str], folder: Path, jobs: int, t
         jobs: How many machines at a time.
         tell: Called with each outcome as it comes.
     Raises:
-        UsageError: a script is not there, or cannot be run on this system.
+        UsageError: there is no scenario of such a name.
         PreconditionError: machines cannot be made here; nothing is left.
     """
-    _require_runnable(scripts)
     wanted = chosen(only)
     began, started = time.monotonic(), datetime.now(UTC)
     work = folder / "work"
@@ -167,32 +163,3 @@ def _each_once(findings: object) -> list[Finding]:
     for one in findings:  # type: ignore[attr-defined]
         kept.setdefault((one.code, one.message), one)
     return list(kept.values())
-
-
-def scripts_of(words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Both argument lists from one with alternatives: `backup.sh {freeze|thaw}`. Raises UsageError."""
-    parts = shlex.split(words)
-    alternatives = [re.fullmatch(r"\{([^{}|]+)\|([^{}|]+)\}", part) for part in parts]
-    if sum(map(bool, alternatives)) != 1:
-        raise UsageError(
-            f"{words!r} does not say how it is called: write the two arguments as one word, as in "
-            "'backup.sh {freeze|thaw}'"
-        )
-    freeze, thaw = (
-        tuple(found[side] if found else part for part, found in zip(parts, alternatives, strict=True))
-        for side in (1, 2)
-    )
-    return freeze, thaw
-
-
-def _require_runnable(scripts: Scripts) -> None:
-    for argv in (scripts.freeze, scripts.thaw, scripts.snapshot):
-        if not argv:
-            continue
-        path = scripts.install.get(argv[0], Path(argv[0]))
-        if path.suffix.lower() in _BATCH:
-            raise UsageError(
-                f"{path} is a Windows batch file, which cannot be run here; `harness scripts lint {path}` reads it"
-            )
-        if not path.is_file():
-            raise UsageError(f"there is no script {path}")

@@ -1,0 +1,137 @@
+"""`harness scripts check` and `harness scripts list`."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.interrupt import interruptible
+from harness.cli.output import emit, hand_out, tell
+from harness.cli.status import code_of
+from harness.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from harness.scripts.model import Outcome, Report, Scripts
+
+
+@click.command("check", short_help="Run freeze and thaw scripts in every situation that hurts.")
+@click.argument("suite", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--freeze", "--pre", "freeze", metavar="COMMAND", help="The freeze script, with its arguments.")
+@click.option("--thaw", "--post", "thaw", metavar="COMMAND", help="The thaw script, with its arguments.")
+@click.option("--script", metavar="'FILE {A|B}'", help="One script for both, and its two arguments.")
+@click.option(
+    "--snapshot", default="", metavar="COMMAND", help="What takes the snapshot between freeze and thaw."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(1, 600),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the caller of the scripts waits for each.",
+)
+@click.option("--only", multiple=True, metavar="NAME", help="Only this scenario or family; may be repeated.")
+@click.option("--jobs", type=click.IntRange(1, 32), default=6, show_default=True, help="Machines at a time.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json", "markdown", "junit"]),
+    default="table",
+    show_default=True,
+    help="Report on standard output.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder for the run's own folder, scripts-NAME/START-NUMBER.",
+)
+def scripts_check_command(
+    suite: Path | None,
+    freeze: str | None,
+    thaw: str | None,
+    script: str | None,
+    snapshot: str,
+    timeout: float,
+    only: tuple[str, ...],
+    jobs: int,
+    format_: str,
+    out: Path,
+) -> int:
+    """Run freeze and thaw scripts, unchanged, in a machine of their own, in every situation that hurts.
+
+    Name a SUITE (YAML), or --freeze and --thaw, or --script. Each scenario makes a machine of Linux namespaces with
+    stand-in instances under load, calls the scripts as a backup product would, and measures on the instances what
+    came of it. Nothing outside of the machine can be changed by a script. The exit status is 0 if everything is
+    right, 1 if not, 3 if something could not be told.
+    """
+    from harness import store
+    from harness.scripts import check, report
+
+    scripts = _scripts(suite, freeze, thaw, script, snapshot, timeout)
+    check.chosen(only)
+    number = int.from_bytes(os.urandom(4))
+    folder = store.create_folder(out, f"scripts-{scripts.name}", datetime.now(UTC), number)
+    try:
+        with interruptible():
+            made = check.check(scripts, only=only, folder=folder.resolve(), jobs=jobs, tell=_tell)
+    except KeyboardInterrupt:
+        tell(f"harness: the check was interrupted and is UNKNOWN; what it has seen is below {folder}")
+        return ExitCode.UNKNOWN
+    _keep(made, folder)
+    render = {
+        "table": report.table,
+        "json": report.as_json,
+        "markdown": report.markdown,
+        "junit": report.junit,
+    }
+    emit(render[format_](made))
+    tell(f"run folder {folder}")
+    return code_of(made.verdict)
+
+
+@click.command("list", short_help="Show the situations of `check`.")
+def scripts_list_command() -> int:
+    """Show every scenario: the situation, what a right script does in it, and where that comes from."""
+    from harness.scripts import report
+
+    emit(report.listing())
+    return ExitCode.PASS
+
+
+def _scripts(
+    suite: Path | None,
+    freeze: str | None,
+    thaw: str | None,
+    script: str | None,
+    snapshot: str,
+    timeout: float,
+) -> Scripts:
+    from harness.scripts import suite as suites
+
+    given = [bool(suite), bool(freeze or thaw), bool(script)]
+    if sum(given) != 1 or bool(freeze) != bool(thaw):
+        raise UsageError("name a suite, or --freeze and --thaw, or --script")
+    if suite:
+        return suites.load(suite)
+    if script:
+        freeze, thaw = suites.alternatives(script)
+    assert freeze and thaw
+    return suites.of_words(freeze, thaw, snapshot, timeout)
+
+
+def _tell(outcome: Outcome) -> None:
+    tell(f"{outcome.verdict.value:8} {outcome.name} ({outcome.duration_s:.1f} s)")
+
+
+def _keep(made: Report, folder: Path) -> None:
+    from harness import store
+    from harness.scripts import report
+
+    hand_out(report.as_json(made), folder / store.SCRIPTS_FILE)
+    hand_out(report.junit(made), folder / "junit.xml")

@@ -1,0 +1,168 @@
+"""What was seen of a pair of scripts, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+from tabulate import tabulate
+
+from harness.model import Verdict
+from harness.report.base import STAND_IN_NOTE, printable
+from harness.report.grid import grid
+from harness.scripts.model import Outcome, Report
+
+SCHEMA = "harness.scripts/1"
+_WIDTH = 110
+_RESULTS = {Verdict.FAIL: Failure, Verdict.UNKNOWN: Error, Verdict.SKIPPED: Skipped}
+
+
+def table(report: Report) -> str:
+    """For a terminal: what is wrong first, then all scenarios."""
+    rows = [
+        [one.verdict.value, one.name, f"{one.duration_s:.1f}", _short(one.seen, 70)]
+        for one in report.outcomes
+    ]
+    return (
+        "\n\n".join(
+            [
+                _heading(report),
+                *(_wrong(one) for one in _bad(report)),
+                grid(("", "scenario", "s", "what was seen"), rows, ("left", "left", "right", "left")),
+                score(report),
+            ]
+        )
+        + "\n"
+    )
+
+
+def markdown(report: Report) -> str:
+    """GitHub Markdown, with the situation and what a right script does in it."""
+    rows = [
+        [one.verdict.value, f"`{one.name}`", one.situation, one.right, _cell(one)] for one in report.outcomes
+    ]
+    headers = ("", "scenario", "situation", "a right script", "what was seen")
+    return (
+        "\n\n".join(
+            [
+                f"# Backup scripts: {report.scripts.name}",
+                f"**{score(report)}**",
+                _heading(report).replace("\n", "\n\n"),
+                tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True),
+            ]
+        )
+        + "\n"
+    )
+
+
+def as_json(report: Report) -> str:
+    """Everything, as one object: schema, verdict, scripts, outcomes."""
+    document = {
+        "schema": SCHEMA,
+        "verdict": report.verdict.value,
+        "stand_in": True,
+        "engine": report.engine,
+        "started_utc": report.started_utc,
+        "duration_s": round(report.duration_s, 3),
+        "scripts": {
+            **asdict(report.scripts),
+            "install": {k: str(v) for k, v in report.scripts.install.items()},
+        },
+        "scenarios": [
+            {
+                **asdict(one),
+                "verdict": one.verdict.value,
+                "findings": [{**asdict(found), "verdict": found.verdict.value} for found in one.findings],
+            }
+            for one in report.outcomes
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def junit(report: Report) -> str:
+    """JUnit XML: a test for each scenario; UNKNOWN is an error."""
+    document = JUnitXml(printable(report.scripts.name))
+    suite = TestSuite("scripts")
+    for one in report.outcomes:
+        test = TestCase(one.name, classname=one.family, time=one.duration_s)
+        if one.verdict is not Verdict.PASS:
+            message = one.findings[0].message if one.findings else one.seen
+            result = _RESULTS[one.verdict](printable(message), one.verdict.value)
+            result.text = printable(_wrong(one))
+            test.result = [result]
+        suite.add_testcase(test)
+    document.add_testsuite(suite)
+    document.update_statistics()  # type: ignore[no-untyped-call] # no types in the library
+    xml: bytes = document.tostring()  # type: ignore[no-untyped-call] # no types in the library
+    return xml.decode("utf-8").rstrip("\n") + "\n"
+
+
+def score(report: Report) -> str:
+    """`FAIL: 66 scenarios in 61 s: 60 PASS, 4 FAIL, 2 SKIPPED.`"""
+    counts = [
+        f"{count} {verdict.value}"
+        for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN, Verdict.SKIPPED)
+        if (count := sum(one.verdict is verdict for one in report.outcomes))
+    ]
+    return (
+        f"{report.verdict.value}: {len(report.outcomes)} scenarios in {report.duration_s:.0f} s: "
+        f"{', '.join(counts)}."
+    )
+
+
+def listing() -> str:
+    """Every scenario, with what a right script does in it."""
+    from harness.scripts import scenarios
+
+    return (
+        "\n\n".join(_described(one.name, one.situation, one.right, one.source) for one in scenarios.every())
+        + "\n"
+    )
+
+
+def _described(name: str, situation: str, right: str, source: str) -> str:
+    lines = [f"situation: {situation}", f"right: {right}", f"source: {source}"]
+    return "\n".join([name, *(_filled(line) for line in lines)])
+
+
+def _heading(report: Report) -> str:
+    scripts = report.scripts
+    lines = [
+        f"freeze: {' '.join(scripts.freeze)}",
+        f"thaw:   {' '.join(scripts.thaw)}",
+        f"instances: stand-in ({report.engine}), each scenario in a machine of its own",
+        STAND_IN_NOTE,
+    ]
+    return "\n".join(lines)
+
+
+def _bad(report: Report) -> Sequence[Outcome]:
+    return [one for one in report.outcomes if one.findings]
+
+
+def _wrong(one: Outcome) -> str:
+    lines = [f"{one.verdict.value} {one.name}: {one.situation}"]
+    for found in one.findings:
+        lines.append(_filled(f"{found.code}: {found.message}"))
+        if found.witness:
+            lines.append(_filled(f"said: {found.witness}"))
+    lines += [_filled(f"right: {one.right}"), _filled(f"source: {one.source}")]
+    return "\n".join(lines)
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(printable(text), _WIDTH, initial_indent="  ", subsequent_indent="    ")
+
+
+def _short(text: str, most: int) -> str:
+    bare = printable(text)
+    return bare if len(bare) <= most else bare[: most - 1] + "…"
+
+
+def _cell(one: Outcome) -> str:
+    said = "; ".join(found.message for found in one.findings) or one.seen
+    return printable(said).replace("|", "\\|")

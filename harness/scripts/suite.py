@@ -1,0 +1,124 @@
+"""A suite of scripts under test, from a YAML file or from the command line.
+
+Paths of scripts are relative to the suite's file; a path that is installed (`install`) is one in the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+from harness.plan.load import Problem, checked, duration_s, nearest, shape_problems
+from harness.scripts import scenarios
+from harness.scripts.model import Scripts
+
+_BATCH = {".bat", ".cmd"}
+_TIMEOUT = "30s"
+
+
+def load(path: Path) -> Scripts:
+    """Read a suite. Raises PlanError with every mistake and its line, or UsageError."""
+    raw = checked(path, _problems)
+    install = {target: _here(path, file) for target, file in raw.get("install", {}).items()}
+
+    def command(key: str) -> tuple[str, ...]:
+        words = raw.get(key, [])
+        if not words or words[0] in install:
+            return tuple(words)
+        return (str(_here(path, words[0])), *words[1:])
+
+    return require_runnable(
+        Scripts(
+            name=raw["scripts"],
+            freeze=command("freeze"),
+            thaw=command("thaw"),
+            snapshot=command("snapshot"),
+            user=raw.get("user", "root"),
+            success=tuple(raw.get("success", (0,))),
+            timeout_s=duration_s(raw.get("timeout", _TIMEOUT)) or 0.0,
+            instances=tuple(name.upper() for name in raw.get("instances", ())),
+            install=install,
+            environment=dict(raw.get("environment", {})),
+            credentials=raw.get("credentials", ""),
+            skip=dict(raw.get("skip", {})),
+        )
+    )
+
+
+def of_words(freeze: str, thaw: str, snapshot: str, timeout_s: float) -> Scripts:
+    """A suite of two command lines. Raises UsageError: a script is not there, or cannot be run here."""
+    hooks = [_command(words) for words in (freeze, thaw, snapshot)]
+    return require_runnable(
+        Scripts(name=_name(hooks[0]), freeze=hooks[0], thaw=hooks[1], snapshot=hooks[2], timeout_s=timeout_s)
+    )
+
+
+def alternatives(words: str) -> tuple[str, str]:
+    """Both command lines of one with alternatives: `backup.sh {freeze|thaw}`. Raises UsageError."""
+    parts = shlex.split(words)
+    found = [re.fullmatch(r"\{([^{}|]+)\|([^{}|]+)\}", part) for part in parts]
+    if sum(map(bool, found)) != 1:
+        raise UsageError(
+            f"{words!r} does not say how it is called: give the two arguments in one word, as in "
+            "'backup.sh {freeze|thaw}'"
+        )
+    freeze, thaw = (
+        shlex.join(match[side] if match else part for part, match in zip(parts, found, strict=True))
+        for side in (1, 2)
+    )
+    return freeze, thaw
+
+
+def require_runnable(scripts: Scripts) -> Scripts:
+    """The same. Raises UsageError: a file is not there, or is one that cannot be run here."""
+    for argv in (scripts.freeze, scripts.thaw, scripts.snapshot):
+        if not argv:
+            continue
+        path = scripts.install.get(argv[0], Path(argv[0]))
+        if path.suffix.lower() in _BATCH:
+            raise UsageError(
+                f"{path} is a Windows batch file, which cannot be run here; `harness scripts lint {path}` reads it"
+            )
+        if not path.is_file():
+            raise UsageError(f"there is no script {path}")
+    return scripts
+
+
+def _command(words: str) -> tuple[str, ...]:
+    parts = shlex.split(words)
+    return (str(Path(parts[0]).resolve()), *parts[1:]) if parts else ()
+
+
+def _name(freeze: tuple[str, ...]) -> str:
+    stem = Path(freeze[0]).stem if freeze else ""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", stem).strip("-.") or "scripts"
+
+
+def _here(suite: Path, file: str) -> Path:
+    return (suite.parent / file).resolve()
+
+
+def _problems(value: object) -> Iterator[Problem]:
+    yield from shape_problems(_schema(), value, ())
+    if not isinstance(value, dict):
+        return
+    if "timeout" in value and isinstance(value["timeout"], str) and not duration_s(value["timeout"]):
+        yield Problem(("timeout",), f"{value['timeout']!r} is not a duration such as 30s")
+    known = [one.name for one in scenarios.every()]
+    skipped = value.get("skip")
+    for name in skipped if isinstance(skipped, dict) else ():
+        if name not in known:
+            yield Problem(("skip", name), f"there is no scenario {name!r}{nearest(str(name), known)}")
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    text = Path(__file__).with_name("suite.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
