@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.instance.local import LocalHost, LocalPlace
 from harness.plan.model import InstanceSpec
@@ -359,6 +360,94 @@ def test_a_backup_that_never_came_to_its_thaw_does_not_hinder_the_next(machine: 
     assert 0 == machine.status("freeze")
     assert 5 == machine.call("SOURCE", "ExternalThaw()")
     assert [0, 0] == [machine.status("freeze"), machine.status("thaw")]
+
+
+FAKE_LVM = """#!/bin/sh
+# lvs, lvcreate, lvremove, mount, umount: notes the call, and whether the instance was frozen at the time
+IRISSYS={registry} {bin}/iris session SOURCE -U%SYS '##class(Backup.General).IsWDSuspendedExt()' </dev/null
+echo "${{0##*/}} $? $*" >>{folder}/lvm
+case "${{0##*/}} $*" in {fails}) exit 1 ;; esac
+"""
+
+
+def lvm_job(machine: Machine, fails: str = "nothing") -> tuple[int, list[str]]:
+    """Run the job over fake commands of LVM: its status, and the commands with what the instance was (5 or 3)."""
+    folder = machine.folder
+    tools = folder / "tools"
+    shutil.copytree(BIN, tools, symlinks=True)
+    for name in ("lvs", "lvcreate", "lvremove", "mount", "umount"):
+        text = FAKE_LVM.format(bin=BIN, folder=folder, fails=fails, registry=folder / "registry")
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
+    (tools / "verify").write_text(f'#!/bin/sh\necho "verify 0" >>{folder}/lvm\n[ "{fails}" != verify ]\n')
+    (tools / "verify").chmod(0o755)
+    machine.settings |= {"EXTRA_PATH": str(tools), "VOLUME": "vg/db\nVOLUME = /dev/vg/journal"}
+    machine.settings |= {"COPY_TO": str(folder / "copies"), "VERIFY": str(tools / "verify")}
+    (folder / "scripts" / "iris-lvm").write_text(init.variant("lvm").files[0].text)
+    (folder / "scripts" / "iris-lvm").chmod(0o700)
+    status, said = machine.run("lvm")
+    assert not machine.frozen(), said
+    return status, [" ".join(line.split()[:2]) for line in (folder / "lvm").read_text().splitlines()]
+
+
+def test_the_lvm_job_takes_all_snapshots_in_the_window_and_records_a_verified_copy(machine: Machine) -> None:
+    status, calls = lvm_job(machine)
+    assert 0 == status
+    window = ["lvs 3", "lvs 3", "lvcreate 5", "lvcreate 5"]
+    copies = ["mount 3", "mount 3", "verify 0"]
+    assert [*window, *copies, "umount 3", "umount 3", "lvremove 3", "lvremove 3"] == calls
+    assert 1 == machine.messages().count("ExternalSetHistory")
+    assert 1 == len(list(machine.folder.glob("copies/*/marker-*-SOURCE.txt")))
+
+
+@pytest.mark.parametrize("fails", ["lvcreate*journal*", "mount*", "verify", "lvs*"])
+def test_an_lvm_job_that_fails_leaves_nothing_and_records_nothing(machine: Machine, fails: str) -> None:
+    status, calls = lvm_job(machine, fails)
+    assert 1 == status
+    assert calls.count("lvcreate 5") == calls.count("lvremove 3")
+    assert "ExternalSetHistory" not in machine.messages()
+
+
+def test_the_document_for_aws_ends_with_the_codes_of_data_lifecycle_manager(machine: Machine) -> None:
+    """Source: Amazon EBS User Guide, automating application-consistent snapshots."""
+    document = yaml.safe_load(init.variant("aws").files[0].text)
+    (script,) = document["mainSteps"][0]["inputs"]["runCommand"]
+    for command in ("pre-script", "post-script", "dry-run"):
+        (machine.folder / "scripts" / f"iris-{command}").write_text(script.replace("{{ command }}", command))
+    said = [
+        machine.status(name) for name in ("dry-run", "post-script", "pre-script", "pre-script", "post-script")
+    ]
+    assert [0, 205, 0, 204, 0] == said
+    assert not machine.frozen()
+    machine.settings["WD_SUSPEND_LIMIT"] = "1"
+    assert 0 == machine.status("pre-script")
+    wait_until(lambda: not machine.frozen())
+    assert 203 == machine.status("post-script")
+    machine.place.run(["iris", "stop", "SOURCE", "quietly"])
+    assert [206, 206] == [machine.status("dry-run"), machine.status("pre-script")]
+
+
+def every_script() -> list[object]:
+    """All that `init` writes in sh, once; that of the SSM document as well."""
+    texts = {file.text: file.name for name in init.VARIANTS for file in init.variant(name).files}
+    found = {text: name for text, name in texts.items() if text.startswith("#!/bin/sh\n")}
+    document = next(text for text, name in texts.items() if name == "iris-dlm.yaml")
+    found[yaml.safe_load(document)["mainSteps"][0]["inputs"]["runCommand"][0]] = "iris-dlm.yaml"
+    return [pytest.param(text, id=name) for text, name in found.items()]
+
+
+@pytest.mark.parametrize("text", every_script())
+@pytest.mark.parametrize(
+    "shell",
+    [["dash", "-n"], ["busybox", "sh", "-n"], ["shellcheck", "-s", "sh", "-"]],
+    ids=lambda argv: argv[0],
+)
+def test_every_script_is_clean(text: str, shell: list[str]) -> None:
+    """No shell and no shellcheck has anything to say."""
+    if shutil.which(shell[0]) is None:
+        pytest.skip(f"{shell[0]} is not here")
+    done = subprocess.run(shell, input=text, capture_output=True, text=True, timeout=60)
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
 
 
 def wait_until(true: object) -> None:
