@@ -108,6 +108,6 @@ def test_every_setting_is_in_the_configuration_file() -> None:
     """Commented out, with the value that holds without it; those that nobody needs to change are left out."""
     files = {file.name: file.text for file in init.variant("lvm").files}
     named = set(re.findall(r"^#([A-Z_]+)=", files["iris-backup.conf"], re.M))
-    taken = set(re.findall(r"^ +([A-Z_]+)\) .*\b[A-Z]+=\$.*;;$", files["iris-lvm-backup"], re.M))
+    taken = set(re.findall(r"^ +([A-Z_]+)\) .*\b[A-Z_]+=\$.*;;$", files["iris-lvm-backup"], re.M))
     assert {"CALL_LIMIT", "KILL_AFTER", "ROLLBACK_TIME"} == taken - named
     assert named < taken
