@@ -187,9 +187,9 @@ def _early(script: BatchScript, node: Node) -> Node | None:
     if block is None:
         return None
     for other in walk(block):
-        if other.type == "variable_reference" and other.start_byte > node.end_byte:
-            if script.text(other).lower() == "%errorlevel%":
-                return other
+        later = other.type == "variable_reference" and other.start_byte > node.end_byte
+        if later and script.text(other).lower() == "%errorlevel%":
+            return other
     return None
 
 
@@ -221,13 +221,10 @@ def _order(script: BatchScript) -> Iterator[Found]:
         yield "no-thaw-after-partial-freeze", (looped or freezes[1:])[0], message
     for node in looped:
         loop = _loop_of(node)
-        if loop is not None and re.search(r"\b(qlist|qall|all)\b", script.text(loop).split(")")[0]):
-            if 0 in _statuses_of(script.ends_without_loops()):
-                yield (
-                    "no-instance-passes",
-                    loop,
-                    "If no instance is running, this loop does nothing and the file ends with 0.",
-                )
+        listed = loop is not None and re.search(r"\b(qlist|qall|all)\b", script.text(loop).split(")")[0])
+        if loop is not None and listed and 0 in _statuses_of(script.ends_without_loops()):
+            message = "If no instance is running, this loop does nothing and the file ends with 0."
+            yield "no-instance-passes", loop, message
 
 
 def _loop_of(node: Node) -> Node | None:

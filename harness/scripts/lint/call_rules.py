@@ -87,4 +87,4 @@ def _control_limits(call: Call) -> Iterator[tuple[str, str]]:
         yield "freeze-timeout-missing", f"Users are blocked after {_FREEZE_S_DEFAULT} s, the default."
     elif timeout.isdigit() and int(timeout) > _FREEZE_S_MAX:
         yield "freeze-timeout-too-large", f"timeout={timeout} is more than {_FREEZE_S_MAX}."
-    yield "no-self-thaw-limit", "`iris freeze` takes no WDSuspendLimit: only a thaw ends this freeze."
+    yield "control-freeze-unlimited", "`iris freeze` takes no WDSuspendLimit: only a thaw ends this freeze."

@@ -27,6 +27,7 @@ class Status(enum.Enum):
     FIVE = enum.auto()  # 5 done, 3 not done: Backup.General called on a session's command line
     ZERO = enum.auto()  # 0 done, 1 not done: iris freeze, iris thaw
     TYPED = enum.auto()  # commands typed into a session: what the last of them says
+    UNKNOWN = enum.auto()  # the words go through a variable or a function that could not be followed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,21 @@ _REMOTE: dict[str, frozenset[str]] = {
 }
 _SHELLS = {"sh", "bash", "ksh", "dash", "ash"}
 _DEPTH_MAX = 8
+
+
+def indirect(words: Sequence[str]) -> Call | None:
+    """The call that one word of a command is, whatever the command is; for one that cannot be followed."""
+    for word in words[1:]:
+        found = _METHOD.match(word)
+        if found and found["name"].lower() in _METHODS:
+            return Call(
+                verb=_METHODS[found["name"].lower()],
+                program="",
+                words=tuple(words),
+                status=Status.UNKNOWN,
+                arguments=split_arguments(word[found.end() :]) if found["open"] else (),
+            )
+    return None
 
 
 def program_name(word: str) -> str:

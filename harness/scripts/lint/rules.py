@@ -156,6 +156,10 @@ _TABLE: tuple[tuple[str, Level, str, str, str, str], ...] = (
         "Give WDSuspendLimit as argument 10; ExternalFreezeTimeOut thaws nothing, it only blocks users.",
     ),
     (
+        "control-freeze-unlimited", _NOTE, "F17", "`iris freeze` cannot be given a limit after which it thaws itself",
+        "class reference, CommandLineFreeze", "Call ExternalFreeze with WDSuspendLimit, or let a watchdog thaw.",
+    ),
+    (
         "self-thaw-after-block", _NOTE, "F17", "users are blocked before the instance thaws itself", _CLASS,
         "Make WDSuspendLimit smaller than ExternalFreezeTimeOut.",
     ),

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
-from harness.scripts.lint.engine import Call, recognise
+from harness.scripts.lint.engine import Call, indirect, recognise
 from harness.scripts.lint.source import Source
 
 _LANGUAGE = Language(tree_sitter_bash.language())
@@ -230,6 +230,7 @@ class Script:
         words = self._words(node, known)
         typed = self._typed(node)
         call = recognise(words, typed, self.commands_in)
+        at = len(steps)
         steps.append(
             Step(
                 index=len(steps),
@@ -249,6 +250,11 @@ class Script:
             inner |= self._locals(body, inner)
             if body is not None:
                 self._take(body, (*stack, node), inner, steps, called, trapped=trapped)
+            followed = any(step.call for step in steps[at + 1 :])
+            if not followed:
+                steps[at] = replace(steps[at], call=indirect(words))
+        elif call is None and words and words[0].startswith("$"):
+            steps[at] = replace(steps[at], call=indirect(words))
         if words and words[0] == "trap" and len(words) > 2 and words[1] in self.functions:
             called.add(words[1])
             body = self.functions[words[1]].child_by_field_name("body")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tree_sitter import Node
 
@@ -68,13 +68,13 @@ def _window(script: Script, freezes: list[Step], thaws: list[Step]) -> Iterator[
         if thaw is None:
             continue
         for step in script.steps[freeze.index + 1 : thaw.index]:
+            if exclusive(step, freeze) or step.name in script.functions:
+                continue
             line = _line(step)
             if _COPY.search(line) and "--reflink" not in line and not _SMALL.search(line):
-                if not exclusive(step, freeze) and step.name not in script.functions:
-                    message = (
-                        f"`{step.name}` runs between freeze (line {freeze.node.start_point[0] + 1}) and thaw."
-                    )
-                    yield "long-copy-while-frozen", step.node, message
+                began = freeze.node.start_point[0] + 1
+                message = f"`{step.name}` runs between freeze (line {began}) and thaw."
+                yield "long-copy-while-frozen", step.node, message
 
 
 def _snapshots(script: Script, freezes: list[Step], thaws: list[Step]) -> Iterator[Found]:
@@ -123,9 +123,9 @@ def _left(script: Script, freeze: Step, snapshot: Step) -> bool:
             return True
     child = snapshot.node
     for parent in snapshot.around():
-        if parent.type in ("if_statement", "case_item") and freeze.node.start_byte < child.start_byte:
-            if not any(node == parent for node in freeze.around()) or _is_condition_of(parent, freeze):
-                return True
+        decides = parent.type in ("if_statement", "case_item") and freeze.node.start_byte < child.start_byte
+        if decides and (parent not in freeze.around() or _is_condition_of(parent, freeze)):
+            return True
         if parent.type == "list" and parent.children[0] != child and text(parent.children[1]) == "&&":
             return True
         child = parent
@@ -274,20 +274,7 @@ def _counted(script: Script, loop: Node, source: Node) -> bool:
     body = loop.child_by_field_name("body")
     called = {text(node) for node in walk(loop) if node.type == "command_name"}
     inner = [body, *(script.functions[name] for name in called if name in script.functions)]
-    changed = {
-        text(node.child_by_field_name("name"))
-        for part in inner
-        if part
-        for node in walk(part)
-        if node.type == "variable_assignment"
-    }
-    changed |= {
-        text(node.named_children[0])
-        for part in inner
-        if part
-        for node in walk(part)
-        if node.type == "postfix_expression" and node.named_children
-    }
+    changed = _changed_in([part for part in inner if part is not None])
     for node in walk(script.root):
         if node.type not in ("test_command", "compound_statement", "case_statement", "command"):
             continue
@@ -315,6 +302,22 @@ def _counted(script: Script, loop: Node, source: Node) -> bool:
             if _fails_at_start(script, node, name, _initial(script, name, loop), asked):
                 return True
     return False
+
+
+def _changed_in(parts: Sequence[Node]) -> set[str]:
+    """Names of the variables that some parts of a script set, count or read."""
+    inside = [node for part in parts for node in walk(part)]
+    assigned = {
+        text(node.child_by_field_name("name")) for node in inside if node.type == "variable_assignment"
+    }
+    counted = [node for node in inside if node.type == "postfix_expression" and node.named_children]
+    read = {
+        text(child)
+        for node in inside
+        if node.type == "command" and text(node.child_by_field_name("name")) == "read"
+        for child in node.named_children[1:]
+    }
+    return assigned | read | {text(node.named_children[0]) for node in counted}
 
 
 def _initial(script: Script, name: str, loop: Node) -> str:
@@ -352,19 +355,9 @@ def _waits(script: Script, freezes: list[Step]) -> Iterator[Found]:
         names = {text(one.child_by_field_name("name")) for one in walk(node) if one.type == "command"}
         if "sleep" not in names or names & {"break", "exit", "return", "read", "timeout"} or body is None:
             continue
-        changed = {
-            text(one.child_by_field_name("name")) for one in walk(body) if one.type == "variable_assignment"
-        }
-        changed |= {
-            text(one.named_children[0])
-            for one in walk(body)
-            if one.type == "postfix_expression" and one.named_children
-        }
-        if (
-            any(re.search(rf"\b{re.escape(name)}\b", condition) for name in changed)
-            or "SECONDS" in condition
-            or "date" in condition
-        ):
+        changed = _changed_in([node, *(script.functions[name] for name in names if name in script.functions)])
+        counted = any(re.search(rf"\b{re.escape(name)}\b", condition) for name in changed)
+        if counted or "SECONDS" in condition or "date" in condition:
             continue
         if any(
             name in script.functions and re.search(r"\bexit\b", text(script.functions[name]))

@@ -59,6 +59,13 @@ def _of_file(source: Source) -> Iterator[Finding]:
 
 
 def _rules(script: Script) -> Iterator[Found]:
+    spoken = re.search(r"Backup\.General|External(Freeze|Thaw)", script.source.text, re.IGNORECASE)
+    unknown = all(step.call is None or step.call.status is Status.UNKNOWN for step in script.calls)
+    if spoken and unknown:
+        message = (
+            "Backup.General is called in a way that could not be followed: nothing is said about its status."
+        )
+        yield "no-call-recognised", script.root, message
     yield from _calls(script)
     yield from shell_status_rules.findings(script)
     yield from shell_order_rules.findings(script)
@@ -92,7 +99,8 @@ def _calls(script: Script) -> Iterator[Found]:
             any(redirect.operator == "<" and redirect.target != "/dev/null" for redirect in step.redirects)
             or call.status is Status.TYPED
         )
-        if not (told_root or asked_who or fed or call_rules.is_by_owner(call)):
+        followed = call.status is not Status.UNKNOWN
+        if followed and not (told_root or asked_who or fed or call_rules.is_by_owner(call)):
             told_root = True
             yield "session-as-root", step.node, "The hook's own user, often root, makes this session."
         instance = _instance(step.node, call)
@@ -147,7 +155,7 @@ def _instance(node: Node, call: Call) -> Node | None:
     """The word that names the instance, if it is a variable without quotes."""
     words = [child for child in node.children if child.is_named and child.type != "file_redirect"]
     bare = [child for child in words[1:4] if child.type in ("simple_expansion", "expansion")]
-    if call.wrappers or not bare or call.verb is Verb.LIST:
+    if call.wrappers or not bare or call.verb is Verb.LIST or call.status is Status.UNKNOWN:
         return None
     return bare[0]
 
@@ -197,7 +205,7 @@ def _proofs(script: Script) -> Iterator[Found]:
     tested = any(
         step.call
         and step.call.verb is Verb.FREEZE
-        and step.call.status is not Status.TYPED
+        and step.call.status in (Status.FIVE, Status.ZERO)
         and trace(script, step).fate is Fate.TESTED
         for step in script.calls
     )

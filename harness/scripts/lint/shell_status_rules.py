@@ -26,7 +26,7 @@ def findings(script: Script) -> Iterator[Found]:
         if (
             call
             and call.verb in (Verb.FREEZE, Verb.THAW)
-            and call.status is not Status.TYPED
+            and call.status in (Status.FIVE, Status.ZERO)
             and not step.trapped
         ):
             outcomes.append((step, trace(script, step)))
