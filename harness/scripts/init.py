@@ -145,7 +145,7 @@ def _lvm() -> Variant:
     return Variant(
         name="lvm",
         files=(job, _configuration(_part("lvm.conf"))),
-        check="--freeze '{out}/iris-lvm-backup freeze' --thaw '{out}/iris-lvm-backup thaw'",
+        check="--script '{out}/iris-lvm-backup {{freeze|thaw}}'",
     )
 
 

@@ -160,9 +160,9 @@ freeze_one() {
     { printf '%s\n' "$CONTROL^$NAME^$DIRECTORY^$CPF^$LOG" >>"$BACKUP/instances"; } 2>/dev/null ||
         fail other "cannot write $BACKUP/instances"
     TRIED=$TRIED$CONTROL^$NAME^$DIRECTORY^$CPF^$LOG$NL
-    arguments="\"$LOG\",\"iris-backup $ID\",1,,,,$EXTERNAL_FREEZE_TIMEOUT,,,$WD_SUSPEND_LIMIT"
     FREEZING=$NL$CONTROL^$NAME^$DIRECTORY^
-    session "$LIMIT" "##class(Backup.General).ExternalFreeze($arguments)"
+    session "$LIMIT" "##class(Backup.General).ExternalFreeze(\"$LOG\",\"iris-backup $ID\",1,,,,\
+$EXTERNAL_FREEZE_TIMEOUT,,,$WD_SUSPEND_LIMIT)"
     FREEZING=
     note "$NAME: ExternalFreeze ended with $STATUS, log $LOG"
     case $STATUS in
@@ -240,10 +240,14 @@ undo_one() {
     ask "$part"
     case $UNCERTAIN in
         *"$NL$CONTROL^$NAME^$DIRECTORY^"*)
-            # a freeze that nobody waits for any more may still come
-            while now && [ "$SUSPENDED" = no ] && [ $((NOW + 2)) -lt "$until" ]; do
+            # A freeze that nobody waits for any more may still come. WDSuspendLimit ends one that comes later still.
+            tries=$HOOK_LIMIT
+            while [ "$SUSPENDED" = no ] && [ "$tries" -gt 0 ]; do
                 sleep 1
                 ask "$part"
+                tries=$((tries - 1))
+                now
+                [ $((NOW + 2)) -lt "$until" ] || tries=0
             done
             ;;
     esac
