@@ -7,7 +7,7 @@ sides of it. When the load has ended the journals from the marker on are copied 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,17 +77,22 @@ class Backup:
     problems: tuple[tuple[str, str], ...]
 
 
+Hold = Callable[[Setting, SnapshotProvider, Source], Window]
+
+
 def back_up(
     setting: Setting,
     spec: SnapshotSpec,
     modes: Collection[RecoveryMode],
     stages: Stages,
     provider: SnapshotProvider | None = None,
+    hold: Hold | None = None,
 ) -> Backup:
     """Load, freeze, snapshot, thaw, load, collect.
 
     Args:
         provider: In the place of the one that `spec` names.
+        hold: Freezes, takes the snapshot and thaws, in the place of the harness; raises as `freeze.hold`.
     Raises HarnessError: there is no backup; the instance is not frozen (but for ThawError: it may be).
     """
     provider = provider or load_provider(setting, spec)
@@ -101,7 +106,7 @@ def back_up(
         required = setting.source.required_journal()
         with stages.stage("freeze window"):
             driver.mark()
-            window = _hold(setting, provider, source)
+            window = (hold or _hold)(setting, provider, source)
         image = freeze.image_status(window.snapshot)
         with stages.stage("load"):
             _work(driver, setting, 0.2)

@@ -90,6 +90,7 @@ class _Discovered:
         self.unmet: set[Need] = set()
         if scene is None:
             return
+        self.engine = scene.engine
         freezes = scene.calls("externalfreeze")
         logs = [call.argument(1) for call in freezes if posixpath.isabs(call.argument(1))]
         self.log_file = logs[0] if logs else ""

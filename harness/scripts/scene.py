@@ -61,10 +61,12 @@ class Contained(HarnessError):
 class Scene:
     """A machine with the scripts in it. Made by `opened`; instances are added by the scenario."""
 
-    def __init__(self, machine: Machine, scripts: Scripts, folder: Path) -> None:
+    def __init__(self, machine: Machine, scripts: Scripts, work: Path, folder: Path) -> None:
         self.machine = machine
         self.scripts = scripts
+        self.work = work
         self.folder = folder
+        self.engine = ""
         self.log_file = ""
         self.names: list[str] = []
         self.notes: list[str] = []
@@ -136,6 +138,11 @@ class Scene:
             self.names.append(name)
             if load:
                 self.load(name)
+
+    def describe(self) -> None:
+        """Learn which engine answers, for the report."""
+        found = Instance(self.machine.instance(self.first)).describe()
+        self.engine = f"{found.product} {found.version}"
 
     def load(self, name: str) -> None:
         """Begin to write into an instance, some hundred transactions a second."""
@@ -451,7 +458,7 @@ def opened(scripts: Scripts, work: Path, kept: Path) -> Iterator[Scene]:
         InstanceSpec(host="sandbox"), work, Transcript(kept / "commands.log")
     )
     machine: Machine = host.machine()
-    scene = Scene(machine, scripts, kept)
+    scene = Scene(machine, scripts, work, kept)
     try:
         yield scene
     except InstanceGone as error:

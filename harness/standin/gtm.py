@@ -6,6 +6,8 @@ Facts measured on GT.M V7.0-005 (Debian package fis-gtm 7.0-005-1):
   processes go on updating buffers and journals; `-noautorelease` makes updaters wait when buffers run out
   instead of letting the freeze go. `mupip freeze -off` switches every journal again.
 * A second freeze ends with status 10; a thaw without a freeze ends with 0.
+* A copied database keeps the user that froze the live one; for another user `mupip freeze -off` waits for ever
+  unless it is told to `-override`.
 * `dse crit -seize` holds a region's critical section: every updater of it waits, the file stays as it is.
 * The header of a copied database names the shared memory of the live one, so a copy may be opened only in an
   IPC namespace of its own; there `mupip rundown -file` and `freeze -off` make it usable.
@@ -147,7 +149,7 @@ class Engine:
     def make_usable(self, name: str) -> None:
         """Make a copied or crashed database file one that can be opened here: no freeze, no foreign memory."""
         self.mupip("rundown", "-file", str(self.layout.database_file(name)))
-        self.mupip("freeze", "-off", REGIONS[name])
+        self.mupip("freeze", "-off", "-override", REGIONS[name])
 
     def forget_memory(self, name: str) -> None:
         """Drop the shared memory that a crash left, if no process uses it: as gone as after a power loss.

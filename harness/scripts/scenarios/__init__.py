@@ -6,6 +6,7 @@ from harness.scripts.scenarios import (
     logs,
     ordinary,
     refusals,
+    restored,
     thaws,
     users,
 )
@@ -14,5 +15,5 @@ from harness.scripts.scenarios.base import Scenario
 
 def every() -> list[Scenario]:
     """All of them, in the order of a report."""
-    families = (ordinary, instances, refusals, interruptions, thaws, logs, users)
+    families = (ordinary, restored, instances, refusals, interruptions, thaws, logs, users)
     return [scenario for family in families for scenario in family.SCENARIOS]

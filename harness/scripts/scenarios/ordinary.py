@@ -25,6 +25,7 @@ _TIMEOUT_DEFAULT_S, _TIMEOUT_MAX_S = 600, 1200
 def one_instance(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
+    scene.describe()
     seen = scene.backup()
     yield from rules.must_succeed(seen, scene.scripts)
 
@@ -323,7 +324,7 @@ def _files_with_marker(scene: Scene) -> list[str]:
     """Files of the machine that tell the offset, but for those of the instance itself."""
     listed = scene.machine.read("/")
     found = []
-    for top in ("var", "tmp", "root", "home", "srv", "mnt", "etc", "run/lock", "sys"):
+    for top in ("var", "tmp", "root", "home", "srv", "mnt"):
         for path in (listed / top).rglob("*"):
             try:
                 if path.is_file() and re.search(r"offset\s+\d+ of ", path.read_text(errors="replace")):

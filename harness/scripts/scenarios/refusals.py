@@ -264,7 +264,7 @@ def _with_accounts(scene: Scene, *, owner: bool) -> None:
 def _files_with(scene: Scene, secret: str) -> list[str]:
     found = []
     top = scene.machine.read("/")
-    for folder in ("var", "tmp", "root", "home", "srv", "etc"):
+    for folder in ("var", "tmp", "root", "home", "srv"):
         for path in (top / folder).rglob("*"):
             try:
                 if path.is_file() and secret in path.read_text(errors="replace"):

@@ -1,0 +1,181 @@
+"""A real backup by the scripts, restored and verified as `harness run` does: the data decides."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness import registry
+from harness.backup import back_up, discard
+from harness.command import Deadline
+from harness.errors import FreezeError, HarnessError
+from harness.freeze import FileStatus, Window
+from harness.instance.iris import FreezeAnswer, Instance, ThawAnswer
+from harness.model import CaseRecord, Finding, RecoveryMode, Verdict
+from harness.plan.expand import expand
+from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
+from harness.progress import SilentProgress
+from harness.recovery import recover
+from harness.report.cause import cause
+from harness.scripts import rules
+from harness.scripts.scenarios.base import INTEGRITY_GUIDE, Family
+from harness.scripts.scene import Scene
+from harness.setting import Setting
+from harness.snapshot.base import SnapshotProvider, Source
+from harness.targets import Targets
+from harness.watchdog import Watchdog
+from harness.workload.ledger import Ledger
+
+family = Family("restored")
+_SEED = 20261123
+_CAPTURE_S = 60.0
+_HOST = ("probe", "target", "close")
+_PLAN = Plan(
+    name="restored",
+    instance=InstanceSpec(host="sandbox"),
+    target=InstanceSpec(),
+    workload=WorkloadSpec(writers=2, duration_s=2.0, rate=3000),
+    cycles=1,
+    snapshots=(SnapshotSpec(provider="copy", options={}),),
+    recovery=(RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD),
+    freeze=FreezeSpec(),
+    limits=Limits(),
+)
+
+
+@family.scenario(
+    "restored",
+    situation="an instance under load; what was copied between freeze and thaw is restored and rolled forward",
+    right="every acknowledged transaction is there, none by half, from the marker in the scripts' own log",
+    source=INTEGRITY_GUIDE,
+    waits_s=20,
+)
+def restored(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first, load=False)
+    with ExitStack() as ending:
+        setting = _setting(scene, ending)
+        cases = expand(_PLAN)
+        stages = setting.stages("restored")
+        try:
+            backup = back_up(
+                setting,
+                cases[0].snapshot,
+                list(_PLAN.recovery),
+                stages,
+                hold=lambda *given: _hold(scene, *given),
+            )
+        except FreezeError as error:
+            yield rules.not_told(str(error))
+            return
+        ending.callback(discard, backup)
+        for case in cases:
+            record = recover(setting, backup, case)
+            scene.notes.append(f"{case.recovery.value}: {record.verdict.value}")
+            yield from _finding(record)
+
+
+def _finding(record: CaseRecord) -> Iterator[Finding]:
+    if record.verdict is Verdict.PASS:
+        return
+    found = cause(record)
+    mode = record.recovery.mode.value if record.recovery else record.name
+    if found is None:
+        yield Finding(code="restored", message=f"{mode}: {record.verdict.value}", verdict=record.verdict)
+    else:
+        yield replace(found, message=f"{mode}: {found.message}", verdict=record.verdict)
+
+
+def _setting(scene: Scene, ending: ExitStack) -> Setting:
+    """What a backup and its recoveries share. Everything in it ends with `ending`."""
+    root = scene.root(scene.first)
+    work, folder = scene.work / "restored", scene.folder
+    work.mkdir()
+    host = registry.load("harness.hosts", "local", _HOST)(InstanceSpec(), work)
+    ending.callback(host.close)
+    host.probe()
+    targets = Targets(host, root, len(_PLAN.recovery))
+    ending.callback(targets.close)
+    targets.prepare()
+    watchdog = Watchdog(folder, {})
+    ending.callback(watchdog.close)
+    source = Instance(scene.machine.instance(scene.first))
+    ledger = Ledger(_PLAN.workload.writers, folder / "ledger.bin")
+    ending.callback(ledger.close)
+    return Setting(
+        plan=_PLAN,
+        seed=_SEED,
+        folder=folder,
+        work=work,
+        host=host,
+        target_host=host,
+        targets=targets,
+        source=source,
+        description=source.describe(),
+        ledger=ledger,
+        watchdog=watchdog,
+        progress=SilentProgress(),
+        began_s=time.monotonic(),
+        random=random.Random(_SEED),
+        first_journal=None,
+        notes=(),
+    )
+
+
+def _hold(scene: Scene, setting: Setting, provider: SnapshotProvider, source: Source) -> Window:
+    """Freeze and thaw by the scripts; the snapshot is the harness's. Raises FreezeError: the freeze script failed."""
+    files = [file for place in setting.description.databases.values() for file in sorted(place.iterdir())]
+    called = time.monotonic()
+    ran = scene.call("freeze")
+    frozen = FreezeAnswer(called_s=called, returned_s=time.monotonic(), frozen_utc=datetime.now(UTC))
+    if ran.status not in scene.scripts.success:
+        raise FreezeError(f"there is no backup to restore: the freeze script {ran}")
+    before = tuple(map(FileStatus.of, files))
+    began = time.monotonic()
+    snapshot = provider.capture(source, Deadline.after(_CAPTURE_S))
+    captured = time.monotonic()
+    after = tuple(map(FileStatus.of, files))
+    suspended = scene.frozen(scene.first) is True
+    called = time.monotonic()
+    scene.call("thaw")
+    log, text = _logged(scene)
+    return Window(
+        log=log,
+        log_from_byte=0,
+        text=text,
+        frozen=frozen,
+        thawed=ThawAnswer(
+            suspended=suspended,
+            called_s=called,
+            returned_s=time.monotonic(),
+            thawed_utc=datetime.now(UTC),
+            message="by the thaw script",
+        ),
+        captured_s=captured,
+        capture_duration_s=captured - began,
+        before=before,
+        after=after,
+        snapshot=snapshot,
+    )
+
+
+def _logged(scene: Scene) -> tuple[Path, str]:
+    """The log that the scripts gave ExternalFreeze, as a file of the harness, and the text for the marker."""
+    kept = scene.folder / "freeze.log"
+    calls = scene.calls("externalfreeze")
+    text = calls[-1].argument(2) if calls else ""
+    kept.write_bytes(b"")
+    if calls and calls[-1].argument(1).startswith("/"):
+        try:
+            kept.write_bytes(scene.machine.read(calls[-1].argument(1)).read_bytes())
+        except OSError as error:
+            raise HarnessError(f"the log of the freeze cannot be read: {error}") from error
+    return kept, text
+
+
+SCENARIOS = family.scenarios
