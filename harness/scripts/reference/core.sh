@@ -244,7 +244,8 @@ is_wanted() {
 }
 
 # As whom sessions of the instance run: OWNER, OWNER_UID, OWNER_GID and BECOME. root is not known to IRIS; the user
-# who installed it is (operating-system authentication; the article and its comments name both places asked here).
+# who installed it is, by operating-system authentication. Both places that are asked here are named in the comments
+# on "VM Backups and Caché freeze/thaw scripts", InterSystems Developer Community.
 find_owner() {
     BECOME=direct
     [ "$(id -u)" -eq 0 ] || return 0 # who is not root is himself, and may be refused
