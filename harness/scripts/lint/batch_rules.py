@@ -91,6 +91,8 @@ def _statuses(script: BatchScript) -> Iterator[Found]:
     never_fails = bool(asked)
     for node, call in asked:
         ends = {status: script.ends(node, status) for status in (5, 3, 0, *_UNKNOWN)}
+        if not ends[5]:
+            continue  # only come to when another call has failed: a thaw that undoes a freeze
         never_fails = never_fails and all(_statuses_of(some) <= {0} for some in ends.values())
         if call.status is Status.FIVE:
             yield from _of_call(script, node, call, ends)

@@ -24,6 +24,7 @@ _STRAY_DOLLAR = re.compile(r"(?<=[ \t])\$(?=[ \t]*$)", re.MULTILINE)
 _DOLLAR_TARGET = re.compile(r"(?P<target>>>?[ \t]*\$\w+)\$(?=[ \t]*$)", re.MULTILINE)
 LOOPS = ("for_statement", "while_statement", "c_style_for_statement")
 _QUOTES = ("string", "raw_string", "comment", "heredoc_body", "ansi_c_string", "regex")
+_SETTERS = ("read", "getopts", "mapfile", "readarray", "printf", "let")
 _COMMANDS = ("command", "declaration_command", "unset_command", "test_command", "variable_assignment")
 
 
@@ -116,6 +117,7 @@ class Script:
             if node.type == "function_definition"
         }
         self.assignments = self._assignments()
+        self._otherwise_set = set(self._set_by_commands())
         self.steps = self._steps()
         self.calls = tuple(step for step in self.steps if step.call)
 
@@ -128,12 +130,22 @@ class Script:
                 found.setdefault(text(node.child_by_field_name("name")), []).append(node)
         return found
 
+    def _set_by_commands(self) -> Iterator[str]:
+        """Names that get values in other ways than by an assignment, or by adding to what they hold."""
+        for node in walk(self.root):
+            if node.type == "for_statement":
+                yield text(node.child_by_field_name("variable"))
+            elif node.type == "command" and text(node.child_by_field_name("name")) in _SETTERS:
+                yield from (text(child) for child in node.named_children[1:])
+            elif node.type == "variable_assignment" and "+=" in [child.type for child in node.children]:
+                yield text(node.child_by_field_name("name"))
+
     def value_of(self, name: str, known: Mapping[str, str], depth: int = 0) -> str | None:
         """The one value a variable has in this script, or None."""
         if name in known:
             return known[name]
         assigned = self.assignments.get(name, [])
-        if len(assigned) != 1 or depth > _DEPTH_MAX:
+        if len(assigned) != 1 or depth > _DEPTH_MAX or name in self._otherwise_set:
             return None
         value = assigned[0].child_by_field_name("value")
         if value is None:
