@@ -36,21 +36,39 @@ from harness.plan.model import InstanceSpec
 OWNER = 51773
 USERS = {"root": 0, "backup": 34, "irisowner": OWNER, "somebody": 1000}
 _SOURCE_NAME = "SOURCE"
+_SIZE = "256m"
 _USERS_FIRST = 0x60000000
 _USERS_COUNT = 0x10000
 _RANGES = 0x1000
 _COMMANDS = ("iris", "ccontrol", "csession", "irissession")
 _DIRECTORIES: dict[str, bytes] = {}
 """GT.M's global directories, as the first machine of this process made them: that takes half a second (layout.py)."""
+_STAGE = r"""
+stage=$1 count=$2
+shift 2
+mount --make-rprivate /
+mount -t tmpfs -o mode=755 stage "$stage"
+mkdir "$stage/root"
+number=0
+while [ "$number" -lt "$count" ]; do
+    mkdir "$stage/$number"
+    mount --rbind "$1" "$stage/$number"
+    shift
+    number=$((number + 1))
+done
+exec "$@"
+"""
+"""Brings what the machine is made of to where everybody can come: its users may not enter the folders above it."""
+_STAGES = ("/mnt", "/media", "/srv", "/opt")
 _MAPPED = 'echo users && read -r _ && exec setpriv --reuid=0 --regid=0 --clear-groups "$@"'
 _NAMESPACES = ("--mount", "--ipc", "--pid", "--net", "--uts")
 
 _INIT = r"""
-root=$1 size=$2 inside=$3 accounts=$4
-shift 4
+stage=$1 size=$2
+shift 2
 mount --make-rprivate /
-mount -t tmpfs -o "size=$size,mode=755" machine "$root"
-cd "$root"
+mount -t tmpfs -o "size=$size,mode=755" machine "$stage/root"
+cd "$stage/root"
 mkdir -p dev/shm etc home mnt old opt proc root run/host run/lock srv sys tmp usr/local
 mkdir -p var/lib var/log var/spool var/tmp
 chmod 1777 tmp var/tmp dev/shm
@@ -84,15 +102,22 @@ for path in /etc/alternatives /etc/ssl; do [ ! -d "$path" ] || seen "$path"; don
 for path in ld.so.cache localtime os-release debian_version protocols services; do
     [ ! -e "/etc/$path" ] || cp -L "/etc/$path" etc/
 done
-cp "$accounts"/* etc/
+cp "$stage"/0/* etc/
 for name in null zero full random urandom; do touch "dev/$name"; mount --bind "/dev/$name" "dev/$name"; done
 ln -s /proc/self/fd dev/fd
 ln -s /proc/self/fd/0 dev/stdin
 ln -s /proc/self/fd/1 dev/stdout
 ln -s /proc/self/fd/2 dev/stderr
-for path; do seen "$path"; done
-mkdir -p ".$inside"
-mount --bind "$inside" ".$inside"
+# staged: accounts, the folder that is shared, and what the stand-in needs, read-only
+mkdir -p ".$2"
+mount --bind "$stage/1" ".$2"
+shift 2
+number=2
+for path; do
+    mkdir -p ".$path"
+    mount -o bind,ro "$stage/$number" ".$path" 2>/dev/null || mount --rbind "$stage/$number" ".$path"
+    number=$((number + 1))
+done
 mount -t proc proc proc
 pivot_root . old
 cd /
@@ -176,12 +201,14 @@ class SandboxPlace(NamespacePlace):
     def __init__(self, folder: Path, transcript: Transcript) -> None:
         self.users = os.geteuid() == 0
         self._first = 0
-        inside, root, accounts = (folder / name for name in ("inside", "root", "accounts"))
-        for made in (inside, root, accounts):
+        inside, accounts = folder / "inside", folder / "accounts"
+        for made in (inside, accounts):
             made.mkdir()
         self.inside = inside
         self._write_accounts(accounts)
-        arguments = [str(root), "256m", str(inside), str(accounts), *map(str, _needed())]
+        staged = [accounts, inside, *_needed()]
+        stage = _stage(staged)
+        paths = list(map(str, staged))
         self._given = {
             "IRISSYS": str(inside / "registry"),
             "IRIS_STANDIN_PYTHON": sys.executable,
@@ -191,7 +218,10 @@ class SandboxPlace(NamespacePlace):
         }
         super().__init__(
             _SOURCE_NAME,
-            [*self._unshare(), "--fork", "--kill-child", "sh", "-euc", _INIT, "init", *arguments],
+            [
+                *(*self._unshare(), "sh", "-euc", _STAGE, "stage", stage, str(len(paths)), *paths),
+                *(*self._machine(), "sh", "-euc", _INIT, "init", stage, _SIZE, *paths),
+            ],
             [],
             environment={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
             transcript=transcript,
@@ -201,9 +231,12 @@ class SandboxPlace(NamespacePlace):
         self.where = "a machine of its own, made of namespaces"
 
     def _unshare(self) -> list[str]:
-        if not self.users:
-            return ["unshare", "--user", "--map-root-user", *_NAMESPACES]
-        return ["unshare", "--user", "--keep-caps", "sh", "-c", _MAPPED, "sh", "unshare", *_NAMESPACES]
+        own = [] if self.users else ["--user", "--map-root-user"]
+        return ["unshare", *own, "--mount"]
+
+    def _machine(self) -> list[str]:
+        own = ["unshare", *_NAMESPACES, "--fork", "--kill-child"]
+        return ["unshare", "--user", "--keep-caps", "sh", "-c", _MAPPED, "sh", *own] if self.users else own
 
     def _map_users(self, holder: subprocess.Popen[bytes]) -> None:
         if not self.users:
@@ -351,6 +384,18 @@ def _needed() -> list[Path]:
     return sorted(
         path for path in found if not any(path != other and path.is_relative_to(other) for other in found)
     )
+
+
+def _stage(paths: Sequence[Path]) -> str:
+    """A folder to mount over for the while: one that is there, and has nothing in it that is wanted."""
+    free = (
+        folder
+        for folder in _STAGES
+        if Path(folder).is_dir() and not any(path.is_relative_to(folder) for path in paths)
+    )
+    if (found := next(free, None)) is None:
+        raise PreconditionError(f"none of {', '.join(_STAGES)} is free", "Make the folder /mnt.")
+    return found
 
 
 def _settings(environment: Mapping[str, str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,8 +52,16 @@ class Ran:
     killed: str = ""
 
     def __str__(self) -> str:
-        how = "did not end" if self.status is None else f"ended with {self.status}"
+        how = "did not end" if self.status is None else f"ended with {self.status}{_name(self.status)}"
         return f"{how} after {self.duration_s:.1f} s" + (f" ({self.killed})" if self.killed else "")
+
+
+def _name(status: int) -> str:
+    """The signal behind a status over 128, as ` (SIGXFSZ)` for a file that grew past the limit."""
+    try:
+        return f" ({signal.Signals(status - 128).name})"
+    except ValueError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

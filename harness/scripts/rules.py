@@ -157,4 +157,5 @@ def not_told(what: str) -> Finding:
 
 def _last_line(ran: Ran) -> str:
     lines = [line.strip() for line in ran.output.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "it printed nothing"
+    shown = "".join(letter if letter.isprintable() else "?" for letter in lines[-1][:200]) if lines else ""
+    return shown or "it printed nothing"

