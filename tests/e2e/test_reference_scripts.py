@@ -311,6 +311,15 @@ def test_a_setting_that_is_none_prevents_a_freeze_and_no_thaw(machine: Machine) 
     assert (1, True) == (status, "WD_SUSPEND_LIMTI is not a setting" in said)
 
 
+def test_a_configuration_that_others_may_write_prevents_a_freeze(machine: Machine) -> None:
+    """It names a folder of programs."""
+    (machine.folder / "conf").touch()
+    (machine.folder / "conf").chmod(0o622)
+    status, said = machine.run("freeze")
+    assert (1, True) == (status, "others may write" in said)
+    assert not machine.frozen()
+
+
 def test_credentials_come_on_standard_input(machine: Machine) -> None:
     """They are in no log and no argument, and others may not be able to read their file."""
     (machine.folder / "users").write_text(f"ann:{PASSWORD}\n")

@@ -140,11 +140,18 @@ open_log() {
 # Sets CONFIGURATION_PROBLEM. A freeze refuses for one; a thaw goes on with what it could read.
 read_configuration() {
     CONFIGURATION_PROBLEM=
+    TRUSTED=yes
     [ -e "$CONFIGURATION" ] || return 0
     if ! [ -r "$CONFIGURATION" ]; then
         CONFIGURATION_PROBLEM="$CONFIGURATION cannot be read"
         return 0
     fi
+    case $(ls -ldL "$CONFIGURATION") in
+        ?????w* | ????????w*)
+            CONFIGURATION_PROBLEM="others may write $CONFIGURATION, which decides what this script runs"
+            TRUSTED=no
+            ;;
+    esac
     carriage_return=$(printf '\r')
     while IFS= read -r setting || [ -n "$setting" ]; do
         trim "${setting%"$carriage_return"}"
@@ -172,7 +179,7 @@ take_setting() {
     case $key in
         INSTANCE) INSTANCES=$INSTANCES$value$NL ;;
         ALLOW_NONE) ALLOW_NONE=$value ;;
-        EXTRA_PATH) is_path && EXTRA_PATH=$value ;;
+        EXTRA_PATH) is_path && [ "$TRUSTED" = yes ] && EXTRA_PATH=$value ;;
         LOG_DIR) is_path && LOG_DIR=$value ;;
         STATE_DIR) is_path && STATE_DIR=$value ;;
         MARKER_DIR) is_path && MARKER_DIR=$value ;;

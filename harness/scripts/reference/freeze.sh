@@ -102,7 +102,17 @@ claim() {
     fi
     CLAIMED=yes
     printf '%s\n' "$ID $$ $(began $$) $(boot_id) $PPID" >"$BACKUP/owner" || fail other "cannot write $BACKUP/owner"
+    forget_refused
+}
+
+# Of this caller, and of callers that have ended.
+forget_refused() {
     rm -f "$STATE_DIR/refused.$PPID"
+    set +f
+    for file in "$STATE_DIR"/refused.*; do
+        [ ! -f "$file" ] || kill -0 "${file##*.}" 2>/dev/null || rm -f "$file"
+    done
+    set -f
 }
 
 is_in_use() {
