@@ -67,6 +67,16 @@ RIGHT = {
     "rollback by a trap": "#!/bin/bash\n"
     f"undo() {{ {THAW}; }}\ntrap undo EXIT\nn=0\nfor i in $(iris qlist | cut -d^ -f1); do\n"
     f'{FREEZE}\nif [ $? -ne 5 ]; then exit 1; fi\nn=$((n + 1))\ndone\n[ "$n" -gt 0 ] || exit 1\ntrap - EXIT\n',
+    "local": f"#!/bin/bash\nf() {{\n{FREEZE}\nlocal rc=$?\n"
+    "case $rc in 5) return 0 ;; *) return 1 ;; esac\n}\nf || exit 1\n",
+    "printed": f"#!/bin/sh\ncase $({FREEZE} >/dev/null; echo $?) in 5) exit 0 ;; *) exit 1 ;; esac\n",
+    "printed and kept": f"#!/bin/sh\nrc=$({FREEZE} >/dev/null; echo $?)\nif [ $rc -ne 5 ]; then exit 1; fi\nexit 0\n",
+    "ksh": f"#!/bin/ksh\nfunction f {{\n{FREEZE}\ntypeset rc=$?\n[[ $rc = 5 ]] || return 1\n}}\nf || exit 1\n",
+    "thaw tried again": f"#!/bin/sh\n{ASK}\n[ $? -eq 5 ] || echo void\nt() {{\n{THAW}\n"
+    "[ $? -eq 5 ] && return 0\nreturn 1\n}\n"
+    "n=0\nuntil t; do n=$((n + 1)); [ $n -lt 5 ] || exit 1; sleep 2; done\nexit 0\n",
+    "typed into a session": "#!/bin/sh\nsudo -u irisusr iris session IRIS -U%SYS <<EOF\n"
+    'd ##class(Backup.General).ExternalFreeze("/l",,,,,,600,,,300)\nEOF\nexit 0\n',
     "iris freeze": "#!/bin/sh\nif ! sudo -u irisusr iris freeze IRIS timeout=300; then exit 1; fi\n",
     "a wait that counts": f"#!/bin/sh\n{FREEZE}\n[ $? -eq 5 ] || exit 1\nn=0\n"
     'while [ "$n" -lt 10 ] && [ ! -e "$DIR/x" ]; do sleep 1; n=$((n + 1)); done\n',

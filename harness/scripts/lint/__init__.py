@@ -33,7 +33,7 @@ def lint(paths: Sequence[Path], *, language: Language | None = None, shellcheck:
     sources = [read(path, language) for path in paths]
     findings: list[Finding] = []
     for source in sources:
-        findings += in_order(_of(source))
+        findings += _of(source)
     findings += several.findings(sources)
     remarks: list[str] = []
     shells = [source for source in sources if source.language is Language.SH and source.text.strip()]
@@ -42,9 +42,11 @@ def lint(paths: Sequence[Path], *, language: Language | None = None, shellcheck:
         findings += more
         if remark:
             remarks.append(remark)
-    return Reading(
-        files=tuple(source.file for source in sources), findings=tuple(findings), remarks=tuple(remarks)
-    )
+    files = tuple(dict.fromkeys(source.file for source in sources))
+    ordered = [
+        one for file in files for one in in_order([finding for finding in findings if finding.file == file])
+    ]
+    return Reading(files=files, findings=tuple(ordered), remarks=tuple(remarks))
 
 
 def _of(source: Source) -> list[Finding]:

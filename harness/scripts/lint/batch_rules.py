@@ -77,8 +77,8 @@ def _calls(script: BatchScript) -> Iterator[Found]:
                 node,
                 "In a batch file a single % begins a variable: the namespace is lost.",
             )
-        if call.verb is Verb.LIST and call.words[1].lower() in ("qall", "all"):
-            yield "list-parsed-by-columns", node, f"`{call.program} {call.words[1]}` is made for people."
+        if call.verb is Verb.LIST and {"qall", "all"} & {word.lower() for word in call.words[1:]}:
+            yield "list-parsed-by-columns", node, f"`{' '.join(call.words[:2])}` is made for people."
     for node in walk(script.root):
         if node.type == "for_set" and re.search(
             r"\b(iris|ccontrol)(\.exe)?\"?\s+(qall|all)\b", script.text(node)

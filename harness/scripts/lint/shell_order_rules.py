@@ -284,7 +284,7 @@ def _counted(script: Script, loop: Node, source: Node) -> bool:
         if node.type == "compound_statement" and not asked.startswith("(("):
             continue
         if node.type == "command":
-            words = asked.split()
+            words = asked.split() or [""]
             name = re.sub(r"[\"'${}]", "", words[1]) if len(words) == 2 else ""
             if words[0] in ("exit", "return") and name in changed:
                 start = _initial(script, name, loop)

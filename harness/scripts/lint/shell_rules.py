@@ -59,13 +59,7 @@ def _of_file(source: Source) -> Iterator[Finding]:
 
 
 def _rules(script: Script) -> Iterator[Found]:
-    spoken = re.search(r"Backup\.General|External(Freeze|Thaw)", script.source.text, re.IGNORECASE)
-    unknown = all(step.call is None or step.call.status is Status.UNKNOWN for step in script.calls)
-    if spoken and unknown:
-        message = (
-            "Backup.General is called in a way that could not be followed: nothing is said about its status."
-        )
-        yield "no-call-recognised", script.root, message
+    yield from _followed(script)
     yield from _calls(script)
     yield from shell_status_rules.findings(script)
     yield from shell_order_rules.findings(script)
@@ -74,6 +68,17 @@ def _rules(script: Script) -> Iterator[Found]:
     yield from _proofs(script)
     yield from _integrity(script)
     yield from _words(script)
+
+
+def _followed(script: Script) -> Iterator[Found]:
+    """What a reader must know about a script without findings: that there was little to look at."""
+    calls = [step.call for step in script.calls if step.call and step.call.verb is not Verb.LIST]
+    if not calls and re.search(r"frozen|freez|thaw", script.source.text, re.IGNORECASE):
+        message = "It speaks of freeze or thaw, but no call of the engine was recognised."
+        yield "no-call-recognised", script.root, message
+    elif calls and all(call.status is Status.UNKNOWN for call in calls):
+        message = "Its calls go through words that could not be followed: nothing is said about their status."
+        yield "no-call-recognised", script.root, message
 
 
 def _calls(script: Script) -> Iterator[Found]:
@@ -195,8 +200,8 @@ def _logs(script: Script) -> Iterator[Found]:
 
 def _lists(script: Script) -> Iterator[Found]:
     for step in script.calls:
-        if step.call and step.call.verb is Verb.LIST and step.call.words[1] in ("qall", "all"):
-            message = f"`{step.call.program} {step.call.words[1]}` is made for people: it cuts lines off."
+        if step.call and step.call.verb is Verb.LIST and {"qall", "all"} & set(step.call.words[1:]):
+            message = f"`{' '.join(step.call.words[:2])}` is made for people: it cuts lines off."
             yield "list-parsed-by-columns", step.node, message
 
 

@@ -149,8 +149,25 @@ def _read(script: Script, after: Node) -> tuple[Outcome, Node, bool]:
             return Outcome(fate=Fate.CALLER, place=first), after, name == "return"
         if name in ("test", "["):
             return Outcome(fate=Fate.TESTED, place=after, tests=(after,)), after, False
+        printed = _printed(script, after)
+        if printed is not None:
+            return printed
         return Outcome(fate=Fate.UNREAD, place=after, logged=True), after, False
     return Outcome(fate=Fate.TESTED, place=after, tests=(after,)), after, False
+
+
+def _printed(script: Script, after: Node) -> tuple[Outcome, Node, bool] | None:
+    """A status that `$(call; echo $?)` hands to what is around it."""
+    around = after.parent
+    if around is None or around.type != "command_substitution" or following(after) is not None:
+        return None
+    outer = around.parent
+    while outer is not None and outer.type in ("string", "concatenation", "binary_expression"):
+        outer = outer.parent
+    if outer is not None and outer.type == "variable_assignment":
+        return _of_variable(script, outer, text(outer.child_by_field_name("name")))
+    tests = (outer,) if outer is not None and outer.type == "case_statement" else ()
+    return Outcome(fate=Fate.TESTED, place=after, tests=tests), after, False
 
 
 def _of_variable(script: Script, kept: Node, variable: str) -> tuple[Outcome, Node, bool]:
@@ -159,7 +176,7 @@ def _of_variable(script: Script, kept: Node, variable: str) -> tuple[Outcome, No
     ends = [
         node.start_byte
         for node in script.assignments.get(variable, ())
-        if node.start_byte > kept.start_byte and _READS.search(text(node.child_by_field_name("value")))
+        if node.start_byte >= kept.end_byte and _READS.search(text(node.child_by_field_name("value")))
         if scope_of(node) == scope
     ]
     uses = [

@@ -80,7 +80,7 @@ def _of_call(
         yield "five-taken-as-failure", step.node, f"The {what} is asked for zero, but its success is 5."
     elif outcome.fate is Fate.CALLER and five:
         yield "five-returned-to-caller", outcome.place, f"The {what}'s 5 becomes the status of the script."
-    elif outcome.fate is Fate.TESTED:
+    elif outcome.fate is Fate.TESTED and outcome.tests:
         yield from _tested(step, outcome, what) if five else _tested_control(step, outcome, what)
 
 
@@ -283,7 +283,7 @@ def _surely_zero(node: Node) -> bool:
     if node.type == "redirected_statement":
         return _surely_zero(node.named_children[0])
     if node.type == "command":
-        words = [text(child) for child in node.named_children]
+        words = [text(child) for child in node.named_children] or [""]
         return words[0] in _QUIET or words == ["exit", "0"]
     if node.type in ("for_statement", "while_statement"):
         body = node.child_by_field_name("body")
@@ -291,7 +291,7 @@ def _surely_zero(node: Node) -> bool:
         return bool(inner) and _surely_zero(inner[-1])
     if node.type == "case_statement":
         items = [child for child in node.named_children if child.type == "case_item"]
-        return all(_surely_zero(item.named_children[-1]) for item in items)
+        return all(bool(item.named_children) and _surely_zero(item.named_children[-1]) for item in items)
     return node.type == "variable_assignment" and not any(
         child.type == "command_substitution" for child in ancestors(node)
     )
