@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from harness.cli.status import code_of
 from harness.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from harness.scripts.model import Outcome, Report, Scripts
+    from harness.scripts.model import Outcome, Report
 
 
 @click.command("check", short_help="Run freeze and thaw scripts in every situation that hurts.")
@@ -23,6 +24,21 @@ if TYPE_CHECKING:
 @click.option("--freeze", "--pre", "freeze", metavar="COMMAND", help="The freeze script, with its arguments.")
 @click.option("--thaw", "--post", "thaw", metavar="COMMAND", help="The thaw script, with its arguments.")
 @click.option("--script", metavar="'FILE {A|B}'", help="One script for both, and its two arguments.")
+@click.option("--job", metavar="COMMAND", help="One script that freezes, takes the snapshot and thaws.")
+@click.option(
+    "--program",
+    default="snapshot",
+    show_default=True,
+    metavar="NAME",
+    help="With --job: the program by which it takes the snapshot, such as lvcreate.",
+)
+@click.option(
+    "--instance",
+    "instances",
+    multiple=True,
+    metavar="NAME",
+    help="An instance the scripts name themselves; may be repeated.",
+)
 @click.option(
     "--snapshot", default="", metavar="COMMAND", help="What takes the snapshot between freeze and thaw."
 )
@@ -56,6 +72,9 @@ def scripts_check_command(
     freeze: str | None,
     thaw: str | None,
     script: str | None,
+    job: str | None,
+    program: str,
+    instances: tuple[str, ...],
     snapshot: str,
     timeout: float,
     only: tuple[str, ...],
@@ -65,15 +84,27 @@ def scripts_check_command(
 ) -> int:
     """Run freeze and thaw scripts, unchanged, in a machine of their own, in every situation that hurts.
 
-    Name a SUITE (YAML), or --freeze and --thaw, or --script. Each scenario makes a machine of Linux namespaces with
-    stand-in instances under load, calls the scripts as a backup product would, and measures on the instances what
-    came of it. Nothing outside of the machine can be changed by a script. The exit status is 0 if everything is
+    Name a SUITE (YAML), or --freeze and --thaw, or --script, or --job. Each scenario makes a machine of Linux
+    namespaces with stand-in instances under load, calls the scripts as a backup product would, and measures on the
+    instances what came of it. Nothing outside of the machine can be changed by a script. The exit status is 0 if everything is
     right, 1 if not, 3 if something could not be told.
     """
     from harness import store
     from harness.scripts import check, report
+    from harness.scripts import suite as suites
 
-    scripts = _scripts(suite, freeze, thaw, script, snapshot, timeout)
+    if sum(map(bool, (suite, freeze or thaw, script, job))) != 1 or bool(freeze) != bool(thaw):
+        raise UsageError("name a suite, or --freeze and --thaw, or --script, or --job")
+    if script:
+        freeze, thaw = suites.alternatives(script)
+    if suite:
+        scripts = suites.load(suite)
+    elif job:
+        scripts = suites.of_job(job, program, timeout)
+    else:
+        scripts = suites.of_words(freeze or "", thaw or "", snapshot, timeout)
+    if instances:
+        scripts = replace(scripts, instances=tuple(name.upper() for name in instances))
     check.chosen(only)
     number = int.from_bytes(os.urandom(4))
     folder = store.create_folder(out, f"scripts-{scripts.name}", datetime.now(UTC), number)
@@ -102,27 +133,6 @@ def scripts_list_command() -> int:
 
     emit(report.listing())
     return ExitCode.PASS
-
-
-def _scripts(
-    suite: Path | None,
-    freeze: str | None,
-    thaw: str | None,
-    script: str | None,
-    snapshot: str,
-    timeout: float,
-) -> Scripts:
-    from harness.scripts import suite as suites
-
-    given = [bool(suite), bool(freeze or thaw), bool(script)]
-    if sum(given) != 1 or bool(freeze) != bool(thaw):
-        raise UsageError("name a suite, or --freeze and --thaw, or --script")
-    if suite:
-        return suites.load(suite)
-    if script:
-        freeze, thaw = suites.alternatives(script)
-    assert freeze and thaw
-    return suites.of_words(freeze, thaw, snapshot, timeout)
 
 
 def _tell(outcome: Outcome) -> None:

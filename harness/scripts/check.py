@@ -19,8 +19,8 @@ from harness.files import remove_tree
 from harness.model import Finding, Verdict
 from harness.scripts import scenarios
 from harness.scripts.model import Outcome, Report, Scripts
-from harness.scripts.scenarios.base import Need, NotHere, Scenario
-from harness.scripts.scene import Contained, Scene, opened
+from harness.scripts.scenarios.base import Need, Scenario
+from harness.scripts.scene import Contained, NotHere, Scene, opened
 
 FIRST = "one-instance"
 _LISTINGS = {"qlist", "list", "all", "qall"}

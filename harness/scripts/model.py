@@ -17,6 +17,8 @@ class Scripts:
     Attributes:
         freeze, thaw: Argument lists; the first word is the script.
         snapshot: Argument list of what takes the snapshot; empty if the harness does.
+        program: With it `freeze` and `thaw` are one job that freezes, takes the snapshot by this program, and thaws;
+            in the machine that program tells the harness and waits until it has looked.
         user: Who runs them: root, irisowner, backup or somebody.
         success: Exit statuses that their caller takes for success.
         timeout_s: How long their caller waits.
@@ -31,6 +33,7 @@ class Scripts:
     freeze: tuple[str, ...]
     thaw: tuple[str, ...]
     snapshot: tuple[str, ...] = ()
+    program: str = ""
     user: str = "root"
     success: tuple[int, ...] = (0,)
     timeout_s: float = 30.0

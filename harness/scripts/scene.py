@@ -59,6 +59,10 @@ class Contained(HarnessError):
     """A script took more than the machine gives; the machine was ended. The text says what."""
 
 
+class NotHere(Exception):
+    """A scenario found that it does not apply; the text says why."""
+
+
 class Scene:
     """A machine with the scripts in it. Made by `opened`; instances are added by the scenario."""
 
@@ -98,6 +102,11 @@ class Scene:
             for path in ("bin/su", "bin/sudo", "sbin/runuser")
         ]
         planted.append(Planted(path="/usr/bin/logger", content=self._filled("logger.sh"), mode=0o755))
+        if self.scripts.program:
+            takes = self._filled("snapshot.sh")
+            planted.append(Planted(path=f"/usr/sbin/{self.scripts.program}", content=takes, mode=0o755))
+            (self.machine.inside / "snapshot").mkdir()
+            (self.machine.inside / "snapshot").chmod(0o777)
         for file in ("calls", "syslog"):
             (self.machine.inside / file).touch()
             (self.machine.inside / file).chmod(0o666)
@@ -191,6 +200,18 @@ class Scene:
         found = [call for line in lines if (call := call_of(line))]
         return [call for call in found if what in ("", call.what)]
 
+    def written(self) -> Iterator[tuple[str, str]]:
+        """Files the scripts may have written, with their text; not those of instances and of the harness."""
+        top = self.machine.read("/")
+        for folder in ("var", "tmp", "root", "home", "srv"):
+            for base, folders, files in os.walk(top / folder):
+                here = "/" + str(Path(base).relative_to(top))
+                folders[:] = [name for name in folders if f"{here}/{name}" != str(self.machine.inside)]
+                for name in files:
+                    with contextlib.suppress(OSError):
+                        if stat.S_ISREG((Path(base) / name).lstat().st_mode):
+                            yield f"{here}/{name}", (Path(base) / name).read_text(errors="replace")
+
     # --- what the instances say
 
     def frozen(self, name: str) -> bool | None:
@@ -275,6 +296,8 @@ class Scene:
             kill: Seconds after which the script is sent a signal.
         Raises Contained if it takes more than the machine gives.
         """
+        if self.scripts.program:
+            raise NotHere("freeze and thaw are one job, and cannot be called apart")
         argv = self.scripts.freeze if hook == "freeze" else self.scripts.thaw
         user = user or self.scripts.user
         ran = self._ran(argv, hook, user, environment, timeout_s or self.scripts.timeout_s, kill)
@@ -295,6 +318,7 @@ class Scene:
         environment: dict[str, str] | None,
         timeout_s: float,
         kill: tuple[float, signal.Signals] | None,
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> Ran:
         output = self.folder / f"{name}-{len(list(self.folder.glob(f'{name}-*.out'))) + 1}.out"
         began = time.monotonic()
@@ -315,7 +339,7 @@ class Scene:
                 if process.poll() is None:
                     killed = f"{kill[1].name} after {kill[0]:.0f} s"
                     _signal_child(process, kill[1])
-            status: int | None = process.wait(max(0.1, timeout_s - (time.monotonic() - began)))
+            status: int | None = _wait(process, began + timeout_s, meanwhile)
         except subprocess.TimeoutExpired:
             status = None
             killed = f"{killed}, " if killed else ""
@@ -338,24 +362,27 @@ class Scene:
         during: Callable[[], object] = lambda: None,
         before_thaw: Callable[[], object] = lambda: None,
         snapshot_s: float = 0.3,
-        **called: object,
+        user: str = "",
+        environment: dict[str, str] | None = None,
     ) -> Seen:
         """Freeze, snapshot if that succeeded, thaw.
 
         Args:
             expected: Instances that must be frozen; all that run if not given.
             during: Done in the middle of the snapshot.
-            called: For both scripts, as `call`.
+            user, environment: For both scripts, as `call`.
         """
         wanted = tuple(self.names if expected is None else expected)
-        freeze = self.call("freeze", **called)  # type: ignore[arg-type]
+        if self.scripts.program:
+            return self._job(wanted, during, before_thaw, snapshot_s, user, environment)
+        freeze = self.call("freeze", user=user, environment=environment)
         frozen = {name: self.frozen(name) for name in self.names}
         if freeze.status not in self.scripts.success:
             left = self._left_frozen(_ROLLED_BACK_S) if any(frozen.values()) else ()
             return Seen(freeze=freeze, expected=wanted, frozen_after=frozen, left_frozen=left)
         held = self._snapshot(wanted, during, snapshot_s)
         before_thaw()
-        thaw = self.call("thaw", **called)  # type: ignore[arg-type]
+        thaw = self.call("thaw", user=user, environment=environment)
         return Seen(
             freeze=freeze,
             expected=wanted,
@@ -364,6 +391,48 @@ class Scene:
             held=held,
             thaw=thaw,
             left_frozen=self._left_frozen(_ROLLED_BACK_S),
+        )
+
+    def _job(
+        self,
+        wanted: tuple[str, ...],
+        during: Callable[[], object],
+        before_thaw: Callable[[], object],
+        snapshot_s: float,
+        user: str,
+        environment: dict[str, str] | None,
+    ) -> Seen:
+        """A job that does everything: when it takes the snapshot the instances are looked at."""
+        folder = self.machine.inside / "snapshot"
+        frozen: dict[str, bool | None] = {}
+        held: tuple[str, ...] = ()
+        for name in ("asked", "taken"):
+            (folder / name).unlink(missing_ok=True)
+
+        def look() -> None:
+            nonlocal frozen, held
+            if not frozen and (folder / "asked").exists():
+                frozen = {name: self.frozen(name) for name in self.names} or {"": None}
+                held = self._snapshot(wanted, during, snapshot_s)
+                before_thaw()
+                (folder / "taken").touch()
+
+        timeout_s = self.scripts.timeout_s + snapshot_s
+        given = {
+            **(_ROOT if environment is None else environment),
+            "SNAPSHOT": f"/usr/sbin/{self.scripts.program}",
+        }
+        ran = self._ran(self.scripts.freeze, "job", user or self.scripts.user, given, timeout_s, None, look)
+        self.notes.append(f"job {ran}" + ("" if frozen else ", no snapshot"))
+        left = self._left_frozen(_ROLLED_BACK_S)
+        return Seen(
+            freeze=ran,
+            expected=wanted,
+            frozen_after=frozen or dict.fromkeys(wanted),
+            taken=bool(frozen),
+            held=held,
+            thaw=ran if frozen else None,
+            left_frozen=left,
         )
 
     def _snapshot(
@@ -496,6 +565,17 @@ def _with_neighbours(script: Path) -> list[Path]:
 
 def _as_it_is(path: Path, target: str) -> Planted:
     return Planted(path=target, content=path.read_bytes(), mode=stat.S_IMODE(path.stat().st_mode))
+
+
+def _wait(process: subprocess.Popen[bytes], until: float, meanwhile: Callable[[], object]) -> int:
+    """Raises TimeoutExpired when the time is over."""
+    while True:
+        try:
+            return process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() > until:
+                raise
+            meanwhile()
 
 
 def _signal_child(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -36,9 +36,10 @@ def load(path: Path) -> Scripts:
     return require_runnable(
         Scripts(
             name=raw["scripts"],
-            freeze=command("freeze"),
-            thaw=command("thaw"),
+            freeze=command("job" if "job" in raw else "freeze"),
+            thaw=command("job" if "job" in raw else "thaw"),
             snapshot=command("snapshot"),
+            program=raw.get("program", ""),
             user=raw.get("user", "root"),
             success=tuple(raw.get("success", (0,))),
             timeout_s=duration_s(raw.get("timeout", _TIMEOUT)) or 0.0,
@@ -56,6 +57,14 @@ def of_words(freeze: str, thaw: str, snapshot: str, timeout_s: float) -> Scripts
     hooks = [_command(words) for words in (freeze, thaw, snapshot)]
     return require_runnable(
         Scripts(name=_name(hooks[0]), freeze=hooks[0], thaw=hooks[1], snapshot=hooks[2], timeout_s=timeout_s)
+    )
+
+
+def of_job(job: str, program: str, timeout_s: float) -> Scripts:
+    """A suite of one job that does everything, with the program by which it takes the snapshot. Raises UsageError."""
+    argv = _command(job)
+    return require_runnable(
+        Scripts(name=_name(argv), freeze=argv, thaw=argv, program=program, timeout_s=timeout_s)
     )
 
 
@@ -110,6 +119,10 @@ def _problems(value: object) -> Iterator[Problem]:
         return
     if "timeout" in value and isinstance(value["timeout"], str) and not duration_s(value["timeout"]):
         yield Problem(("timeout",), f"{value['timeout']!r} is not a duration such as 30s")
+    if ("job" in value) == ("freeze" in value) or ("freeze" in value) != ("thaw" in value):
+        yield Problem((), "name freeze and thaw, or a job and the program by which it takes the snapshot")
+    if ("job" in value) != ("program" in value):
+        yield Problem((), "a job and the program by which it takes the snapshot belong together")
     known = [one.name for one in scenarios.every()]
     skipped = value.get("skip")
     for name in skipped if isinstance(skipped, dict) else ():

@@ -28,10 +28,6 @@ class Need(Enum):
     MACHINE_ROOT = "the scripts are not run as root"
 
 
-class NotHere(Exception):
-    """A scenario found that it does not apply; the text says why."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One situation.

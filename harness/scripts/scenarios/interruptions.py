@@ -140,7 +140,12 @@ def past_the_timeout(scene: Scene) -> Iterator[Finding]:
     def over() -> bool:
         return scene.blocked(scene.first) or len(scene.events(scene.first)) > 1
 
-    seen = scene.backup(during=lambda: scene.wait_for(over, within_s=8))
+    def wait() -> None:
+        scene.wait_for(over, within_s=8)
+        if scene.blocked(scene.first):
+            scene.plant("iswdsuspendedext|iswdsuspended", "end", 1, "Sign-on inhibited")
+
+    seen = scene.backup(during=wait)
     if not seen.taken or not scene.events(scene.first):
         yield rules.not_told("the freeze script froze nothing")
     elif scene.blocked(scene.first):

@@ -322,15 +322,7 @@ def _journals(scene: Scene) -> list[str]:
 
 def _files_with_marker(scene: Scene) -> list[str]:
     """Files of the machine that tell the offset, but for those of the instance itself."""
-    listed = scene.machine.read("/")
-    found = []
-    for top in ("var", "tmp", "root", "home", "srv", "mnt"):
-        for path in (listed / top).rglob("*"):
-            try:
-                if path.is_file() and re.search(r"offset\s+\d+ of ", path.read_text(errors="replace")):
-                    found.append(str(path))
-            except OSError:
-                continue
+    found = [path for path, text in scene.written() if re.search(r"offset\s+\d+ of ", text)]
     return found + [call.argument(1) for call in scene.calls(FREEZE) if _is_a_log(scene, call.argument(1))]
 
 

@@ -126,7 +126,7 @@ def credentials(scene: Scene) -> Iterator[Finding]:
             message=f"the password stood in the arguments or the environment of {shown[0].program} ({shown[0].what})",
         )
     outputs = [ran.output for ran in (seen.freeze, seen.thaw) if ran]
-    kept = [str(path) for path in _files_with(scene, SECRET) if path != scene.scripts.credentials]
+    kept = [path for path, text in scene.written() if SECRET in text and path != scene.scripts.credentials]
     if any(SECRET in text for text in outputs) or kept:
         yield Finding(
             code="secret.shown",
@@ -259,19 +259,6 @@ def _with_accounts(scene: Scene, *, owner: bool) -> None:
     options = [f"users={users}", *(["os_authentication=1"] if owner else [])]
     scene.instance(scene.first, *options, load=owner)
     users.unlink()
-
-
-def _files_with(scene: Scene, secret: str) -> list[str]:
-    found = []
-    top = scene.machine.read("/")
-    for folder in ("var", "tmp", "root", "home", "srv"):
-        for path in (top / folder).rglob("*"):
-            try:
-                if path.is_file() and secret in path.read_text(errors="replace"):
-                    found.append("/" + str(path.relative_to(top)))
-            except OSError:
-                continue
-    return found
 
 
 SCENARIOS = family.scenarios

@@ -24,7 +24,7 @@ from harness.recovery import recover
 from harness.report.cause import cause
 from harness.scripts import rules
 from harness.scripts.scenarios.base import INTEGRITY_GUIDE, Family
-from harness.scripts.scene import Scene
+from harness.scripts.scene import NotHere, Scene
 from harness.setting import Setting
 from harness.snapshot.base import SnapshotProvider, Source
 from harness.targets import Targets
@@ -56,6 +56,8 @@ _PLAN = Plan(
     waits_s=20,
 )
 def restored(scene: Scene) -> Iterator[Finding]:
+    if scene.scripts.program:
+        raise NotHere("freeze and thaw are one job, and cannot be called apart")
     scene.install()
     scene.instance(scene.first, load=False)
     with ExitStack() as ending:
