@@ -51,7 +51,8 @@ class Redirect:
 class Step:
     """One simple command at its turn.
 
-    `stack` are the commands that called the functions it stands in, the outermost first; `known` the values it sees.
+    `stack` are the commands that called the functions it stands in, the outermost first; `trapped` tells that it is
+    run by a trap.
     """
 
     index: int

@@ -9,7 +9,7 @@ from tree_sitter import Node
 
 from harness.scripts.lint.engine import Verb
 from harness.scripts.lint.shell import LOOPS, Script, Step, ancestors, exclusive, text, walk
-from harness.scripts.lint.shell_status import _chosen, patterns
+from harness.scripts.lint.shell_status import chosen, patterns
 from harness.scripts.lint.shell_status_rules import fails, is_rollback
 
 Found = tuple[str, Node, str]
@@ -155,7 +155,7 @@ def _thaws(script: Script, thaws: list[Step]) -> Iterator[Found]:
     for thaw in thaws:
         child = thaw.node
         for parent in thaw.around():
-            if parent.type == "if_statement" and not _in_else(parent, child):
+            if parent.type == "if_statement" and child.type not in ("else_clause", "elif_clause"):
                 test = text(parent.child_by_field_name("condition"))
                 if _is_log_test(script, test) and not _in_condition_of(parent, child):
                     yield "thaw-depends-on-folder", parent, f"There is no thaw unless {test} holds."
@@ -183,10 +183,6 @@ def _is_log_test(script: Script, test: str) -> bool:
         r"\[\[?\s*-[defswrx]\s+(?P<word>\S+)\s*\]\]?|test\s+-[defswrx]\s+(?P<other>\S+)", test.strip()
     )
     return bool(found and re.search(r"log", found["word"] or found["other"], re.IGNORECASE))
-
-
-def _in_else(parent: Node, child: Node) -> bool:
-    return child.type in ("else_clause", "elif_clause")
 
 
 def _in_condition_of(parent: Node, child: Node) -> bool:
@@ -339,8 +335,8 @@ def _fails_at_start(script: Script, test: Node, name: str, value: str, asked: st
         return True
     if re.search(r"-n\s", asked) and value == "":
         return any(child.type == "else_clause" for child in decision.children) or "||" in text(decision)
-    chosen = _chosen(decision, {name}, int(value) if value.isdigit() else 0)
-    return fails(chosen, script)
+    taken = chosen(decision, {name}, int(value) if value.isdigit() else 0)
+    return fails(taken, script)
 
 
 def _waits(script: Script, freezes: list[Step]) -> Iterator[Found]:

@@ -43,7 +43,7 @@ class Outcome:
         names = {"?"} | ({self.variable} if self.variable else set())
         found: list[Node] = []
         for test in self.tests:
-            found += _chosen(test, names, value)
+            found += chosen(test, names, value)
         return found
 
 
@@ -259,14 +259,14 @@ def _is_condition(parent: Node, node: Node) -> bool:
         fields = [
             parent.field_name_for_child(at) for at, child in enumerate(parent.children) if child == node
         ]
-        return fields == ["condition"] and following_condition(parent, node)
+        return fields == ["condition"] and _is_last_condition(parent, node)
     if parent.type == "elif_clause":
         then = next((child for child in parent.children if child.type == "then"), None)
         return then is not None and node.end_byte <= then.start_byte
     return False
 
 
-def following_condition(parent: Node, node: Node) -> bool:
+def _is_last_condition(parent: Node, node: Node) -> bool:
     """True if no other part of the condition comes after this one."""
     conditions = [
         child
@@ -354,8 +354,8 @@ def errexit(script: Script, step: Step) -> bool:
 # --- what is done for a value
 
 
-def _chosen(test: Node, names: set[str], value: int) -> list[Node]:
-    """The parts of a decision that are run for a value; both ways where it does not decide."""
+def chosen(test: Node, names: set[str], value: int) -> list[Node]:
+    """The parts of a decision that run if the variables of some names have a value; none if it hangs on others."""
     if test.type == "case_statement":
         for item in test.named_children:
             if item.type == "case_item" and _matches(item, value):
@@ -366,7 +366,7 @@ def _chosen(test: Node, names: set[str], value: int) -> list[Node]:
     if test.type == "list":
         left, operator, right = test.children[0], text(test.children[1]), test.children[2]
         holds = _holds(left, names, value)
-        found = _chosen(left, names, value) if left.type == "list" else []
+        found = chosen(left, names, value) if left.type == "list" else []
         return found + ([right] if holds is None or holds is (operator == "&&") else [])
     if test.type in ("while_statement",):
         return []
