@@ -77,6 +77,8 @@ RIGHT = {
     "n=0\nuntil t; do n=$((n + 1)); [ $n -lt 5 ] || exit 1; sleep 2; done\nexit 0\n",
     "typed into a session": "#!/bin/sh\nsudo -u irisusr iris session IRIS -U%SYS <<EOF\n"
     'd ##class(Backup.General).ExternalFreeze("/l",,,,,,600,,,300)\nEOF\nexit 0\n',
+    "patterns": f"#!/bin/sh\n{FREEZE}\n"
+    "case $? in [) exit 2 ;; [0-4] | [6-9]*) exit 1 ;; 5) exit 0 ;; *) exit 3 ;; esac\n",
     "iris freeze": "#!/bin/sh\nif ! sudo -u irisusr iris freeze IRIS timeout=300; then exit 1; fi\n",
     "a wait that counts": f"#!/bin/sh\n{FREEZE}\n[ $? -eq 5 ] || exit 1\nn=0\n"
     'while [ "$n" -lt 10 ] && [ ! -e "$DIR/x" ]; do sleep 1; n=$((n + 1)); done\n',

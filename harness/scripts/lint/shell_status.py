@@ -10,6 +10,7 @@ import enum
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from tree_sitter import Node
 
@@ -417,18 +418,7 @@ def patterns(item: Node) -> list[str]:
 
 
 def _matches(item: Node, value: int) -> bool:
-    for pattern in patterns(item):
-        if re.fullmatch(
-            re.escape(pattern)
-            .replace(r"\*", ".*")
-            .replace(r"\?", ".")
-            .replace(r"\[", "[")
-            .replace(r"\]", "]")
-            .replace(r"\-", "-"),
-            str(value),
-        ):
-            return True
-    return False
+    return any(fnmatchcase(str(value), pattern) for pattern in patterns(item))
 
 
 def _holds(node: Node, names: set[str], value: int) -> bool | None:
