@@ -86,8 +86,8 @@ def scripts_check_command(
 
     Name a SUITE (YAML), or --freeze and --thaw, or --script, or --job. Each scenario makes a machine of Linux
     namespaces with stand-in instances under load, calls the scripts as a backup product would, and measures on the
-    instances what came of it. Nothing outside of the machine can be changed by a script. The exit status is 0 if everything is
-    right, 1 if not, 3 if something could not be told.
+    instances what came of it. Nothing outside of the machine can be changed by a script. The exit status is 0 if
+    everything is right, 1 if not, 3 if something could not be told.
     """
     from harness import store
     from harness.scripts import check, report

@@ -56,6 +56,11 @@ def must_refuse(seen: Seen, scripts: Scripts, why: str) -> Iterator[Finding]:
             message=f"the freeze script ended with {seen.freeze.status}, though {why}",
             witness=_last_line(seen.freeze),
         )
+    if scripts.program and seen.taken:
+        yield Finding(
+            code="snapshot.taken",
+            message=f"the job took its snapshot, though {why}: an image that looks like a backup is left",
+        )
     yield from in_time(seen.freeze, "freeze")
     yield from nothing_left(seen)
 

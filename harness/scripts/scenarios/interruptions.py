@@ -14,6 +14,8 @@ from harness.scripts.scene import Scene
 
 family = Family("interruptions")
 FREEZE = "externalfreeze|freeze"
+_THAW_OF_A_RUNNING_ONE = ("externalthaw", "end", 5)
+"""What ExternalThaw answers if nothing is frozen is not documented: whoever relies on a refusal may be wrong."""
 _SWITCH = CLASS_REFERENCE + ": WDSuspendLimit; ExternalFreezeTimeOut thaws nothing"
 
 
@@ -96,9 +98,12 @@ def second_hangs(scene: Scene) -> Iterator[Finding]:
 def self_thaw(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first, "clock=100")
-    yield from _torn(
-        scene, scene.backup(during=lambda: scene.wait_thawed(12.0)), "thawed itself in the snapshot"
-    )
+
+    def wait() -> None:
+        scene.wait_thawed(12.0)
+        scene.plant(*_THAW_OF_A_RUNNING_ONE)
+
+    yield from _torn(scene, scene.backup(during=wait), "thawed itself in the snapshot")
 
 
 @family.scenario(
@@ -110,7 +115,12 @@ def self_thaw(scene: Scene) -> Iterator[Finding]:
 def thawed_by_another(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    seen = scene.backup(during=lambda: scene.thaw_oneself(scene.first))
+
+    def thaw() -> None:
+        scene.thaw_oneself(scene.first)
+        scene.plant(*_THAW_OF_A_RUNNING_ONE)
+
+    seen = scene.backup(during=thaw)
     yield from _torn(scene, seen, "was thawed by somebody else in the snapshot")
 
 

@@ -85,6 +85,8 @@ def one_thaw_of_two_fails(scene: Scene) -> Iterator[Finding]:
 def thaw_without_freeze(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
+    # what ExternalThaw answers if nothing is frozen is not documented: whoever relies on a refusal may be wrong
+    scene.plant("externalthaw", "end", 5)
     yield from rules.claims(scene.call("thaw"), scene.scripts, "thaw", "nothing had been frozen")
     yield from rules.no_history(scene.calls(), "although nothing had been frozen")
 
