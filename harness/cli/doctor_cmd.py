@@ -73,6 +73,7 @@ def examine(out: Path) -> list[Row]:
         _program("unshare", "--version", needed=True, remedy="apt-get install util-linux"),
         _program("nsenter", "--version", needed=True, remedy="apt-get install util-linux"),
         _namespaces(),
+        _machines(),
         _program("perl", "-e", "print $^V", needed=True, remedy="apt-get install perl"),
         _reflink(out),
         _program("btrfs", "--version", needed=False, remedy="apt-get install btrfs-progs"),
@@ -110,6 +111,20 @@ def _namespaces() -> Row:
         version=how if works else "",
         needed=True,
         remedy="run as root, or permit user namespaces (sysctl kernel.unprivileged_userns_clone=1)",
+    )
+
+
+def _machines() -> Row:
+    """What `harness scripts check` needs: a user namespace in which a filesystem can be mounted."""
+    mount = "mount -t tmpfs harness /mnt && mount -t proc proc /proc"
+    argv = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "sh", "-c", mount]
+    works = _said(argv) is not None
+    return Row(
+        what="user namespaces",
+        found=works,
+        version="for harness scripts check" if works else "",
+        needed=False,
+        remedy="for harness scripts check: sysctl kernel.unprivileged_userns_clone=1; in a container, --privileged",
     )
 
 
