@@ -2,7 +2,6 @@
 # `iris` and its kin in the machine: notes the call, does what the scenario planted, and hands on to the stand-in.
 use strict;
 use warnings;
-use Time::HiRes qw(time sleep);
 
 my ( $inside, $standin ) = ( '@INSIDE@', '@STANDIN@' );
 my %settings = (@SETTINGS@);
@@ -18,13 +17,16 @@ note();
 for my $plant ( planted() ) {
     my ( $action, $argument, $text ) = @$plant;
     if ( $action eq 'end' ) { print "$text\n" if $text ne ''; exit $argument }
-    if ( $action eq 'hang' ) { sleep 3600 while 1 }
-    if ( $action eq 'delay' ) { sleep $argument }
+    if ( $action eq 'hang' ) { rest(3600) while 1 }
+    if ( $action eq 'delay' ) { rest($argument) }
     if ( $action eq 'then' ) { system real(); print "$text\n" if $text ne ''; exit $argument }
     if ( $action eq 'late' ) { late($argument) }
     if ( $action eq 'list' ) { list( $argument, $text ); exit 0 }
 }
 exec real();
+
+# Perl's own sleep knows whole seconds only, and Time::HiRes is not in every Debian.
+sub rest { return select undef, undef, undef, $_[0] }
 
 sub real { return ( "$standin/$program", @ARGV ) }
 
@@ -36,7 +38,7 @@ sub late {
         setpgrp;
         close STDOUT;
         close STDERR;
-        sleep $seconds;
+        rest($seconds);
         exec real();
     }
     waitpid $engine, 0;
@@ -72,7 +74,7 @@ sub note {
     my $shown = $secret ne '' && grep( { index( $_ // '', $secret ) >= 0 } @ARGV, values %ENV ) ? 1 : 0;
     my @kept = map { s/([\\\x00-\x1f])/sprintf '\\x%02x', ord $1/ger } @ARGV;
     open my $calls, '>>', "$inside/calls" or return;
-    syswrite $calls, sprintf "%.6f\t%d\t%s\t%s\t%s\t%d\t%s\n", time, $>, $program, $what, uc $name, $shown,
+    syswrite $calls, sprintf "%d\t%d\t%s\t%s\t%s\t%d\t%s\n", time, $>, $program, $what, uc $name, $shown,
         join "\x1f", @kept;
     return;
 }
