@@ -7,6 +7,7 @@ last word has `restored`: its backup is restored, rolled forward and held agains
 from __future__ import annotations
 
 import posixpath
+import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -24,6 +25,8 @@ from harness.scripts.scene import Contained, NotHere, Scene, opened
 
 FIRST = "one-instance"
 _LISTINGS = {"qlist", "list", "all", "qall"}
+_ALONE = threading.Lock()
+"""One check at a time in a process: what a run makes carries its token, which is one variable of the process."""
 
 Tell = Callable[[Outcome], object]
 
@@ -39,7 +42,7 @@ def chosen(names: Collection[str]) -> list[Scenario]:
 
 
 def check(scripts: Scripts, *, only: Collection[str], folder: Path, jobs: int, tell: Tell) -> Report:
-    """Run the scenarios.
+    """Run the scenarios. Interrupted, it ends the machines at once; nothing of them is left.
 
     Args:
         folder: The run's folder; what each scenario left to read is below `scenarios/`.
@@ -49,7 +52,11 @@ def check(scripts: Scripts, *, only: Collection[str], folder: Path, jobs: int, t
         UsageError: there is no scenario of such a name.
         PreconditionError: machines cannot be made here; nothing is left.
     """
-    wanted = chosen(only)
+    with _ALONE:
+        return _check(scripts, chosen(only), folder, jobs, tell)
+
+
+def _check(scripts: Scripts, wanted: Sequence[Scenario], folder: Path, jobs: int, tell: Tell) -> Report:
     began, started = time.monotonic(), datetime.now(UTC)
     work = folder / "work"
     entry = registered.register(work)
@@ -60,13 +67,20 @@ def check(scripts: Scripts, *, only: Collection[str], folder: Path, jobs: int, t
         for outcome in found:
             tell(outcome)
         rest = sorted((one for one in wanted if one.name != FIRST), key=lambda one: -one.waits_s)
+        scenes = _Scenes()
         with ThreadPoolExecutor(jobs) as pool:
             running = [
-                pool.submit(_play, one, scripts, first.log_file, first.unmet, folder, work) for one in rest
+                pool.submit(_play, one, scripts, first.log_file, first.unmet, folder, work, scenes)
+                for one in rest
             ]
-            for done in as_completed(running):
-                found.append(done.result()[0])
-                tell(found[-1])
+            try:
+                for done in as_completed(running):
+                    found.append(done.result()[0])
+                    tell(found[-1])
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                scenes.end()
+                raise
     finally:
         remove_tree(work)
         registered.finish(entry)
@@ -78,6 +92,24 @@ def check(scripts: Scripts, *, only: Collection[str], folder: Path, jobs: int, t
         duration_s=time.monotonic() - began,
         outcomes=tuple(sorted(found, key=lambda one: order.index(one.name))),
     )
+
+
+class _Scenes:
+    """Those that are played, so that an interrupted check can end their machines and need not wait for them."""
+
+    def __init__(self) -> None:
+        self._known: list[Scene] = []
+        self._over = False
+
+    def add(self, scene: Scene) -> None:
+        self._known.append(scene)
+        if self._over:
+            scene.machine.close()
+
+    def end(self) -> None:
+        self._over = True
+        for scene in list(self._known):
+            scene.machine.close()
 
 
 class _Discovered:
@@ -111,12 +143,18 @@ class _Discovered:
 
 def _discover(scripts: Scripts, folder: Path, work: Path) -> _Discovered:
     (scenario,) = chosen([FIRST])
-    outcome, scene = _play(scenario, scripts, "", set(), folder, work)
+    outcome, scene = _play(scenario, scripts, "", set(), folder, work, _Scenes())
     return _Discovered(outcome, scene, scripts)
 
 
 def _play(
-    scenario: Scenario, scripts: Scripts, log_file: str, unmet: Collection[Need], folder: Path, work: Path
+    scenario: Scenario,
+    scripts: Scripts,
+    log_file: str,
+    unmet: Collection[Need],
+    folder: Path,
+    work: Path,
+    scenes: _Scenes,
 ) -> tuple[Outcome, Scene | None]:
     began = time.monotonic()
     scene: Scene | None = None
@@ -141,6 +179,7 @@ def _play(
     kept = folder / "scenarios" / scenario.name
     try:
         with opened(scripts, work / scenario.name, kept) as scene:
+            scenes.add(scene)
             scene.log_file = log_file
             findings = _each_once(scenario.play(scene))
             seen = "; ".join(scene.notes)

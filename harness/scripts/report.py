@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,6 +19,8 @@ from harness.scripts.model import Outcome, Report
 
 SCHEMA = "harness.scripts/1"
 _WIDTH = 110
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_WRONG = (Verdict.FAIL, Verdict.UNKNOWN)
 _RESULTS = {Verdict.FAIL: Failure, Verdict.UNKNOWN: Error, Verdict.SKIPPED: Skipped}
 
 
@@ -29,7 +33,7 @@ def table(report: Report) -> str:
     return (
         "\n\n".join(
             [
-                _heading(report),
+                "\n".join(_heading(report)),
                 *(_wrong(one) for one in _bad(report)),
                 grid(("", "scenario", "s", "what was seen"), rows, ("left", "left", "right", "left")),
                 score(report),
@@ -42,15 +46,16 @@ def table(report: Report) -> str:
 def markdown(report: Report) -> str:
     """GitHub Markdown, with the situation and what a right script does in it."""
     rows = [
-        [one.verdict.value, f"`{one.name}`", one.situation, one.right, _cell(one)] for one in report.outcomes
+        [one.verdict.value, f"`{one.name}`", *map(_plain, (one.situation, one.right, _said(one)))]
+        for one in report.outcomes
     ]
     headers = ("", "scenario", "situation", "a right script", "what was seen")
     return (
         "\n\n".join(
             [
-                f"# Backup scripts: {report.scripts.name}",
+                f"# Backup scripts: {_plain(report.scripts.name)}",
                 f"**{score(report)}**",
-                _heading(report).replace("\n", "\n\n"),
+                *map(_plain, _heading(report)),
                 tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True),
             ]
         )
@@ -64,6 +69,7 @@ def as_json(report: Report) -> str:
         "schema": SCHEMA,
         "verdict": report.verdict.value,
         "stand_in": True,
+        "note": STAND_IN_NOTE,
         "engine": report.engine,
         "started_utc": report.started_utc,
         "duration_s": round(report.duration_s, 3),
@@ -84,9 +90,11 @@ def as_json(report: Report) -> str:
 
 
 def junit(report: Report) -> str:
-    """JUnit XML: a test for each scenario; UNKNOWN is an error."""
+    """JUnit XML: a test for each scenario, and one for the verdict; UNKNOWN is an error."""
     document = JUnitXml(printable(report.scripts.name))
     suite = TestSuite("scripts")
+    for number, line in enumerate(_heading(report), 1):
+        suite.add_property(f"note {number}", line)
     for one in report.outcomes:
         test = TestCase(one.name, classname=one.family, time=one.duration_s)
         if one.verdict is not Verdict.PASS:
@@ -95,6 +103,10 @@ def junit(report: Report) -> str:
             result.text = printable(_wrong(one))
             test.result = [result]
         suite.add_testcase(test)
+    verdict = TestCase("verdict", classname="check")
+    if report.verdict is not Verdict.PASS:  # not even if everything was skipped
+        verdict.result = [_RESULTS[report.verdict](score(report), report.verdict.value)]
+    suite.add_testcase(verdict)
     document.add_testsuite(suite)
     document.update_statistics()  # type: ignore[no-untyped-call] # no types in the library
     xml: bytes = document.tostring()  # type: ignore[no-untyped-call] # no types in the library
@@ -129,19 +141,20 @@ def _described(name: str, situation: str, right: str, source: str) -> str:
     return "\n".join([name, *(_filled(line) for line in lines)])
 
 
-def _heading(report: Report) -> str:
+def _heading(report: Report) -> list[str]:
     scripts = report.scripts
-    lines = [
-        f"freeze: {' '.join(scripts.freeze)}",
-        f"thaw:   {' '.join(scripts.thaw)}",
-        f"instances: stand-in ({report.engine}), each scenario in a machine of its own",
-        STAND_IN_NOTE,
-    ]
-    return "\n".join(lines)
+    if scripts.program:
+        called = [f"job:    {shlex.join(scripts.freeze)}", f"snapshot by: {scripts.program}"]
+    else:
+        called = [f"freeze: {shlex.join(scripts.freeze)}", f"thaw:   {shlex.join(scripts.thaw)}"]
+    engine = report.engine or "none answered"
+    instances = f"instances: stand-in ({engine}), each scenario in a machine of its own"
+    return [printable(text).replace("\n", " ") for text in (*called, instances, STAND_IN_NOTE)]
 
 
 def _bad(report: Report) -> Sequence[Outcome]:
-    return [one for one in report.outcomes if one.findings]
+    """What is wrong, before what could not be told."""
+    return [one for verdict in _WRONG for one in report.outcomes if one.verdict is verdict]
 
 
 def _wrong(one: Outcome) -> str:
@@ -159,10 +172,18 @@ def _filled(text: str) -> str:
 
 
 def _short(text: str, most: int) -> str:
-    bare = printable(text)
+    bare = _line(text)
     return bare if len(bare) <= most else bare[: most - 1] + "…"
 
 
-def _cell(one: Outcome) -> str:
-    said = "; ".join(found.message for found in one.findings) or one.seen
-    return printable(said).replace("|", "\\|")
+def _said(one: Outcome) -> str:
+    return "; ".join(found.message for found in one.findings) or one.seen
+
+
+def _plain(text: str) -> str:
+    """Text in which Markdown finds nothing of its own."""
+    return _SPECIAL.sub(r"\\\1", _line(text))
+
+
+def _line(text: str) -> str:
+    return " ".join(printable(text).split())

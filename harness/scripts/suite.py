@@ -6,6 +6,7 @@ Paths of scripts are relative to the suite's file; a path that is installed (`in
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -54,7 +55,7 @@ def load(path: Path) -> Scripts:
 
 def of_words(freeze: str, thaw: str, snapshot: str, timeout_s: float) -> Scripts:
     """A suite of two command lines. Raises UsageError: a script is not there, or cannot be run here."""
-    hooks = [_command(words) for words in (freeze, thaw, snapshot)]
+    hooks = [_command(freeze), _command(thaw), _command(snapshot) if snapshot else ()]
     return require_runnable(
         Scripts(name=_name(hooks[0]), freeze=hooks[0], thaw=hooks[1], snapshot=hooks[2], timeout_s=timeout_s)
     )
@@ -70,7 +71,7 @@ def of_job(job: str, program: str, timeout_s: float) -> Scripts:
 
 def alternatives(words: str) -> tuple[str, str]:
     """Both command lines of one with alternatives: `backup.sh {freeze|thaw}`. Raises UsageError."""
-    parts = shlex.split(words)
+    parts = _split(words)
     found = [re.fullmatch(r"\{([^{}|]+)\|([^{}|]+)\}", part) for part in parts]
     if sum(map(bool, found)) != 1:
         raise UsageError(
@@ -85,28 +86,38 @@ def alternatives(words: str) -> tuple[str, str]:
 
 
 def require_runnable(scripts: Scripts) -> Scripts:
-    """The same. Raises UsageError: a file is not there, or is one that cannot be run here."""
-    for argv in (scripts.freeze, scripts.thaw, scripts.snapshot):
-        if not argv:
-            continue
-        path = scripts.install.get(argv[0], Path(argv[0]))
+    """The same. Raises UsageError: a file is not there or cannot be read, or is one that cannot be run here."""
+    called = (argv[0] for argv in (scripts.freeze, scripts.thaw, scripts.snapshot) if argv)
+    for path in [*scripts.install.values(), *(Path(name) for name in called if name not in scripts.install)]:
         if path.suffix.lower() in _BATCH:
             raise UsageError(
                 f"{path} is a Windows batch file, which cannot be run here; `harness scripts lint {path}` reads it"
             )
         if not path.is_file():
             raise UsageError(f"there is no script {path}")
+        if not os.access(path, os.R_OK):
+            raise UsageError(f"{path} cannot be read by whoever runs the harness")
     return scripts
 
 
 def _command(words: str) -> tuple[str, ...]:
-    parts = shlex.split(words)
-    return (str(Path(parts[0]).resolve()), *parts[1:]) if parts else ()
+    parts = _split(words)
+    return (str(Path(parts[0]).resolve()), *parts[1:])
 
 
-def _name(freeze: tuple[str, ...]) -> str:
-    stem = Path(freeze[0]).stem if freeze else ""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", stem).strip("-.") or "scripts"
+def _split(words: str) -> list[str]:
+    """The words of a command line, of which there is one at least. Raises UsageError."""
+    try:
+        parts = shlex.split(words)
+    except ValueError as error:
+        raise UsageError(f"{words!r} is no command line: {str(error).lower()}") from error
+    if not parts or not parts[0]:
+        raise UsageError(f"{words!r} is no command line: it names no script")
+    return parts
+
+
+def _name(argv: tuple[str, ...]) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", Path(argv[0]).stem).strip("-.") or "scripts"
 
 
 def _here(suite: Path, file: str) -> Path:
@@ -123,6 +134,8 @@ def _problems(value: object) -> Iterator[Problem]:
         yield Problem((), "name freeze and thaw, or a job and the program by which it takes the snapshot")
     if ("job" in value) != ("program" in value):
         yield Problem((), "a job and the program by which it takes the snapshot belong together")
+    if "job" in value and "snapshot" in value:
+        yield Problem(("snapshot",), "a job takes its snapshot itself, by its program")
     known = [one.name for one in scenarios.every()]
     skipped = value.get("skip")
     for name in skipped if isinstance(skipped, dict) else ():
