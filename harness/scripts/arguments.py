@@ -7,13 +7,14 @@ import re
 from harness.scripts.lint.engine import split_arguments
 from harness.scripts.model import Call
 
+_TIME = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _METHOD = re.compile(r"Backup\.General\)?\s*\.\s*\w+\s*\((.*)\)", re.IGNORECASE | re.DOTALL)
 
 
 def call_of(line: str) -> Call | None:
-    """None for a line that is not whole, as one that is being written."""
+    """None for a line that is not whole, as one that is being written, or that something else has written."""
     fields = line.split("\t", 6)
-    if len(fields) != 7:
+    if len(fields) != 7 or not (_TIME.fullmatch(fields[0]) and fields[1].isdecimal()):
         return None
     at, user, program, what, instance, shown, words = fields
     text = re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), words.replace("\x1f", "\0"))

@@ -72,9 +72,9 @@ sub list {
 sub note {
     my $secret = -e "$inside/secret" ? first_line("$inside/secret") : '';
     my $shown = $secret ne '' && grep( { index( $_ // '', $secret ) >= 0 } @ARGV, values %ENV ) ? 1 : 0;
-    my @kept = map { s/([\\\x00-\x1f])/sprintf '\\x%02x', ord $1/ger } @ARGV;
+    my ( $of, @kept ) = map { s/([\\\x00-\x1f])/sprintf '\\x%02x', ord $1/ger } uc $name, @ARGV;
     open my $calls, '>>', "$inside/calls" or return;
-    syswrite $calls, sprintf "%d\t%d\t%s\t%s\t%s\t%d\t%s\n", time, $>, $program, $what, uc $name, $shown,
+    syswrite $calls, sprintf "%d\t%d\t%s\t%s\t%s\t%d\t%s\n", time, $>, $program, $what, $of, $shown,
         join "\x1f", @kept;
     return;
 }
