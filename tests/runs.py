@@ -78,16 +78,21 @@ class Run:
 
     def left(self) -> list[str]:
         """Processes, mounts and folders of this run."""
-        mark = str(self.out).encode()
-        found = [str(work) for work in self.out.glob("killed/*/work")]
-        found += [line for line in Path("/proc/mounts").read_text().splitlines() if str(self.out) in line]
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if mark in (process / "environ").read_bytes() or mark in (process / "cmdline").read_bytes():
-                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-            except OSError:
-                continue
-        return found
+        return left_below(self.out)
+
+
+def left_below(folder: Path) -> list[str]:
+    """Folders of instances below a folder, and the mounts and processes that know it by its name."""
+    mark = str(folder).encode()
+    found = [str(work) for work in folder.rglob("work")]
+    found += [line for line in Path("/proc/mounts").read_text().splitlines() if str(folder) in line]
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (process / "environ").read_bytes() or mark in (process / "cmdline").read_bytes():
+                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
 
 
 def wait_for(condition: Callable[[], object], seconds: float) -> bool:
