@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from harness.command import Completed, Prepared, Transcript
+from harness.instance.within import Within
 from harness.model import Stun
 from harness.plan.model import InstanceSpec
 
@@ -161,7 +162,15 @@ class Machine(Place, Protocol):
     """Whether it has more users than one."""
 
     inside: Path
-    """The one folder that is the same in the machine and outside of it."""
+    """The one folder that is the same in the machine and outside of it. What runs in there may write here: read it
+    by `Within` only, and write nothing once a script has run."""
+
+    told: Path
+    """A second one, in which the machine can only read."""
+
+    @property
+    def tree(self) -> Within:
+        """The files of the machine as it sees them, to be read from outside."""
 
     def create(self, name: str, root: Path, *options: str, start: bool = True) -> None:
         """Make and start one more instance, with the options of the stand-in's `iris create`. Raises StartError."""
@@ -171,9 +180,6 @@ class Machine(Place, Protocol):
 
     def put(self, files: Sequence[Planted]) -> None:
         """Write files, with the folders above them. Raises CommandError."""
-
-    def read(self, path: str) -> Path:
-        """Where a file of the machine can be read from outside."""
 
     def way_in(self, user: str) -> list[str]:
         """The words before a command that run it in here as a user."""

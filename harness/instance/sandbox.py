@@ -2,7 +2,9 @@
 
 Linux namespaces make the machine: users, files, processes, memory, network and name are its own. Its root is a new
 filesystem in memory, limited in size; of the real machine it holds the programs (`/usr`, `/opt`), read-only. So a
-script finds every tool that is installed here, and can delete, fill or overwrite nothing of it.
+script finds every tool that is installed here, and can delete, fill or overwrite nothing of it. Its root may not
+mount (no CAP_SYS_ADMIN), or a script could make the programs writable again and fill memory with filesystems; nor may
+anybody make namespaces in which he might.
 
 Whoever is root here gives the machine 65,536 users that own nothing outside of it; its own root is one of them.
 Without root there is one user only, whom the machine calls root: `users` is False then, and what needs two users
@@ -31,12 +33,13 @@ from harness.command import Transcript, run
 from harness.errors import CommandError, InstanceGone, PreconditionError
 from harness.instance.base import Limits, Machine, Place, Planted
 from harness.instance.namespaces import STANDIN_BIN, NamespacePlace, gtm_is_here, iris
+from harness.instance.within import Within
 from harness.plan.model import InstanceSpec
 
 OWNER = 51773
 USERS = {"root": 0, "backup": 34, "irisowner": OWNER, "somebody": 1000}
 _SOURCE_NAME = "SOURCE"
-_SIZE = "256m"
+_SIZE, _INODES = "256m", "100000"
 _USERS_FIRST = 0x60000000
 _USERS_COUNT = 0x10000
 _RANGES = 0x1000
@@ -63,11 +66,18 @@ _STAGES = ("/mnt", "/media", "/srv", "/opt")
 _MAPPED = 'echo users && read -r _ && exec setpriv --reuid=0 --regid=0 --clear-groups "$@"'
 _NAMESPACES = ("--mount", "--ipc", "--pid", "--net", "--uts")
 
+_WEAKENED = (
+    "setpriv",
+    "--bounding-set=-sys_admin,-sys_resource",
+    "--inh-caps=-sys_admin,-sys_resource",
+    "--",
+)
+"""Root of the machine without mounts, namespaces and a way around limits. Source: capabilities(7)."""
 _INIT = r"""
-stage=$1 size=$2
-shift 2
+stage=$1 size=$2 inodes=$3
+shift 3
 mount --make-rprivate /
-mount -t tmpfs -o "size=$size,mode=755" machine "$stage/root"
+mount -t tmpfs -o "size=$size,nr_inodes=$inodes,mode=755" machine "$stage/root"
 cd "$stage/root"
 mkdir -p dev/shm etc home mnt old opt proc root run/host run/lock srv sys tmp usr/local
 mkdir -p var/lib var/log var/spool var/tmp
@@ -113,19 +123,22 @@ mkdir -p ".$2"
 mount --bind "$stage/1" ".$2"
 shift 2
 number=2
-for path; do
-    mkdir -p ".$path"
-    mount -o bind,ro "$stage/$number" ".$path" 2>/dev/null || mount --rbind "$stage/$number" ".$path"
+while [ "$1" != -- ]; do
+    mkdir -p ".$1"
+    mount -o bind,ro "$stage/$number" ".$1" 2>/dev/null || mount --rbind "$stage/$number" ".$1"
     number=$((number + 1))
+    shift
 done
+shift
 mount -t proc proc proc
 pivot_root . old
 cd /
 umount -l /old
 rmdir /old
-trap '' CHLD
+echo 0 >/proc/sys/user/max_user_namespaces
 echo ready
-exec sleep infinity
+# not `trap`: dash does not hand on that CHLD is ignored, and every orphan would stay as a zombie
+exec env --ignore-signal=CHLD "$@"
 """
 
 
@@ -201,12 +214,12 @@ class SandboxPlace(NamespacePlace):
     def __init__(self, folder: Path, transcript: Transcript) -> None:
         self.users = os.geteuid() == 0
         self._first = 0
-        inside, accounts = folder / "inside", folder / "accounts"
-        for made in (inside, accounts):
+        inside, accounts, told = folder / "inside", folder / "accounts", folder / "told"
+        for made in (inside, accounts, told):
             made.mkdir()
-        self.inside = inside
+        self.inside, self.told = inside, told
         self._write_accounts(accounts)
-        staged = [accounts, inside, *_needed()]
+        staged = [accounts, inside, told, *_needed()]
         stage = _stage(staged)
         paths = list(map(str, staged))
         self._given = {
@@ -220,7 +233,8 @@ class SandboxPlace(NamespacePlace):
             _SOURCE_NAME,
             [
                 *(*self._unshare(), "sh", "-euc", _STAGE, "stage", stage, str(len(paths)), *paths),
-                *(*self._machine(), "sh", "-euc", _INIT, "init", stage, _SIZE, *paths),
+                *(*self._machine(), "sh", "-euc", _INIT, "init", stage, _SIZE, _INODES, *paths),
+                *("--", *_WEAKENED, "sleep", "infinity"),
             ],
             [],
             environment={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
@@ -316,9 +330,10 @@ class SandboxPlace(NamespacePlace):
         if done.returncode:
             raise CommandError(["tar"], done.returncode, 0.0, done.stderr.decode("utf-8", "replace"))
 
-    def read(self, path: str) -> Path:
-        """Where a file of the machine can be read from outside."""
-        return Path(f"/proc/{self._pid}/root") / path.lstrip("/")
+    @property
+    def tree(self) -> Within:
+        """The files of the machine as it sees them, to be read from outside."""
+        return Within(Path(f"/proc/{self._pid}/root"))
 
     def start_as(
         self,
@@ -347,6 +362,7 @@ class SandboxPlace(NamespacePlace):
         return subprocess.Popen(
             [
                 *self.way_in(user),
+                *(_WEAKENED if user == "root" else ()),
                 *("prlimit", *bounds, "--"),
                 *("env", f"--chdir={folder}", "-i", *_settings(environment)),
                 *argv,

@@ -100,6 +100,7 @@ class Seen:
         held: Those that were frozen from before the snapshot until after it, by their own log as well.
         taken: Whether the snapshot was taken.
         left_frozen: Instances frozen when everything was over.
+        left_running: Commands of processes that the scripts left behind.
     """
 
     freeze: Ran
@@ -109,6 +110,7 @@ class Seen:
     held: tuple[str, ...] = ()
     thaw: Ran | None = None
     left_frozen: tuple[str, ...] = ()
+    left_running: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,6 +111,10 @@ def nothing_left(seen: Seen) -> Iterator[Finding]:
             message=f"{name} was left frozen: its users are blocked when ExternalFreezeTimeOut is over, until "
             "somebody thaws it",
         )
+    for words in seen.left_running:
+        yield not_told(
+            f"{words[:100]!r} still ran when the scripts had ended; what it does later was not seen"
+        )
 
 
 def in_time(ran: Ran, hook: str) -> Iterator[Finding]:
@@ -146,13 +150,25 @@ def claims(ran: Ran, scripts: Scripts, hook: str, why: str) -> Iterator[Finding]
 
 
 def thaws_itself(scene: Scene) -> Iterator[Finding]:
-    """An instance made with `clock=100` ends a freeze by WDSuspendLimit in time: the longest that makes sense is over
-    after twelve seconds."""
-    limited = any(call.argument(10) not in ("", "0") for call in scene.calls("externalfreeze"))
-    left = scene.wait_thawed(12.0 if limited else 0.0)
+    """WDSuspendLimit ends a freeze in time; the instances' clocks are hurried on for that."""
+    limited = scene.limited()
+    scene.hurry()
+    left = scene.wait_thawed(20.0 if limited else 0.0)
     if left:
         why = "its WDSuspendLimit does not end it" if limited else "the freeze has no WDSuspendLimit"
         yield Finding(code="left_frozen", message=f"{', '.join(left)} stays frozen: {why}")
+
+
+def came_about(scene: Scene) -> Iterator[Finding]:
+    """What was planted was met, every freeze was noted, and nothing that answers rest on was changed."""
+    for what in scene.never_called():
+        yield not_told(f"the situation did not come about: no call of {what} came")
+    for name in scene.bypassed():
+        yield not_told(f"{name} was frozen by a way that is not recorded, so nothing is known of that call")
+    for path in scene.tampered():
+        yield Finding(
+            code="tampered", message=f"the scripts changed {path}: nothing that was seen after that counts"
+        )
 
 
 def not_told(what: str) -> Finding:

@@ -7,24 +7,29 @@ messages.log tells, and whether a database file was touched. What the scripts sa
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
+import select
 import signal
 import stat
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from harness import registry
-from harness.command import Transcript
-from harness.errors import HarnessError, InstanceError, InstanceGone, StartError
-from harness.files import remove_tree
+from harness.command import Transcript, run
+from harness.errors import CommandTimeout, HarnessError, InstanceError, InstanceGone, StartError
 from harness.freeze import FileStatus
 from harness.instance.base import Limits, Machine, Planted
 from harness.instance.iris import Instance
+from harness.instance.within import Within
 from harness.plan.model import Commit, InstanceSpec
 from harness.scripts.arguments import call_of
 from harness.scripts.model import Call, Ran, Scripts, Seen
@@ -35,15 +40,25 @@ _OWN = Path(__file__).parent / "machine"
 _STANDIN = Path(__file__).parent.parent / "standin" / "bin"
 _HOST = ("machine", "probe", "close")
 _LIMITS = Limits()
-_PROCESSES_MAX = 600
 _MEMORY_MAX = 3 << 30
-_DISK_MAX = 1 << 30
+_MEMORY_LEFT = 192 << 20
+"""Of the real machine. Not all memory shows in processes: a file without a name, a segment nobody has attached."""
+_DISK_MAX, _FILES_MAX = 1 << 30, 100_000
 _OUTPUT_BYTES = 20_000
 _KEPT_BYTES = 1 << 20
 _LAST_BREATH_S = 5.0
 _ROLLED_BACK_S = 1.0
 _LOOK_EVERY_S = 0.25
+_ANSWER_S = 20.0
+_LAST_STEPS_S = 3.0
+_HURRY = 500
 _COPIED_BYTES, _COPIED_FILES = 8 << 20, 200
+_HARMLESS = re.compile(
+    r"^(?:\S*/)?sleep\s|^\S*perl \S*/(?:iris|irissession|ccontrol|csession)\b|^\S*/(?:mumps|mupip)\b"
+    r"|^\S+ -S -m harness\.standin\b"
+)
+_RESTS_ON = ("/usr/bin/env", "/usr/bin/perl", "/bin/sh", "/etc/ld.so.preload")
+"""What every answer of an instance goes through, beside the recorder."""
 _CRON = {"HOME": "/root", "LOGNAME": "root", "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
 _ROOT = {
     "HOME": "/root",
@@ -63,6 +78,24 @@ class NotHere(Exception):
     """A scenario found that it does not apply; the text says why."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plant:
+    """What calls were to do, and how many had to come before it was done; `since` counts those before it was said."""
+
+    what: str
+    of: str
+    after: int
+    since: int
+
+    def came(self, calls: Sequence[Call]) -> bool:
+        asked = re.compile(self.what)
+        later = calls[self.since :]
+        return (
+            len([c for c in later if asked.fullmatch(c.what) and self.of.upper() in ("*", c.instance)])
+            > self.after
+        )
+
+
 class Scene:
     """A machine with the scripts in it. Made by `opened`; instances are added by the scenario."""
 
@@ -77,7 +110,13 @@ class Scene:
         self.notes: list[str] = []
         self._roots: dict[str, Path] = {}
         self._writers: list[subprocess.Popen[bytes]] = []
-        self._contained = ""
+        self._shared = Within(machine.inside)
+        self._watched = list(_RESTS_ON)
+        self._plants: list[_Plant] = []
+        self._own_freezes = 0
+        self._round = 0
+        self._at_first: Mapping[str, object] | None = None
+        self._contained: HarnessError | None = None
         self._over = threading.Event()
         self._guard = threading.Thread(target=self._watch, daemon=True)
 
@@ -110,7 +149,8 @@ class Scene:
         for file in ("calls", "syslog"):
             (self.machine.inside / file).touch()
             (self.machine.inside / file).chmod(0o666)
-        (self.machine.inside / "plants").touch()
+        (self.machine.told / "plants").touch()
+        self._watched += [file.path for file in planted]
         self.machine.put(planted + self._script_files())
         self._guard.start()
 
@@ -122,6 +162,7 @@ class Scene:
         text = (_OWN / name).read_text()
         for mark, value in (
             ("INSIDE", str(self.machine.inside)),
+            ("TOLD", str(self.machine.told)),
             ("STANDIN", str(_STANDIN)),
             ("SETTINGS", pairs),
         ):
@@ -132,7 +173,7 @@ class Scene:
         """The scripts with what lies beside them, as it is: some read a file next to them."""
         found: dict[str, Planted] = {}
         for hook in (self.scripts.freeze, self.scripts.thaw, self.scripts.snapshot):
-            if hook and hook[0] not in self.scripts.install and not self.machine.read(hook[0]).exists():
+            if hook and hook[0] not in self.scripts.install and not self.machine.tree.exists(hook[0]):
                 for path in _with_neighbours(Path(hook[0])):
                     found[str(path)] = _as_it_is(path, str(path))
         for target, path in self.scripts.install.items():
@@ -165,12 +206,23 @@ class Scene:
         return self._roots[name]
 
     def plant(
-        self, what: str, action: str, argument: object = "", text: str = "", *, of: str = "*", times: int = 0
+        self,
+        what: str,
+        action: str,
+        argument: object = "",
+        text: str = "",
+        *,
+        of: str = "*",
+        times: int = 0,
+        may: bool = False,
     ) -> None:
         """Let calls do something else (machine/iris.pl): `what` is a method of Backup.General or a verb, in lower
-        case, `a|b` for either; `of` names an instance, `times` how many calls, 0 for all."""
+        case, `a|b` for either; `of` names an instance, `times` how many calls, 0 for all. Such a call must come,
+        or the situation did not come about; `may` if it need not."""
+        if not may:
+            self._plants.append(_Plant(what=what, of=of, after=max(-times, 0), since=len(self.calls())))
         line = "\t".join(map(str, (what, of, times or "", action, argument, text)))
-        with (self.machine.inside / "plants").open("a") as plants:
+        with (self.machine.told / "plants").open("a") as plants:
             plants.write(line + "\n")
 
     def plant_after(self, what: str, calls: int, action: str) -> None:
@@ -178,7 +230,40 @@ class Scene:
         self.plant(what, action, times=-calls)
 
     def unplant(self) -> None:
-        (self.machine.inside / "plants").write_text("")
+        (self.machine.told / "plants").write_text("")
+
+    def never_called(self) -> list[str]:
+        """What was planted and was not met by a call: words for people."""
+        calls = self.calls()
+        return [one.what.replace("|", ", ") for one in self._plants if not one.came(calls)]
+
+    def bypassed(self) -> list[str]:
+        """Instances that were frozen more often than the recorder of calls knows."""
+        freezes = [call.instance for call in self.calls() if call.what in ("externalfreeze", "freeze")]
+        told = {
+            name: len([line for line in self.events(name) if "System suspended" in line])
+            for name in self._roots
+        }
+        return [name for name, n in told.items() if n > freezes.count(name) + self._own_freezes]
+
+    def tampered(self) -> list[str]:
+        """Files that every answer rests on, and that are not as they were before the first script ran."""
+        before, now = self._at_first or {}, self._rests_on() if self._at_first else {}
+        return [path for path, was in before.items() if was != now[path]]
+
+    def _rests_on(self) -> dict[str, object]:
+        def of(path: str) -> object:
+            try:
+                found = self.machine.tree.status(path)
+            except OSError:
+                return None
+            grows = path == calls
+            return found.st_dev, found.st_ino, *(() if grows else (found.st_size, found.st_mtime_ns))
+
+        calls = str(self.machine.inside / "calls")
+        return {
+            path: of(path) for path in (*self._watched, calls, str(self.machine.inside / "registry/iris.reg"))
+        }
 
     def sh(self, script: str, *arguments: str) -> None:
         """Do something as root of the machine. Raises InstanceError with what was said."""
@@ -193,24 +278,29 @@ class Scene:
 
     def calls(self, what: str = "") -> list[Call]:
         """What the scripts asked `iris` and its kin, in order; only one method or verb if named. Also afterwards."""
-        noted = next(
-            (file for file in (self.machine.inside / "calls", self.folder / "calls") if file.exists()), None
-        )
-        lines = noted.read_text(errors="replace").splitlines() if noted else []
-        found = [call for line in lines if (call := call_of(line))]
-        return [call for call in found if what in ("", call.what)]
+        found = []
+        for line in self._noted().splitlines():
+            with contextlib.suppress(ValueError):  # not written by the recorder
+                if (call := call_of(line)) and what in ("", call.what):
+                    found.append(call)
+        return found
+
+    def _noted(self) -> str:
+        try:
+            return self._shared.text("calls")
+        except OSError:
+            kept = self.folder / "calls"
+            return kept.read_text(errors="replace") if kept.exists() else ""
+
+    def limited(self) -> bool:
+        """Whether a freeze was given a WDSuspendLimit."""
+        return any(call.argument(10).strip() not in ("", "0") for call in self.calls("externalfreeze"))
 
     def written(self) -> Iterator[tuple[str, str]]:
         """Files the scripts may have written, with their text; not those of instances and of the harness."""
-        top = self.machine.read("/")
-        for folder in ("var", "tmp", "root", "home", "srv"):
-            for base, folders, files in os.walk(top / folder):
-                here = "/" + str(Path(base).relative_to(top))
-                folders[:] = [name for name in folders if f"{here}/{name}" != str(self.machine.inside)]
-                for name in files:
-                    with contextlib.suppress(OSError):
-                        if stat.S_ISREG((Path(base) / name).lstat().st_mode):
-                            yield f"{here}/{name}", (Path(base) / name).read_text(errors="replace")
+        for path in self.machine.tree.files():
+            with contextlib.suppress(OSError):
+                yield path, self.machine.tree.read(path, _KEPT_BYTES).decode("utf-8", "replace")
 
     # --- what the instances say
 
@@ -219,9 +309,11 @@ class Scene:
         call = "##class(Backup.General).IsWDSuspendedExt()"
         place = self.machine.instance(name)
         try:
-            done = place.run(["iris", "session", name, "-U%SYS", call], accept=None, timeout_s=3)
+            done = place.run(["iris", "session", name, "-U%SYS", call], accept=None, timeout_s=_ANSWER_S)
         except InstanceGone as error:
             raise self._why_gone(error) from error
+        except CommandTimeout as error:
+            raise InstanceError(f"{name} did not tell in {_ANSWER_S:.0f} s whether it is frozen") from error
         except HarnessError:
             return None
         if done.status in (5, 3):
@@ -240,15 +332,31 @@ class Scene:
 
     def events(self, name: str) -> list[str]:
         """Freezes and their ends in messages.log, in order: the text of each line."""
-        log = self.root(name) / "mgr" / "messages.log"
         words = ("System suspended", "System resumed", "reached, resuming", "write daemon cleared")
-        return [
-            line for line in log.read_text(errors="replace").splitlines() if any(w in line for w in words)
-        ]
+        return [line for line in self._messages(name).splitlines() if any(w in line for w in words)]
+
+    def _messages(self, name: str) -> str:
+        """Empty if the log is gone: then nothing speaks for the instance."""
+        try:
+            return self._shared.text(f"{self._roots[name].relative_to(self.machine.inside)}/mgr/messages.log")
+        except OSError:
+            return ""
+
+    def journals(self, name: str) -> dict[str, int]:
+        """Journal file → offset of what it began with (harness/standin/journals.py)."""
+        log = self.machine.tree.text(f"{self.root(name)}/mgr/journal.log")
+        rows = [line.split("^") for line in log.splitlines()]
+        return {row[0]: int(row[3]) for row in rows if len(row) > 3 and row[3].isdigit()}
+
+    def hurry(self) -> None:
+        """From now on the limits of a freeze pass faster, so that what takes minutes can be waited for."""
+        for name in self.names:
+            self.machine.run(["iris", "stat", name, f"clock={_HURRY}"])
 
     def freeze_oneself(self, name: str, log: str = "/tmp/other.log") -> None:
         """Freeze as some other backup would."""
         self._session(name, f'##class(Backup.General).ExternalFreeze("{log}")')
+        self._own_freezes += 1
 
     def thaw_oneself(self, name: str) -> None:
         """`iris stat -W`, as an administrator would."""
@@ -266,16 +374,19 @@ class Scene:
 
     def blocked(self, name: str) -> bool:
         """Whether ExternalFreezeTimeOut is over: updates wait and nobody can log in."""
-        return "updates are blocked" in (self.root(name) / "mgr" / "messages.log").read_text(errors="replace")
+        return "updates are blocked" in self._messages(name)
 
     def stopped(self, name: str, signal_: signal.Signals) -> None:
-        """Send a signal to an instance's control process, to stop it and let it go on."""
-        wanted = (b"start", name.encode())
+        """Send a signal to an instance's control process, to stop it and let it go on. Raises InstanceError."""
+        wanted, sent = (b"start", name.encode()), 0
         for number in self.machine.processes():
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
                 if all(word in words for word in wanted):
                     os.kill(number, signal_)
+                    sent += 1
+        if not sent:
+            raise InstanceError(f"{name} has no control process")
 
     # --- what the caller does
 
@@ -286,14 +397,14 @@ class Scene:
         user: str = "",
         environment: dict[str, str] | None = None,
         timeout_s: float | None = None,
-        kill: tuple[float, signal.Signals] | None = None,
+        kill: tuple[Callable[[], bool], signal.Signals] | None = None,
     ) -> Ran:
         """Run the freeze or the thaw script as its caller would.
 
         Args:
             hook: `freeze` or `thaw`.
             timeout_s: How long the caller waits; then it sends TERM, and KILL five seconds later.
-            kill: Seconds after which the script is sent a signal.
+            kill: When the script is sent a signal, and which.
         Raises Contained if it takes more than the machine gives.
         """
         if self.scripts.program:
@@ -317,9 +428,10 @@ class Scene:
         user: str,
         environment: dict[str, str] | None,
         timeout_s: float,
-        kill: tuple[float, signal.Signals] | None,
+        kill: tuple[Callable[[], bool], signal.Signals] | None,
         meanwhile: Callable[[], object] = lambda: None,
     ) -> Ran:
+        self._at_first = self._at_first or self._rests_on()
         output = self.folder / f"{name}-{len(list(self.folder.glob(f'{name}-*.out'))) + 1}.out"
         began = time.monotonic()
         with output.open("wb") as out:
@@ -332,14 +444,16 @@ class Scene:
                 limits=_LIMITS,
             )
         killed = ""
+
+        def look() -> None:
+            nonlocal killed
+            meanwhile()
+            if kill and not killed and kill[0]():
+                killed = kill[1].name
+                _signal_child(process, kill[1])
+
         try:
-            if kill:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(kill[0])
-                if process.poll() is None:
-                    killed = f"{kill[1].name} after {kill[0]:.0f} s"
-                    _signal_child(process, kill[1])
-            status: int | None = _wait(process, began + timeout_s, meanwhile)
+            status: int | None = _wait(process, began + timeout_s, look)
         except subprocess.TimeoutExpired:
             status = None
             killed = f"{killed}, " if killed else ""
@@ -347,6 +461,9 @@ class Scene:
             if not _ended(process, signal.SIGTERM):
                 killed += ", KILL"
                 _ended(process, signal.SIGKILL)
+        finally:
+            process.kill()  # the way in, should it be stopped as its child was
+            process.wait()
         self._raise_contained()
         return Ran(
             status=None if status is None else status if status >= 0 else 128 - status,
@@ -375,22 +492,27 @@ class Scene:
         wanted = tuple(self.names if expected is None else expected)
         if self.scripts.program:
             return self._job(wanted, during, before_thaw, snapshot_s, user, environment)
+        before = set(self.machine.processes())
         freeze = self.call("freeze", user=user, environment=environment)
-        frozen = {name: self.frozen(name) for name in self.names}
-        if freeze.status not in self.scripts.success:
-            left = self._left_frozen(_ROLLED_BACK_S) if any(frozen.values()) else ()
-            return Seen(freeze=freeze, expected=wanted, frozen_after=frozen, left_frozen=left)
-        held = self._snapshot(wanted, during, snapshot_s)
-        before_thaw()
-        thaw = self.call("thaw", user=user, environment=environment)
+        # the log first: it tells in no time, and a freeze that begins only now comes too late
+        in_time = {name: self._by_its_log(name) for name in self.names}
+        frozen = {name: self.frozen(name) and in_time[name] for name in self.names}
+        held: tuple[str, ...] = ()
+        thaw = None
+        if taken := freeze.status in self.scripts.success:
+            held = self._snapshot(wanted, during, snapshot_s)
+            before_thaw()
+            thaw = self.call("thaw", user=user, environment=environment)
+        running = self._left_running(before)
         return Seen(
             freeze=freeze,
             expected=wanted,
             frozen_after=frozen,
-            taken=True,
+            taken=taken,
             held=held,
             thaw=thaw,
             left_frozen=self._left_frozen(_ROLLED_BACK_S),
+            left_running=running,
         )
 
     def _job(
@@ -403,19 +525,20 @@ class Scene:
         environment: dict[str, str] | None,
     ) -> Seen:
         """A job that does everything: when it takes the snapshot the instances are looked at."""
-        folder = self.machine.inside / "snapshot"
+        self._round += 1
+        asked, taken = f"snapshot/asked-{self._round}", self.machine.told / f"taken-{self._round}"
+        (self.machine.told / "round").write_text(f"{self._round}\n")
+        running = set(self.machine.processes())
         frozen: dict[str, bool | None] = {}
         held: tuple[str, ...] = ()
-        for name in ("asked", "taken"):
-            (folder / name).unlink(missing_ok=True)
 
         def look() -> None:
             nonlocal frozen, held
-            if not frozen and (folder / "asked").exists():
+            if not frozen and self._shared.exists(asked):
                 frozen = {name: self.frozen(name) for name in self.names} or {"": None}
                 held = self._snapshot(wanted, during, snapshot_s)
                 before_thaw()
-                (folder / "taken").touch()
+                taken.touch()
 
         timeout_s = self.scripts.timeout_s + snapshot_s
         given = {
@@ -424,6 +547,7 @@ class Scene:
         }
         ran = self._ran(self.scripts.freeze, "job", user or self.scripts.user, given, timeout_s, None, look)
         self.notes.append(f"job {ran}" + ("" if frozen else ", no snapshot"))
+        still = self._left_running(running)
         left = self._left_frozen(_ROLLED_BACK_S)
         return Seen(
             freeze=ran,
@@ -433,6 +557,7 @@ class Scene:
             held=held,
             thaw=ran if frozen else None,
             left_frozen=left,
+            left_running=still,
         )
 
     def _snapshot(
@@ -455,7 +580,22 @@ class Scene:
         return held
 
     def _files(self, name: str) -> list[FileStatus]:
-        return [FileStatus.of(file) for file in sorted((self.root(name) / "db").glob("*/IRIS.DAT"))]
+        found = []
+        for file in sorted((self.root(name) / "db").glob("*/IRIS.DAT")):
+            with contextlib.suppress(OSError):
+                found.append(FileStatus.of(file))
+        return found
+
+    def _left_running(self, before: set[int]) -> tuple[str, ...]:
+        """Processes that the scripts have started and left; not those of an instance, nor a `sleep` whose shell is
+        gone, which does nothing more."""
+
+        def found() -> tuple[str, ...]:
+            words = {number: _words(number) for number in self.machine.processes() if number not in before}
+            return tuple(said for said in words.values() if said and not _HARMLESS.search(said))
+
+        self.wait_for(lambda: not found(), within_s=_LAST_STEPS_S)
+        return found()
 
     def _left_frozen(self, within_s: float) -> tuple[str, ...]:
         left = self.wait_thawed(within_s)
@@ -484,22 +624,26 @@ class Scene:
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_EVERY_S):
             processes = self.machine.processes()
+            why = ""
             if len(processes) > _LIMITS.processes - 10:
-                self._contained = f"it had {len(processes)} processes"
-                self.machine.close()
+                why = f"it had {len(processes)} processes"
             elif (memory := _resident(processes)) > _MEMORY_MAX:
-                self._contained = f"it took {memory >> 20} MB of memory"
-                self.machine.close()
-            elif (disk := _size(self.machine.inside)) > _DISK_MAX:
-                self._contained = f"it wrote {disk >> 20} MB to disk"
+                why = f"it took {memory >> 20} MB of memory"
+            else:
+                why = _too_much(self.machine.inside)
+            if why:
+                self._contained = Contained(f"the machine was ended: {why}")
+            elif _memory_left() < _MEMORY_LEFT:
+                self._contained = InstanceError("the machine was ended: no memory is left here")
+            if self._contained:
                 self.machine.close()
 
     def _raise_contained(self) -> None:
         if self._contained:
-            raise Contained(f"the machine was ended: {self._contained}")
+            raise self._contained
 
     def _why_gone(self, error: HarnessError) -> HarnessError:
-        return Contained(f"the machine was ended: {self._contained}") if self._contained else error
+        return self._contained or error
 
     def close(self) -> None:
         self._over.set()
@@ -531,19 +675,25 @@ def opened(scripts: Scripts, work: Path, kept: Path) -> Iterator[Scene]:
     scene = Scene(machine, scripts, work, kept)
     try:
         yield scene
-    except InstanceGone as error:
+    except (InstanceGone, StartError) as error:
         raise scene._why_gone(error) from error
-    except StartError as error:
-        raise scene._why_gone(error) from error
+    except OSError as error:
+        raise InstanceError(f"the machine's files are not as they were: {error}") from error
     finally:
         with contextlib.suppress(OSError):
-            (kept / "calls").write_bytes((machine.inside / "calls").read_bytes())
+            (kept / "calls").write_bytes(Within(machine.inside).read("calls"))
         for name in scene.names:
-            with contextlib.suppress(OSError):
-                log = scene.root(name) / "mgr" / "messages.log"
-                (kept / f"messages-{name}.log").write_bytes(log.read_bytes())
+            if text := scene._messages(name):
+                (kept / f"messages-{name}.log").write_text(text, errors="replace")
         scene.close()
-        remove_tree(work)
+        _remove(work)
+
+
+def _remove(work: Path) -> None:
+    """The folder of a machine, however deep somebody has made it: Python's own way ends at a thousand levels."""
+    if os.geteuid():
+        run(["chmod", "-R", "u+rwX", "--", str(work)], accept=None)
+    run(["rm", "-rf", "--", str(work)])
 
 
 def cron_environment() -> dict[str, str]:
@@ -556,9 +706,8 @@ def usual_environment() -> dict[str, str]:
 
 
 def _with_neighbours(script: Path) -> list[Path]:
-    files = [path for path in script.parent.rglob("*") if path.is_file() and not path.is_symlink()][
-        : _COPIED_FILES + 1
-    ]
+    found = (path for path in script.parent.rglob("*") if path.is_file() and not path.is_symlink())
+    files = list(islice(found, _COPIED_FILES + 1))
     small = len(files) <= _COPIED_FILES and sum(path.stat().st_size for path in files) <= _COPIED_BYTES
     return files if small else [script]
 
@@ -568,14 +717,16 @@ def _as_it_is(path: Path, target: str) -> Planted:
 
 
 def _wait(process: subprocess.Popen[bytes], until: float, meanwhile: Callable[[], object]) -> int:
-    """Raises TimeoutExpired when the time is over."""
-    while True:
-        try:
-            return process.wait(0.05)
-        except subprocess.TimeoutExpired:
+    """Notices the end at once. Raises TimeoutExpired when the time is over."""
+    ends = os.pidfd_open(process.pid)
+    try:
+        while not select.select([ends], [], [], 0.05)[0]:
             if time.monotonic() > until:
-                raise
+                raise subprocess.TimeoutExpired(process.args, 0)
             meanwhile()
+        return process.wait()
+    finally:
+        os.close(ends)
 
 
 def _signal_child(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
@@ -584,6 +735,7 @@ def _signal_child(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         for child in children:
             os.kill(int(child), number)
+        process.send_signal(signal.SIGCONT)  # nsenter stops with its child, and lets it go on
 
 
 def _ended(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
@@ -611,10 +763,43 @@ def _resident(processes: Sequence[int]) -> int:
     return total * os.sysconf("SC_PAGESIZE")
 
 
-def _size(folder: Path) -> int:
-    total = 0
-    for base, _, files in os.walk(folder):
-        for name in files:
-            with contextlib.suppress(OSError):
-                total += os.lstat(Path(base) / name).st_blocks * 512
-    return total
+def _memory_left() -> int:
+    """Bytes this machine can still give. Source: proc_meminfo(5), MemAvailable."""
+    found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    return int(found[1]) << 10 if found else _MEMORY_LEFT
+
+
+def _too_much(folder: Path) -> str:
+    """What of a folder is past the limits; empty if nothing is. Not by os.walk, which ends at a thousand levels."""
+    left, size, files = [str(folder)], 0, 0
+    while left:
+        try:
+            with os.scandir(left.pop()) as entries:
+                for entry in entries:
+                    files += 1
+                    with contextlib.suppress(FileNotFoundError):
+                        size += entry.stat(follow_symlinks=False).st_blocks * 512
+                        if entry.is_dir(follow_symlinks=False):
+                            left.append(entry.path)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return "it made folders deeper than a path can name"
+        if size > _DISK_MAX:
+            return f"it wrote {size >> 20} MB to disk"
+        if files > _FILES_MAX:
+            return f"it made more than {_FILES_MAX} files"
+    return ""
+
+
+def _words(number: int) -> str:
+    """The command of a process; empty if it has ended."""
+    try:
+        return (
+            Path(f"/proc/{number}/cmdline")
+            .read_bytes()
+            .replace(b"\0", b" ")
+            .decode("utf-8", "replace")
+            .strip()
+        )
+    except OSError:
+        return ""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +46,10 @@ class BackupGeneral:
     def __init__(self, layout: Layout, engine: Engine) -> None:
         self._layout = layout
         self._engine = engine
-        self._clock = layout.clock()
+        self._clock = 1.0
         self._lock = threading.RLock()
         self._frozen: Frozen | None = None
-        self._timers: list[threading.Timer] = []
+        self._timers: list[tuple[float, threading.Timer, Callable[[], None]]] = []
         self._barrier: Barrier | None = None
 
     @property
@@ -160,24 +160,43 @@ class BackupGeneral:
             journals.begin(self._layout, "switch")
             return entry
 
+    def hurry(self, clock: float) -> None:
+        """From now on the limits of a freeze pass so many times faster, those of one that is in force too."""
+        with self._lock:
+            due, self._clock = [(left_s * self._clock, does) for left_s, does in self._due()], clock
+            self._stop_timers()
+            for seconds, does in due:
+                self._start_timer(seconds, does)
+
     def _start_timers(self, external_freeze_timeout_s: int, wd_suspend_limit_s: int) -> None:
+        frozen = self._frozen
+        assert frozen
         blocked_after_s = min(
             external_freeze_timeout_s or DEFAULT_EXTERNAL_FREEZE_TIMEOUT_S, MAXIMUM_EXTERNAL_FREEZE_TIMEOUT_S
         )
-        self._timers = [threading.Timer(blocked_after_s / self._clock, self._block, (self._frozen,))]
+        self._start_timer(blocked_after_s, lambda: self._block(frozen))
         if wd_suspend_limit_s:
-            self._timers.append(
-                threading.Timer(
-                    wd_suspend_limit_s / self._clock, self._self_thaw, (self._frozen, wd_suspend_limit_s)
-                )
-            )
-        for timer in self._timers:
-            timer.daemon = True
-            timer.start()
+            self._start_timer(wd_suspend_limit_s, lambda: self._self_thaw(frozen, wd_suspend_limit_s))
+
+    def _start_timer(self, seconds: float, does: Callable[[], None]) -> None:
+        timer = threading.Timer(seconds / self._clock, does)
+        timer.daemon = True
+        timer.start()
+        self._timers.append((time.monotonic() + seconds / self._clock, timer, does))
+
+    def _due(self) -> list[tuple[float, Callable[[], None]]]:
+        """What is still to come, with the seconds until then."""
+        now = time.monotonic()
+        return [(max(at - now, 0.0), does) for at, timer, does in self._timers if not timer.finished.is_set()]
+
+    def _stop_timers(self) -> None:
+        for _, timer, _ in self._timers:
+            timer.cancel()
+        self._timers = []
 
     def _block(self, frozen: Frozen) -> None:
         with self._lock:
-            if self._frozen is frozen:
+            if self._frozen is frozen and self._barrier is None:
                 self._barrier = Barrier(self._engine)
                 log_message(self._layout, "ExternalFreezeTimeOut reached, updates are blocked", severity=2)
 
@@ -195,8 +214,7 @@ class BackupGeneral:
             self._barrier = None
         self._engine.thaw()
         self._frozen = None
-        for timer in self._timers:
-            timer.cancel()
+        self._stop_timers()
         journals.begin(self._layout, "switch")
 
 

@@ -72,14 +72,13 @@ def create(name: str, options: list[str]) -> None:
     """`iris create NAME directory=ROOT`: make the folders, list the instance. Databases come at the start.
 
     `users` names a file of lines `user:password`: then sessions need a login, with `os_authentication=1` all but
-    those of the owner. `sessions` is how many there may be at a time, as a licence limits them. `clock` lets the
-    two limits of a freeze pass that many times faster.
+    those of the owner. `sessions` is how many there may be at a time, as a licence limits them.
     """
     given = dict(option.partition("=")[::2] for option in options)
     if not given.get("directory"):
         raise CommandFailed(
             "usage: iris create NAME directory=FOLDER [globals=BUFFERS] [users=FILE] [os_authentication=1]"
-            " [sessions=N] [clock=N]"
+            " [sessions=N]"
         )
     new = Layout(name.upper(), Path(given["directory"]).resolve())
     new.create()
@@ -87,7 +86,7 @@ def create(name: str, options: list[str]) -> None:
         text = new.cpf.read_text()
         new.cpf.write_text(text.replace("globals=8192", f"globals={int(given['globals'])}"))
     with new.cpf.open("a") as cpf:
-        for key in {"sessions", "os_authentication", "clock"} & given.keys():
+        for key in {"sessions", "os_authentication"} & given.keys():
             cpf.write(f"{key}={int(given[key])}\n")
     if "users" in given:
         _keep_users(Path(given["users"]), new)

@@ -113,10 +113,6 @@ class Layout:
         """`sessions` of the configuration: how many there may be at a time; None is no limit."""
         return self._configured().getint("config", "sessions", fallback=None)
 
-    def clock(self) -> float:
-        """`clock` of the configuration: how many times faster the two limits of a freeze pass; 1 on a real IRIS."""
-        return self._configured().getfloat("config", "clock", fallback=1.0)
-
     def trusts_owner(self) -> bool:
         """`os_authentication`: the user that owns the instance needs no login."""
         return self._configured().getboolean("config", "os_authentication", fallback=False)

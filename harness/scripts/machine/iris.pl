@@ -3,7 +3,7 @@
 use strict;
 use warnings;
 
-my ( $inside, $standin ) = ( '@INSIDE@', '@STANDIN@' );
+my ( $inside, $told, $standin ) = ( '@INSIDE@', '@TOLD@', '@STANDIN@' );
 my %settings = (@SETTINGS@);
 @ENV{ keys %settings } = values %settings;
 
@@ -64,13 +64,15 @@ sub list {
         my @fields = split /\^/, $line, -1;
         my $row = sprintf 'dn >%-16s  %-16s  %-5s  %s', @fields[ 0, 2, 5, 1 ];
         $row = substr( $row, 0, 78 ) . '~' if $verb eq 'qall' && length $row > 78;
+        $row = "\nConfiguration '$fields[0]'\n\tdirectory:    $fields[1]\n\tversionid:    $fields[2]\n"
+            . "\tstatus:       $fields[3]" if $verb eq 'list';
         print $verb eq 'qlist' ? $line : $row, "\n";
     }
     return;
 }
 
 sub note {
-    my $secret = -e "$inside/secret" ? first_line("$inside/secret") : '';
+    my $secret = -e "$told/secret" ? first_line("$told/secret") : '';
     my $shown = $secret ne '' && grep( { index( $_ // '', $secret ) >= 0 } @ARGV, values %ENV ) ? 1 : 0;
     my ( $of, @kept ) = map { s/([\\\x00-\x1f])/sprintf '\\x%02x', ord $1/ger } uc $name, @ARGV;
     open my $calls, '>>', "$inside/calls" or return;
@@ -82,7 +84,7 @@ sub note {
 # What is planted for this call: lines of what, instance, how often, action, argument, text. A negative number says
 # after how many calls it begins.
 sub planted {
-    open my $plants, '<', "$inside/plants" or return;
+    open my $plants, '<', "$told/plants" or return;
     my @found;
     while (<$plants>) {
         chomp;

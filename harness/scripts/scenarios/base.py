@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
 from harness.model import Finding
+from harness.scripts import rules
 from harness.scripts.scene import Scene
 
 Play = Callable[[Scene], Iterable[Finding]]
@@ -77,7 +78,7 @@ class Family:
                     situation=situation,
                     right=right,
                     source=source,
-                    play=play,
+                    play=_doubted(play),
                     needs=needs,
                     waits_s=waits_s,
                 )
@@ -85,3 +86,13 @@ class Family:
             return play
 
         return keep
+
+
+def _doubted(play: Play) -> Play:
+    """After each scenario: did its situation come about, and can what was seen be believed?"""
+
+    def played(scene: Scene) -> Iterator[Finding]:
+        yield from play(scene)
+        yield from rules.came_about(scene)
+
+    return played

@@ -80,8 +80,10 @@ def one_down(scene: Scene) -> Iterator[Finding]:
 def sign_on_inhibited(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(_LISTS, "list", scene.first, "sign-on inhibited", of="*")
-    scene.plant("session|externalfreeze|iswdsuspendedext|iswdsuspended|freeze", "end", 1, "Sign-on inhibited")
+    named = bool(scene.scripts.instances)  # then the listing need not be asked for, and else no session
+    scene.plant(_LISTS, "list", scene.first, "sign-on inhibited", of="*", may=named)
+    sessions = "session|externalfreeze|iswdsuspendedext|iswdsuspended|freeze"
+    scene.plant(sessions, "end", 1, "Sign-on inhibited", may=not named)
     seen = scene.backup()
     yield from rules.must_refuse(seen, scene.scripts, f"nobody could sign on to {scene.first}")
 
@@ -123,7 +125,7 @@ def odd_names(scene: Scene) -> Iterator[Finding]:
     )
     scene.plant(_LISTS, "list", "more", row, of="*")
     yield from rules.must_succeed(scene.backup(), scene.scripts)
-    if scene.machine.read("/tmp/executed").exists():
+    if scene.machine.tree.exists("/tmp/executed"):
         yield Finding(
             code="name.executed", message="a folder's name from the listing was executed as a command"
         )

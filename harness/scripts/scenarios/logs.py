@@ -9,7 +9,7 @@ from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.model import Seen
 from harness.scripts.scenarios.base import CLASS_REFERENCE, Family, Need
-from harness.scripts.scene import Scene
+from harness.scripts.scene import NotHere, Scene
 
 family = Family("logs")
 _KEPT = "Class reference 2024.1, ExternalFreeze: LogFile is appended to; it alone tells the marker's offset"
@@ -17,7 +17,10 @@ _OPEN = "Error Reference: Failed to open logfile; " + CLASS_REFERENCE
 
 
 def _folder(scene: Scene) -> str:
-    return posixpath.dirname(scene.log_file)
+    folder = posixpath.dirname(scene.log_file)
+    if folder == "/":
+        raise NotHere("the log lies in the root folder, which cannot be spoiled alone")
+    return folder
 
 
 @family.scenario(
@@ -46,8 +49,8 @@ def log_folder_gone(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     folder = _folder(scene)
-    remove = 'rm -rf -- "$1"' if _is_own(scene) else 'rm -rf -- "$1"/*'
-    yield from _must_thaw(scene, scene.backup(before_thaw=lambda: scene.sh(remove, folder)))
+    gone = folder if _is_own(scene) else scene.log_file
+    yield from _must_thaw(scene, scene.backup(before_thaw=lambda: scene.sh('rm -rf -- "$1"', gone)))
 
 
 @family.scenario(
@@ -114,8 +117,14 @@ def log_folder_fills_up(scene: Scene) -> Iterator[Finding]:
 def log_rotated(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    rotate = 'for file in "$1"/*; do [ ! -f "$file" ] || mv -- "$file" "$file.1"; done'
-    yield from _must_thaw(scene, scene.backup(before_thaw=lambda: scene.sh(rotate, _folder(scene))))
+    own = 'for file in "$1"/*; do [ ! -f "$file" ] || mv -- "$file" "$file.1"; done'
+    rotate, what = (own, _folder(scene)) if _is_own(scene) else ('mv -- "$1" "$1.1"', scene.log_file)
+
+    def rotated() -> None:
+        if scene.machine.tree.exists(scene.log_file) or _is_own(scene):
+            scene.sh(rotate, what)
+
+    yield from _must_thaw(scene, scene.backup(before_thaw=rotated))
 
 
 @family.scenario(
@@ -133,7 +142,10 @@ def log_kept(scene: Scene) -> Iterator[Finding]:
         yield rules.not_told("no good backup could be made first")
         return
     markers = _markers(scene)
-    scene.backup()
+    if not markers:
+        yield rules.not_told("the first backup left no marker that could be lost")
+    if not scene.backup().taken:
+        yield rules.not_told("no second backup could be made")
     lost = markers - _markers(scene)
     if lost:
         yield Finding(
@@ -143,19 +155,26 @@ def log_kept(scene: Scene) -> Iterator[Finding]:
         )
 
 
+_ALWAYS_THERE = ("/", "/tmp", "/var/log", "/var/tmp", "/var", "/root", "/home", "/var/lib")
 _READ_ONLY = 'mkdir -p "$1"; mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"'
 _FULL = """
 mkdir -p "$1"
-cp -a "$1" /tmp/kept
-mount -t tmpfs -o size=64k,mode=777 full "$1"
-cp -a /tmp/kept/. "$1"/ 2>/dev/null || :
+cp -a "$1" /run/kept
+mount -t tmpfs -o "size=$(($(du -sk "$1" | cut -f1) + 64))k,mode=$(stat -c %a "$1")" full "$1"
+chown --reference=/run/kept "$1"
+cp -a /run/kept/. "$1"/
 dd if=/dev/zero of="$1"/filler bs=4k 2>/dev/null || :
+! echo more >"$1"/still 2>/dev/null
 """
+"""Fails if there is room left after all."""
 
 
 def _is_own(scene: Scene) -> bool:
-    """A folder of the scripts' own, which may be missing; /var/log and its like are always there."""
-    return _folder(scene) not in ("/", "/tmp", "/var/log", "/var/tmp", "/var", "/root", "/home", "/var/lib")
+    """A folder of the scripts' own, which may be missing; /var/log and its like are always there, and a folder with
+    the scripts in it is needed for more than logs."""
+    folder = _folder(scene)
+    beside = any(argv[0].startswith(f"{folder}/") for argv in (scene.scripts.freeze, scene.scripts.thaw))
+    return not beside and folder not in _ALWAYS_THERE
 
 
 def _must_thaw(scene: Scene, seen: Seen) -> Iterator[Finding]:
@@ -169,17 +188,8 @@ def _must_thaw(scene: Scene, seen: Seen) -> Iterator[Finding]:
 
 def _markers(scene: Scene) -> set[str]:
     """Every line with a marker's offset, wherever the scripts keep them."""
-    found: set[str] = set()
-    top = scene.machine.read("/")
-    for folder in {_folder(scene), "/var/lib", "/var/log", "/var/spool"}:
-        for path in (top / folder.lstrip("/")).rglob("*"):
-            try:
-                if path.is_file():
-                    text = path.read_text(errors="replace")
-                    found |= {line for line in text.splitlines() if line.startswith("offset ")}
-            except OSError:
-                continue
-    return found
+    lines = (line for _, text in scene.written() for line in text.splitlines())
+    return {line for line in lines if line.startswith("offset ")}
 
 
 SCENARIOS = family.scenarios

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.scenarios.base import CLASS_REFERENCE, INTEGRITY_GUIDE, Family, Need
-from harness.scripts.scene import Scene, cron_environment
+from harness.scripts.scene import NotHere, Scene, cron_environment
 
 family = Family("ordinary")
 FREEZE, THAW = "externalfreeze", "externalthaw"
@@ -79,7 +79,7 @@ def two_nights(scene: Scene) -> Iterator[Finding]:
 def night_after_a_failure(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(FREEZE, "end", 3, "ERROR #7200: System failed to quiesce")
+    scene.plant(f"{FREEZE}|freeze", "end", 3, "ERROR #7200: System failed to quiesce")
     scene.call("freeze")
     scene.call("thaw")
     scene.unplant()
@@ -169,15 +169,12 @@ def other_locale(scene: Scene) -> Iterator[Finding]:
 def journal_switched(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    before = _journals(scene)
+    before = scene.journals(scene.first)
     scene.call("freeze")
-    calls = scene.calls(FREEZE)
-    if not calls:
-        if scene.frozen(scene.first):
-            return  # `iris freeze` switches the journal
+    if not scene.frozen(scene.first):
         yield _nothing_frozen()
-    elif any(call.argument(3).strip() in ("0", '"0"') for call in calls) or len(_journals(scene)) == len(
-        before
+    elif not scene.journals(scene.first).keys() - before.keys() or any(
+        call.argument(3).strip() == "0" for call in scene.calls(FREEZE)
     ):
         yield Finding(
             code="marker.none",
@@ -195,11 +192,13 @@ def journal_switched(scene: Scene) -> Iterator[Finding]:
 def marker_kept(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
+    before = scene.journals(scene.first)
     scene.call("freeze")
     if not scene.frozen(scene.first):
         yield _nothing_frozen()
         return
-    if not _files_with_marker(scene):
+    new = {name: at for name, at in scene.journals(scene.first).items() if name not in before}
+    if not any(_tells(text, new) for _, text in scene.written()):
         yield Finding(
             code="marker.not_kept",
             message="no file holds the journal marker of this freeze: ExternalFreeze was given no log file, and its "
@@ -217,16 +216,16 @@ def dead_mans_switch(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     scene.call("freeze")
-    calls = scene.calls(FREEZE)
-    if not calls:
-        yield from () if scene.frozen(scene.first) else (_nothing_frozen(),)
-    for call in calls[:1]:
-        limit = _seconds(call.argument(10))
-        if not limit:
+    if not scene.frozen(scene.first):
+        yield _nothing_frozen()
+        return
+    for call in scene.calls(FREEZE) + scene.calls("freeze"):
+        if call.what == "freeze" or not _seconds(call.argument(10)):
             yield Finding(
                 code="limit.none",
-                message="ExternalFreeze was given no WDSuspendLimit: an instance whose backup job died stays frozen, "
-                "and its users are blocked when ExternalFreezeTimeOut is over",
+                message=f"{'iris freeze has' if call.what == 'freeze' else 'ExternalFreeze was given'} no "
+                "WDSuspendLimit: an instance whose backup job died stays frozen, and its users are blocked when "
+                "ExternalFreezeTimeOut is over",
                 witness=", ".join(call.arguments),
             )
 
@@ -241,11 +240,12 @@ def freeze_timeout(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     scene.call("freeze")
-    calls = scene.calls(FREEZE)
-    if not calls and not scene.frozen(scene.first):
+    if not scene.frozen(scene.first):
         yield _nothing_frozen()
-    for call in calls[:1]:
-        asked = _seconds(call.argument(7)) or _TIMEOUT_DEFAULT_S
+        return
+    for call in scene.calls(FREEZE) + scene.calls("freeze"):
+        option = next((word[8:] for word in call.arguments if word.startswith("timeout=")), "")
+        asked = _seconds(option if call.what == "freeze" else call.argument(7)) or _TIMEOUT_DEFAULT_S
         if asked > _TIMEOUT_MAX_S:
             yield Finding(
                 code="timeout.too_long",
@@ -265,7 +265,8 @@ def freeze_timeout(scene: Scene) -> Iterator[Finding]:
 def no_history(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.backup()
+    if not scene.backup().taken:
+        yield rules.not_told("no backup was made")
     yield from rules.no_history(scene.calls(), "before the copy had been made")
 
 
@@ -283,6 +284,8 @@ def logs_apart(scene: Scene) -> Iterator[Finding]:
     scene.instance(scene.second)
     scene.call("freeze")
     logs = {call.instance: call.argument(1) for call in scene.calls(FREEZE)}
+    if scene.calls("freeze"):
+        raise NotHere("`iris freeze` has no log")
     if len(logs) < 2:
         yield _nothing_frozen()
     elif len(set(logs.values())) < 2 and set(logs.values()) not in ({""}, {"0"}):
@@ -316,23 +319,9 @@ def _nothing_frozen() -> Finding:
     return Finding(code="freeze.none", message="the freeze script froze nothing")
 
 
-def _journals(scene: Scene) -> list[str]:
-    return sorted(path.name for path in (scene.root(scene.first) / "mgr" / "journal").iterdir())
-
-
-def _files_with_marker(scene: Scene) -> list[str]:
-    """Files of the machine that tell the offset, but for those of the instance itself."""
-    found = [path for path, text in scene.written() if re.search(r"offset\s+\d+ of ", text)]
-    return found + [call.argument(1) for call in scene.calls(FREEZE) if _is_a_log(scene, call.argument(1))]
-
-
-def _is_a_log(scene: Scene, path: str) -> bool:
-    if not path.startswith("/"):
-        return False
-    try:
-        return "offset " in scene.machine.read(path).read_text(errors="replace")
-    except OSError:
-        return False
+def _tells(text: str, journals: dict[str, int]) -> bool:
+    """Whether a text names a journal and the offset of its marker, in whatever words."""
+    return any(name in text and re.search(rf"\b{at}\b", text) for name, at in journals.items())
 
 
 def _seconds(argument: str) -> int:

@@ -9,10 +9,11 @@ from harness.instance.base import Planted
 from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.scenarios.base import CLASS_REFERENCE, Family, Need
-from harness.scripts.scene import SECRET, Scene
+from harness.scripts.scene import SECRET, NotHere, Scene
 
 family = Family("refusals")
 FREEZE = "externalfreeze|freeze"
+_UNDOCUMENTED = (1, 2, 4, 6, 127, 255)
 _SESSIONS = "session|terminal|externalfreeze|externalthaw|iswdsuspendedext|iswdsuspended|freeze"
 
 
@@ -35,15 +36,18 @@ def freeze_ends_3(scene: Scene) -> Iterator[Finding]:
 
 @family.scenario(
     "freeze-ends-1",
-    situation="the session ends with a status that nobody documents",
+    situation="the session ends with a status that nobody documents: 1, 2, 4, 6, 127, 255",
     right="the freeze script says failure: only 5 is success",
     source=CLASS_REFERENCE,
+    waits_s=5,
 )
 def freeze_ends_1(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(FREEZE, "end", 1, "<DIRECTORY>")
-    yield from _refused(scene, "the session ended with 1")
+    for status in _UNDOCUMENTED:
+        scene.unplant()
+        scene.plant(FREEZE, "end", status, "<DIRECTORY>")
+        yield from _refused(scene, f"the session ended with {status}")
 
 
 @family.scenario(
@@ -57,9 +61,8 @@ def freeze_ends_0(scene: Scene) -> Iterator[Finding]:
     scene.instance(scene.first)
     scene.plant("externalfreeze", "end", 0)
     seen = scene.backup()
-    if not scene.calls("externalfreeze"):
-        yield from rules.honest(seen, scene.scripts)
-        return
+    if scene.calls("freeze"):
+        raise NotHere("the scripts use `iris freeze`, which ends with 0 if all is well")
     yield from rules.must_refuse(seen, scene.scripts, "the session ended with 0 and nothing was frozen")
 
 
@@ -113,7 +116,7 @@ def owner_only(scene: Scene) -> Iterator[Finding]:
 def credentials(scene: Scene) -> Iterator[Finding]:
     scene.install()
     _with_accounts(scene, owner=False)
-    (scene.machine.inside / "secret").write_text(SECRET + "\n")
+    (scene.machine.told / "secret").write_text(SECRET + "\n")
     given = Planted(path=scene.scripts.credentials, content=f"backup\n{SECRET}\n".encode(), mode=0o600)
     scene.machine.put([given])
     scene.notes.append("credentials given")
@@ -186,11 +189,12 @@ def slow_freeze(scene: Scene) -> Iterator[Finding]:
 )
 def too_slow_freeze(scene: Scene) -> Iterator[Finding]:
     scene.install()
-    scene.instance(scene.first, "clock=100")
+    scene.instance(scene.first)
     scene.plant(FREEZE, "late", scene.scripts.timeout_s + 4, times=1)
     ran = scene.call("freeze")
     yield from rules.claims(ran, scene.scripts, "freeze", "the freeze had not come about")
-    scene.wait_for(lambda: bool(scene.events(scene.first)), within_s=10)
+    if not scene.wait_for(lambda: bool(scene.events(scene.first)), within_s=scene.scripts.timeout_s + 20):
+        yield rules.not_told("the late freeze did not come about")
     yield from rules.thaws_itself(scene)
 
 
@@ -253,7 +257,7 @@ def stale_log(scene: Scene) -> Iterator[Finding]:
 
 
 def _with_accounts(scene: Scene, *, owner: bool) -> None:
-    users = scene.machine.inside / "users"
+    users = scene.machine.told / "users"
     users.write_text(f"backup:{SECRET}\n")
     users.chmod(0o644)
     options = [f"users={users}", *(["os_authentication=1"] if owner else [])]

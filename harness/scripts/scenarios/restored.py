@@ -174,7 +174,7 @@ def _logged(scene: Scene) -> tuple[Path, str]:
     kept.write_bytes(b"")
     if calls and calls[-1].argument(1).startswith("/"):
         try:
-            kept.write_bytes(scene.machine.read(calls[-1].argument(1)).read_bytes())
+            kept.write_bytes(scene.machine.tree.read(calls[-1].argument(1)))
         except OSError as error:
             raise HarnessError(f"the log of the freeze cannot be read: {error}") from error
     return kept, text

@@ -23,7 +23,7 @@ def thaw_fails(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     scene.plant(THAW, "end", 3, "ERROR #7200: System failed to resume")
-    scene.plant("stat", "end", 1)
+    scene.plant("stat", "end", 1, may=True)
     seen = scene.backup()
     if not seen.taken:
         yield rules.not_told("the freeze script froze nothing")
@@ -62,7 +62,7 @@ def one_thaw_of_two_fails(scene: Scene) -> Iterator[Finding]:
     scene.instance(scene.first)
     scene.instance(scene.second)
     scene.plant(THAW, "end", 3, "ERROR #7200: System failed to resume", of=scene.first)
-    scene.plant("stat", "end", 1, of=scene.first)
+    scene.plant("stat", "end", 1, of=scene.first, may=True)
     seen = scene.backup()
     if not seen.taken:
         yield rules.not_told("the freeze script froze nothing")
@@ -86,7 +86,7 @@ def thaw_without_freeze(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     # what ExternalThaw answers if nothing is frozen is not documented: whoever relies on a refusal may be wrong
-    scene.plant("externalthaw", "end", 5)
+    scene.plant("externalthaw", "end", 5, may=True)
     yield from rules.claims(scene.call("thaw"), scene.scripts, "thaw", "nothing had been frozen")
     yield from rules.no_history(scene.calls(), "although nothing had been frozen")
 

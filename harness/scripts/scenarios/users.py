@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 
 from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.scenarios.base import Family, Need
-from harness.scripts.scene import Scene, usual_environment
+from harness.scripts.scene import NotHere, Scene, usual_environment
 
 family = Family("users")
 _OWN = "seed article, comments: the user needs rights in the instance, or a session asks for a login"
@@ -49,6 +50,10 @@ def as_somebody(scene: Scene) -> Iterator[Finding]:
 
 def _as(scene: Scene, user: str) -> Iterator[Finding]:
     scene.install()
+    for argv in (scene.scripts.freeze, scene.scripts.thaw):
+        status = scene.machine.tree.status(argv[0])
+        if not status.st_mode & 0o001:
+            raise NotHere(f"{user} may not run {argv[0]} (mode {stat.S_IMODE(status.st_mode):04o})")
     scene.instance(scene.first)
     environment = {**usual_environment(), "HOME": f"/home/{user}", "LOGNAME": user, "USER": user}
     yield from rules.honest(scene.backup(user=user, environment=environment), scene.scripts)
