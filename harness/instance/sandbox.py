@@ -83,7 +83,16 @@ mkdir -p dev/shm etc home mnt old opt proc root run/host run/lock srv sys tmp us
 mkdir -p var/lib var/log var/spool var/tmp
 chmod 1777 tmp var/tmp dev/shm
 chmod 700 root
-seen() { mkdir -p ".$1"; mount -o bind,ro "$1" ".$1" 2>/dev/null || mount --rbind "$1" ".$1"; }
+# a folder with other mounts in it can only be shown with them; then each is made read-only by itself
+shown() {
+    mkdir -p ".$2"
+    mount -o bind,ro "$1" ".$2" 2>/dev/null && return
+    mount --rbind "$1" ".$2"
+    while read -r _ _ _ _ at _; do
+        case $at in "$stage/root$2" | "$stage/root$2"/*) mount -o remount,bind,ro "$at" ;; esac
+    done </proc/self/mountinfo
+}
+seen() { shown "$1" "$1"; }
 # programs one by one, so that a name can be taken away or given to another program
 listed() {
     mkdir -p "usr/$1" "run/host/$1"
@@ -124,8 +133,7 @@ mount --bind "$stage/1" ".$2"
 shift 2
 number=2
 while [ "$1" != -- ]; do
-    mkdir -p ".$1"
-    mount -o bind,ro "$stage/$number" ".$1" 2>/dev/null || mount --rbind "$stage/$number" ".$1"
+    shown "$stage/$number" "$1"
     number=$((number + 1))
     shift
 done

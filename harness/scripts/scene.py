@@ -174,7 +174,7 @@ class Scene:
         found: dict[str, Planted] = {}
         for hook in (self.scripts.freeze, self.scripts.thaw, self.scripts.snapshot):
             if hook and hook[0] not in self.scripts.install and not self.machine.tree.exists(hook[0]):
-                for path in _with_neighbours(Path(hook[0])):
+                for path in _with_neighbours(Path(hook[0]), self.work.parents[2]):
                     found[str(path)] = _as_it_is(path, str(path))
         for target, path in self.scripts.install.items():
             found[target] = Planted(path=target, content=path.read_bytes(), mode=0o700)
@@ -705,9 +705,10 @@ def usual_environment() -> dict[str, str]:
     return dict(_ROOT)
 
 
-def _with_neighbours(script: Path) -> list[Path]:
+def _with_neighbours(script: Path, results: Path) -> list[Path]:
+    """The script, and the files beside and below it if they are few; not what checks have left there (`results`)."""
     found = (path for path in script.parent.rglob("*") if path.is_file() and not path.is_symlink())
-    files = list(islice(found, _COPIED_FILES + 1))
+    files = list(islice((path for path in found if not path.is_relative_to(results)), _COPIED_FILES + 1))
     small = len(files) <= _COPIED_FILES and sum(path.stat().st_size for path in files) <= _COPIED_BYTES
     return files if small else [script]
 
