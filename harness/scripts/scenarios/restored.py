@@ -137,6 +137,7 @@ def _hold(scene: Scene, setting: Setting, provider: SnapshotProvider, source: So
     frozen = FreezeAnswer(called_s=called, returned_s=time.monotonic(), frozen_utc=datetime.now(UTC))
     if ran.status not in scene.scripts.success:
         raise FreezeError(f"there is no backup to restore: the freeze script {ran}")
+    _require_plain(scene.root(scene.first))
     before = tuple(map(FileStatus.of, files))
     began = time.monotonic()
     snapshot = provider.capture(source, Deadline.after(_CAPTURE_S))
@@ -145,6 +146,7 @@ def _hold(scene: Scene, setting: Setting, provider: SnapshotProvider, source: So
     suspended = scene.frozen(scene.first) is True
     called = time.monotonic()
     scene.call("thaw")
+    _require_plain(scene.root(scene.first))
     log, text = _logged(scene)
     return Window(
         log=log,
@@ -164,6 +166,13 @@ def _hold(scene: Scene, setting: Setting, provider: SnapshotProvider, source: So
         after=after,
         snapshot=snapshot,
     )
+
+
+def _require_plain(root: Path) -> None:
+    """What is copied from here on is copied by whoever runs the harness: it must not lead out of the machine."""
+    for folder in ("db", "db/one", "db/two", "mgr", "mgr/journal", "mgr/gtm"):
+        if (root / folder).is_symlink() or any(path.is_symlink() for path in (root / folder).iterdir()):
+            raise HarnessError(f"the scripts have put a link into {folder} of the instance, so it is not restored")
 
 
 def _logged(scene: Scene) -> tuple[Path, str]:

@@ -72,6 +72,7 @@ case $variant-$hook in
         mkfifo "$log/IRISA.log"
         exit 0
         ;;
+    leads-out-freeze) freeze_all; ln -s /etc "$inside/iris/irisa/db/one/etc"; exit 0 ;;
     mounts-freeze)
         mount -t tmpfs -o size=8g more /mnt && exit 0
         mount -o remount,bind,rw /usr/lib && exit 0
