@@ -133,7 +133,7 @@ def test_the_reference_scripts_are_right(caller: Caller) -> None:
     assert document == json.loads((folder / "scripts.json").read_text())
     assert len(scenarios.every()) < len(list(ElementTree.parse(folder / "junit.xml").iter("testcase")))
     tried = {name for name, verdict in verdicts(document).items() if verdict == "PASS"}
-    assert tried == {path.name for path in (folder / "scenarios").iterdir()}
+    assert tried <= {path.name for path in (folder / "scenarios").iterdir()}
     kept = {path.name for path in (folder / "scenarios" / "two-instances").iterdir()}
     assert {"calls", "commands.log", "freeze-1.out", "thaw-1.out", "messages-IRISA.log"} <= kept
     shown = caller.run("report", "--out", str(caller.out))
@@ -228,8 +228,9 @@ def test_ctrl_c_ends_it_and_leaves_nothing(caller: Caller) -> None:
     out, err = process.communicate(timeout=60)
     assert (3, "") == (process.returncode, out)
     assert "interrupted" in err and "UNKNOWN" in err and "Traceback" not in err
-    assert err.count("\n") < 20  # it did not go on with the scenarios that were left
     assert [] == caller.left()
+    begun = list(caller.out.glob("*/*/scenarios/*"))
+    assert len(begun) < len(scenarios.every()) / 2, "it went on with the scenarios that were left"
     assert list(caller.out.glob("*/*/scenarios/one-instance/commands.log"))
 
 
