@@ -604,11 +604,13 @@ class Scene:
         return left
 
     def wait_for(self, condition: Callable[[], bool], *, within_s: float) -> bool:
-        """Whether something came about in time."""
+        """Whether something came about in time. Raises InstanceGone if the machine has ended."""
         deadline = time.monotonic() + within_s
         while not condition():
             if time.monotonic() > deadline:
                 return False
+            if not self.machine.processes():
+                raise InstanceGone("the machine has ended")
             time.sleep(0.1)
         return True
 
