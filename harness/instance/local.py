@@ -13,17 +13,16 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from pathlib import Path
 
-from harness.command import Transcript, run
-from harness.errors import CommandError, PreconditionError
+from harness.command import Transcript
+from harness.errors import PreconditionError
 from harness.files import make_volume
 from harness.instance.base import Place
 from harness.instance.installed import InstalledPlace, require_usable
 from harness.instance.login import read_login
-from harness.instance.namespaces import STANDIN_BIN, NamespacePlace, gtm_is_here, iris
+from harness.instance.namespaces import STANDIN_BIN, NamespacePlace, iris, require_namespaces
 from harness.plan.model import InstanceSpec
 
 _SOURCE_NAME = "SOURCE"
@@ -66,20 +65,10 @@ class LocalHost:
                     f"GT.M, on which the stand-in rests, takes no path with {found[0]!r}: {folder}",
                     "Choose another place with --out, or move the checkout",
                 )
-        for tool, package in (("unshare", "util-linux"), ("nsenter", "util-linux"), ("perl", "perl-base")):
-            if shutil.which(tool) is None:
-                raise PreconditionError(f"{tool} is missing", f"apt-get install {package}")
-        if not gtm_is_here():
-            raise PreconditionError(
-                "GT.M, on which the stand-in rests, is missing", "apt-get install fis-gtm"
-            )
-        try:
-            run([*_unshare(network=False), "true"], timeout_s=10)
-        except CommandError as error:
-            raise PreconditionError(
-                f"namespaces cannot be made here: {error.output.strip()}",
-                "Run as root, or allow them: sysctl kernel.unprivileged_userns_clone=1",
-            ) from error
+        require_namespaces(
+            _unshare(network=False),
+            "Run as root, or allow them: sysctl kernel.unprivileged_userns_clone=1",
+        )
 
     def root(self) -> Path:
         return self._source_root

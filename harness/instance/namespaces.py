@@ -175,6 +175,26 @@ def iris(place: NamespacePlace, *arguments: str) -> None:
         raise StartError(f"iris {' '.join(arguments)}: {error.output.strip() or error}") from error
 
 
+def require_namespaces(unshare: Sequence[str], advice: str, *more: tuple[str, str]) -> None:
+    """Raises PreconditionError: a tool, GT.M or the right to make namespaces is missing.
+
+    Args:
+        unshare: The words that make the namespaces, without a program.
+        advice: What to do if they cannot be made.
+        more: Tools that are needed beside the usual ones, each with its package.
+    """
+    tools = (("unshare", "util-linux"), ("nsenter", "util-linux"), ("perl", "perl-base"), *more)
+    for tool, package in tools:
+        if shutil.which(tool) is None:
+            raise PreconditionError(f"{tool} is missing", f"apt-get install {package}")
+    if not gtm_is_here():
+        raise PreconditionError("GT.M, on which the stand-in rests, is missing", "apt-get install fis-gtm")
+    try:
+        run([*unshare, "true"], timeout_s=10)
+    except CommandError as error:
+        raise PreconditionError(f"namespaces cannot be made here: {error.output.strip()}", advice) from error
+
+
 def gtm_is_here() -> bool:
     """Where the stand-in looks for it: $gtm_dist, else Debian's folder."""
     if chosen := os.environ.get("gtm_dist"):

@@ -22,17 +22,16 @@ import contextlib
 import copy
 import io
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.command import Transcript, run
+from harness.command import Transcript
 from harness.errors import CommandError, InstanceGone, PreconditionError
 from harness.instance.base import Limits, Machine, Place, Planted
-from harness.instance.namespaces import STANDIN_BIN, NamespacePlace, gtm_is_here, iris
+from harness.instance.namespaces import STANDIN_BIN, NamespacePlace, iris, require_namespaces
 from harness.instance.within import Within
 from harness.plan.model import InstanceSpec
 
@@ -167,25 +166,11 @@ class SandboxHost:
             raise PreconditionError(
                 f"host sandbox cannot run image {self._spec.image!r}", "Use image: stand-in, or another host."
             )
-        for tool, package in (
-            ("unshare", "util-linux"),
-            ("nsenter", "util-linux"),
+        require_namespaces(
+            ["unshare", "--user", "--map-root-user", *_NAMESPACES, "--fork"],
+            "Allow them: sysctl kernel.unprivileged_userns_clone=1; in a container start it privileged",
             ("setpriv", "util-linux"),
-            ("perl", "perl-base"),
-        ):
-            if shutil.which(tool) is None:
-                raise PreconditionError(f"{tool} is missing", f"apt-get install {package}")
-        if not gtm_is_here():
-            raise PreconditionError(
-                "GT.M, on which the stand-in rests, is missing", "apt-get install fis-gtm"
-            )
-        try:
-            run(["unshare", "--user", "--map-root-user", *_NAMESPACES, "--fork", "true"], timeout_s=10)
-        except CommandError as error:
-            raise PreconditionError(
-                f"namespaces cannot be made here: {error.output.strip()}",
-                "Allow them: sysctl kernel.unprivileged_userns_clone=1; in a container start it privileged",
-            ) from error
+        )
 
     def root(self) -> Path:
         return self._folder / "inside" / "source"
