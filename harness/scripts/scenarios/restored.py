@@ -172,7 +172,9 @@ def _require_plain(root: Path) -> None:
     """What is copied from here on is copied by whoever runs the harness: it must not lead out of the machine."""
     for folder in ("db", "db/one", "db/two", "mgr", "mgr/journal", "mgr/gtm"):
         if (root / folder).is_symlink() or any(path.is_symlink() for path in (root / folder).iterdir()):
-            raise HarnessError(f"the scripts have put a link into {folder} of the instance, so it is not restored")
+            raise HarnessError(
+                f"the scripts have put a link into {folder} of the instance, so it is not restored"
+            )
 
 
 def _logged(scene: Scene) -> tuple[Path, str]:
