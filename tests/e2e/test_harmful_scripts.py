@@ -1,4 +1,4 @@
-"""Scripts cannot harm the machine they are tried on: what they take, delete and start stays in a machine of their own."""
+"""Scripts cannot harm the machine they are tried on: what they take, delete and start stays in one of their own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCRIPTS = ("deletes", "forks", "fills", "endless", "hungry", "talks", "kills")
 def _digest(folder: Path) -> str:
     """Of every file below a folder: name, mode, owner and content."""
     total = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(path for path in folder.rglob("*") if "__pycache__" not in path.parts):
         status = path.lstat()
         total.update(f"{path} {status.st_mode} {status.st_uid}".encode())
         if path.is_file() and not path.is_symlink():
