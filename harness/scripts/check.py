@@ -19,9 +19,10 @@ from harness.errors import HarnessError, PreconditionError, UsageError
 from harness.files import remove_tree
 from harness.model import Finding, Verdict
 from harness.scripts import scenarios
+from harness.scripts.guard import Contained
 from harness.scripts.model import Outcome, Report, Scripts
 from harness.scripts.scenarios.base import Need, Scenario
-from harness.scripts.scene import Contained, NotHere, Scene, opened
+from harness.scripts.scene import NotHere, Scene, opened
 
 FIRST = "one-instance"
 _LISTINGS = {"qlist", "list", "all", "qall"}

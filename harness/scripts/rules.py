@@ -86,7 +86,8 @@ def thaw_told(seen: Seen, thaw: Ran, scripts: Scripts) -> Iterator[Finding]:
     yield from in_time(thaw, "thaw")
     if thaw.status not in scripts.success:
         return
-    frozen = [name for name in seen.expected if seen.frozen_after.get(name) is True]
+    # a job is looked at when its snapshot begins: by then one that thaws too early may have thawed already
+    frozen = [name for name in seen.expected if scripts.program or seen.frozen_after.get(name) is True]
     for name in frozen:
         if seen.taken and name not in seen.held:
             yield Finding(

@@ -7,52 +7,40 @@ messages.log tells, and whether a database file was touched. What the scripts sa
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import select
 import signal
-import stat
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from harness import registry
 from harness.command import Transcript, run
 from harness.errors import CommandTimeout, HarnessError, InstanceError, InstanceGone, StartError
 from harness.freeze import FileStatus
-from harness.instance.base import Limits, Machine, Planted
+from harness.instance.base import Machine
 from harness.instance.iris import Instance
 from harness.instance.within import Within
 from harness.plan.model import Commit, InstanceSpec
+from harness.scripts import install
 from harness.scripts.arguments import call_of
+from harness.scripts.guard import LIMITS, Guard
 from harness.scripts.model import Call, Ran, Scripts, Seen
 
 FIRST, SECOND = "IRISA", "IRISB"
 SECRET = "Zwiebel-7-Kranz"
-_OWN = Path(__file__).parent / "machine"
-_STANDIN = Path(__file__).parent.parent / "standin" / "bin"
 _HOST = ("machine", "probe", "close")
-_LIMITS = Limits()
-_MEMORY_MAX = 3 << 30
-_MEMORY_LEFT = 192 << 20
-"""Of the real machine. Not all memory shows in processes: a file without a name, a segment nobody has attached."""
-_DISK_MAX, _FILES_MAX = 1 << 30, 100_000
 _OUTPUT_BYTES = 20_000
 _KEPT_BYTES = 1 << 20
 _LAST_BREATH_S = 5.0
 _ROLLED_BACK_S = 1.0
-_LOOK_EVERY_S = 0.25
 _ANSWER_S = 20.0
 _LAST_STEPS_S = 3.0
 _HURRY = 500
-_COPIED_BYTES, _COPIED_FILES = 8 << 20, 200
 _HARMLESS = re.compile(
     r"^(?:\S*/)?sleep\s|^\S*perl \S*/(?:iris|irissession|ccontrol|csession)\b|^\S*/(?:mumps|mupip)\b"
     r"|^\S+ -S -m harness\.standin\b"
@@ -68,10 +56,6 @@ _ROOT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C.UTF-8",
 }
-
-
-class Contained(HarnessError):
-    """A script took more than the machine gives; the machine was ended. The text says what."""
 
 
 class NotHere(Exception):
@@ -116,9 +100,7 @@ class Scene:
         self._own_freezes = 0
         self._round = 0
         self._at_first: Mapping[str, object] | None = None
-        self._contained: HarnessError | None = None
-        self._over = threading.Event()
-        self._guard = threading.Thread(target=self._watch, daemon=True)
+        self._guard = Guard(machine)
 
     @property
     def first(self) -> str:
@@ -132,18 +114,8 @@ class Scene:
 
     def install(self, *, iris: bool = True, cache: bool = True) -> None:
         """Put commands and scripts where they are looked for; `iris` and `cache` say which product's commands."""
-        names = (["iris", "irissession"] if iris else []) + (["ccontrol", "csession"] if cache else [])
-        recorder = self._filled("iris.pl")
-        become = (_OWN / "su.sh").read_bytes()
-        planted = [Planted(path=f"/usr/bin/{name}", content=recorder, mode=0o755) for name in names]
-        planted += [
-            Planted(path=f"/usr/{path}", content=become, mode=0o755)
-            for path in ("bin/su", "bin/sudo", "sbin/runuser")
-        ]
-        planted.append(Planted(path="/usr/bin/logger", content=self._filled("logger.sh"), mode=0o755))
+        planted = install.commands(self.machine, self.scripts, iris=iris, cache=cache)
         if self.scripts.program:
-            takes = self._filled("snapshot.sh")
-            planted.append(Planted(path=f"/usr/sbin/{self.scripts.program}", content=takes, mode=0o755))
             (self.machine.inside / "snapshot").mkdir()
             (self.machine.inside / "snapshot").chmod(0o777)
         for file in ("calls", "syslog"):
@@ -151,34 +123,8 @@ class Scene:
             (self.machine.inside / file).chmod(0o666)
         (self.machine.told / "plants").touch()
         self._watched += [file.path for file in planted]
-        self.machine.put(planted + self._script_files())
+        self.machine.put(planted + install.files(self.machine, self.scripts, self.work.parents[2]))
         self._guard.start()
-
-    def _filled(self, name: str) -> bytes:
-        settings = {"IRISSYS": str(self.machine.inside / "registry"), "IRIS_STANDIN_PYTHON": sys.executable}
-        if "gtm_dist" in os.environ:
-            settings["gtm_dist"] = os.environ["gtm_dist"]
-        pairs = ", ".join(f"'{key}' => '{value}'" for key, value in settings.items())
-        text = (_OWN / name).read_text()
-        for mark, value in (
-            ("INSIDE", str(self.machine.inside)),
-            ("TOLD", str(self.machine.told)),
-            ("STANDIN", str(_STANDIN)),
-            ("SETTINGS", pairs),
-        ):
-            text = text.replace(f"@{mark}@", value)
-        return text.encode()
-
-    def _script_files(self) -> list[Planted]:
-        """The scripts with what lies beside them, as it is: some read a file next to them."""
-        found: dict[str, Planted] = {}
-        for hook in (self.scripts.freeze, self.scripts.thaw, self.scripts.snapshot):
-            if hook and hook[0] not in self.scripts.install and not self.machine.tree.exists(hook[0]):
-                for path in _with_neighbours(Path(hook[0]), self.work.parents[2]):
-                    found[str(path)] = _as_it_is(path, str(path))
-        for target, path in self.scripts.install.items():
-            found[target] = Planted(path=target, content=path.read_bytes(), mode=0o700)
-        return list(found.values())
 
     def instance(self, name: str, *options: str, load: bool = True, start: bool = True) -> None:
         """Make an instance, started and under a light load unless told otherwise."""
@@ -311,7 +257,7 @@ class Scene:
         try:
             done = place.run(["iris", "session", name, "-U%SYS", call], accept=None, timeout_s=_ANSWER_S)
         except InstanceGone as error:
-            raise self._why_gone(error) from error
+            raise self._guard.why(error) from error
         except CommandTimeout as error:
             raise InstanceError(f"{name} did not tell in {_ANSWER_S:.0f} s whether it is frozen") from error
         except HarnessError:
@@ -441,7 +387,7 @@ class Scene:
                 environment={**(_ROOT if environment is None else environment), **self.scripts.environment},
                 folder="/",
                 output=out.fileno(),
-                limits=_LIMITS,
+                limits=LIMITS,
             )
         killed = ""
 
@@ -464,7 +410,7 @@ class Scene:
         finally:
             process.kill()  # the way in, should it be stopped as its child was
             process.wait()
-        self._raise_contained()
+        self._guard.check()
         return Ran(
             status=None if status is None else status if status >= 0 else 128 - status,
             output=_some(output),
@@ -623,40 +569,14 @@ class Scene:
 
     # --- limits and end
 
-    def _watch(self) -> None:
-        while not self._over.wait(_LOOK_EVERY_S):
-            processes = self.machine.processes()
-            why = ""
-            if len(processes) > _LIMITS.processes - 10:
-                why = f"it had {len(processes)} processes"
-            elif (memory := _resident(processes)) > _MEMORY_MAX:
-                why = f"it took {memory >> 20} MB of memory"
-            else:
-                why = _too_much(self.machine.inside)
-            if why:
-                self._contained = Contained(f"the machine was ended: {why}")
-            elif _memory_left() < _MEMORY_LEFT:
-                self._contained = InstanceError("the machine was ended: no memory is left here")
-            if self._contained:
-                self.machine.close()
-
-    def _raise_contained(self) -> None:
-        if self._contained:
-            raise self._contained
-
-    def _why_gone(self, error: HarnessError) -> HarnessError:
-        return self._contained or error
-
     def close(self) -> None:
-        self._over.set()
+        self._guard.close()
         self.machine.close()
         for writer in self._writers:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 writer.wait(5)
             if writer.stdout:
                 writer.stdout.close()
-        if self._guard.ident:
-            self._guard.join()
 
 
 @contextmanager
@@ -678,7 +598,7 @@ def opened(scripts: Scripts, work: Path, kept: Path) -> Iterator[Scene]:
     try:
         yield scene
     except (InstanceGone, StartError) as error:
-        raise scene._why_gone(error) from error
+        raise scene._guard.why(error) from error
     except OSError as error:
         raise InstanceError(f"the machine's files are not as they were: {error}") from error
     finally:
@@ -705,18 +625,6 @@ def cron_environment() -> dict[str, str]:
 
 def usual_environment() -> dict[str, str]:
     return dict(_ROOT)
-
-
-def _with_neighbours(script: Path, results: Path) -> list[Path]:
-    """The script, and the files beside and below it if they are few; not what checks have left there (`results`)."""
-    found = (path for path in script.parent.rglob("*") if path.is_file() and not path.is_symlink())
-    files = list(islice((path for path in found if not path.is_relative_to(results)), _COPIED_FILES + 1))
-    small = len(files) <= _COPIED_FILES and sum(path.stat().st_size for path in files) <= _COPIED_BYTES
-    return files if small else [script]
-
-
-def _as_it_is(path: Path, target: str) -> Planted:
-    return Planted(path=target, content=path.read_bytes(), mode=stat.S_IMODE(path.stat().st_mode))
 
 
 def _wait(process: subprocess.Popen[bytes], until: float, meanwhile: Callable[[], object]) -> int:
@@ -756,42 +664,6 @@ def _some(output: Path) -> str:
         if output.stat().st_size > _KEPT_BYTES:
             file.truncate(_KEPT_BYTES)
     return text
-
-
-def _resident(processes: Sequence[int]) -> int:
-    total = 0
-    for number in processes:
-        with contextlib.suppress(OSError, IndexError, ValueError):
-            total += int(Path(f"/proc/{number}/statm").read_text().split()[1])
-    return total * os.sysconf("SC_PAGESIZE")
-
-
-def _memory_left() -> int:
-    """Bytes this machine can still give. Source: proc_meminfo(5), MemAvailable."""
-    found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
-    return int(found[1]) << 10 if found else _MEMORY_LEFT
-
-
-def _too_much(folder: Path) -> str:
-    """What of a folder is past the limits; empty if nothing is. Not by os.walk, which ends at a thousand levels."""
-    left, size, files = [str(folder)], 0, 0
-    while left:
-        try:
-            with os.scandir(left.pop()) as entries:
-                for entry in entries:
-                    files += 1
-                    with contextlib.suppress(FileNotFoundError):
-                        size += entry.stat(follow_symlinks=False).st_blocks * 512
-                        if entry.is_dir(follow_symlinks=False):
-                            left.append(entry.path)
-        except OSError as error:
-            if error.errno == errno.ENAMETOOLONG:
-                return "it made folders deeper than a path can name"
-        if size > _DISK_MAX:
-            return f"it wrote {size >> 20} MB to disk"
-        if files > _FILES_MAX:
-            return f"it made more than {_FILES_MAX} files"
-    return ""
 
 
 def _words(number: int) -> str:

@@ -92,7 +92,7 @@ def test_nothing_outside_is_read_or_written_through_a_link(tmp_path: Path) -> No
     assert "offset 4711 of /etc/shadow\n" == canary.read_text()
     assert [canary] == list(canary.parent.iterdir())
     kept = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
-    assert not [path for path in kept if b"4711" in path.read_bytes()]
+    assert not [path for path in kept if b"4711 of /etc" in path.read_bytes()]
 
 
 def test_a_stopped_script_leaves_no_process(tmp_path: Path) -> None:
