@@ -50,6 +50,8 @@ _START_TIMEOUT_S = 300
 _STOP_TIMEOUT_S = 120
 _PIPE_BYTES = 1 << 20
 _PROCESSORS_MAX = 20
+_KILLED = 137
+_KILLED_TOGETHER_S = 3.0
 _LOOK_EVERY_S = 0.02
 _INTO_A_PIPE = (
     "sh",
@@ -321,9 +323,17 @@ class DockerPlace:
         Raises InstanceGone also where the container ended under the command (137: killed).
         """
         refused = done.status != 0 and done.stderr.startswith(("Error response from daemon", "Error: "))
-        if refused or done.status == 137:
+        if done.status == _KILLED:
+            self._let_it_end()
+        if refused or done.status == _KILLED:
             return self._wait_until_runs(deadline) and refused
         return False
+
+    def _let_it_end(self) -> None:
+        """The command was killed: if its container was, the engine may say so a moment later."""
+        deadline = Deadline.after(_KILLED_TOGETHER_S)
+        while self._status() == "running" and not deadline.passed:
+            time.sleep(_LOOK_EVERY_S)
 
     def _wait_until_runs(self, deadline: Deadline) -> bool:
         """Wait while it is paused; returns whether it was. Raises InstanceGone."""

@@ -54,6 +54,12 @@ class Guard:
             if self._contained:
                 self._machine.close()
 
+    def last_look(self) -> None:
+        """Raises Contained for what was taken since the watch looked last."""
+        self.check()
+        if why := _too_much(self._machine.inside):
+            raise Contained(f"the machine was ended: {why}")
+
     def check(self) -> None:
         """Raises Contained, or InstanceError if this machine itself was about to run out of memory."""
         if self._contained:

@@ -597,6 +597,7 @@ def opened(scripts: Scripts, work: Path, kept: Path) -> Iterator[Scene]:
     scene = Scene(machine, scripts, work, kept)
     try:
         yield scene
+        scene._guard.last_look()
     except (InstanceGone, StartError) as error:
         raise scene._guard.why(error) from error
     except OSError as error:
