@@ -37,6 +37,7 @@ def _tried(folder: Path, variant: str, *only: str, **environment: str) -> dict[s
     [
         ("late-freeze", {"one-instance": (FAIL, "freeze.claimed")}),
         ("late-thaw", {"one-instance": (UNKNOWN, "not_measured")}),
+        ("short-limit", {"one-instance": (PASS, ""), "slow-snapshot": (FAIL, "freeze.not_held")}),
         ("first-only", {"one-instance": (PASS, ""), "two-instances": (FAIL, "freeze.claimed")}),
         ("only-three", {"one-instance": (PASS, ""), "freeze-ends-1": (FAIL, "freeze.claimed")}),
         ("fake-marker", {"one-instance": (PASS, ""), "marker-kept": (FAIL, "marker.not_kept")}),

@@ -34,6 +34,11 @@ case $variant-$hook in
     # careless or lazy
     late-freeze-freeze) (sleep 0.03; freeze_all) & exit 0 ;;
     late-thaw-freeze) freeze_all; (sleep 40; thaw IRISA) >/dev/null 2>&1 & exit 0 ;;
+    short-limit-freeze)
+        session IRISA "ExternalFreeze(\"$log/IRISA.log\",,,,,,600,,,2)"
+        [ $? = 5 ]
+        exit
+        ;;
     first-only-freeze) freeze "$(running | head -n 1)"; exit ;;
     only-three-freeze)
         for one in $(running); do
