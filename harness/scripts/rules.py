@@ -45,8 +45,8 @@ def must_succeed(seen: Seen, scripts: Scripts) -> Iterator[Finding]:
         # a thaw script that says so is honest, and yet there is no backup
         yield Finding(
             code="freeze.not_held",
-            message=f"{', '.join(lost)} did not stay frozen until the snapshot was over, though nothing but the scripts "
-            "and the limits they gave could end the freeze",
+            message=f"{', '.join(lost)} did not stay frozen until the snapshot was over, though nothing but the "
+            "scripts and the limits they gave could end the freeze",
             witness=_last_line(seen.thaw) if seen.thaw else "",
         )
     if held and seen.thaw and seen.thaw.status not in (*scripts.success, None):
