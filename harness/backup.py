@@ -57,16 +57,21 @@ class Backup:
         journals: From the marker to the end of the load; None if the marker is not known or copying failed.
         committed: What the live journals had committed before the marker; None if no mode asks for it.
         promises: Recovery mode → what a recovery in that mode has to bring back.
-        image: Status of the snapshot's files just after the thaw.
-        stuns: Times in which nothing of the instance ran, as far as its host noticed.
+        source: What was captured.
+        image: Status of the snapshot's files just after the thaw; None if nobody here can see them.
+        stuns: Times in which nothing of the instance ran; None where its host cannot tell.
+        open_in_image: Whether this engine writes what is not committed to its database files, so that an image may
+            hold a part of a transaction that a recovery takes back.
         stages: What was done, and how long it took.
         problems: Stage → why it could not be done.
     """
 
     provider: SnapshotProvider
+    source: Source
     window: Window
-    image: tuple[FileStatus, ...]
-    stuns: tuple[Stun, ...]
+    image: tuple[FileStatus, ...] | None
+    stuns: tuple[Stun, ...] | None
+    open_in_image: bool
     entry: freeze_log.FreezeEntry | None
     entry_problem: str
     entry_stale: bool
@@ -88,7 +93,8 @@ def back_up(
     provider: SnapshotProvider | None = None,
     hold: Hold | None = None,
 ) -> Backup:
-    """Load, freeze, snapshot, thaw, load, collect.
+    """Load, freeze, snapshot, thaw, load, collect. A backup whose snapshot could not be made is one, too: its window
+    and its log are known.
 
     Args:
         provider: In the place of the one that `spec` names.
@@ -108,10 +114,12 @@ def back_up(
             driver.mark()
             window = (hold or _hold)(setting, provider, source)
         image = freeze.image_status(window.snapshot)
+        marked = None
         with stages.stage("load"):
-            _work(driver, setting, 0.2)
-            marked = _mark(driver, setting) if RecoveryMode.POINT_IN_TIME in modes else None
-            _work(driver, setting, 0.2)
+            if window.snapshot:
+                _work(driver, setting, 0.2)
+                marked = _mark(driver, setting) if RecoveryMode.POINT_IN_TIME in modes else None
+                _work(driver, setting, 0.2)
             acknowledged = driver.finish()
             ended_s = time.monotonic()
     stuns = stages.attempt("stuns", lambda: _stuns(setting, began_utc))
@@ -125,9 +133,11 @@ def back_up(
     ended = Promise(floor=acknowledged, ceiling=acknowledged, at_s=ended_s)
     return Backup(
         provider=provider,
+        source=source,
         window=window,
         image=image,
-        stuns=stuns or (),
+        stuns=stuns,
+        open_in_image=required != "",
         entry=entry,
         entry_problem=problem,
         entry_stale=stale,
@@ -141,7 +151,8 @@ def back_up(
 
 def discard(backup: Backup) -> None:
     """Remove the snapshot and the copied journals. May be called twice."""
-    backup.provider.release(backup.window.snapshot)
+    if backup.window.snapshot:
+        backup.provider.release(backup.window.snapshot)
     if backup.journals:
         remove_tree(backup.journals.folder)
 
@@ -191,9 +202,9 @@ def _hold(setting: Setting, provider: SnapshotProvider, source: Source) -> Windo
     return replace(window, log=setting.folder / store.FREEZE_LOG)
 
 
-def _stuns(setting: Setting, since_utc: datetime) -> tuple[Stun, ...]:
+def _stuns(setting: Setting, since_utc: datetime) -> tuple[Stun, ...] | None:
     place = setting.source.place
-    return place.stuns(since_utc) if isinstance(place, CanTellStuns) else ()
+    return place.stuns(since_utc) if isinstance(place, CanTellStuns) else None
 
 
 def _promises(

@@ -22,7 +22,7 @@ from harness.model import (
 )
 from harness.plan.model import Case, Limits
 from harness.setting import Setting, Stages
-from harness.verify.base import Evidence
+from harness.verify.base import Evidence, Look
 from harness.verify.judge import judge_all
 
 _RTO_STAGES = ("restore", "boot", "roll forward", "integrity", "walk")
@@ -41,22 +41,27 @@ def case_record(
 ) -> CaseRecord:
     """The record of a judged case; its verdict is the worst of its checks, the plan's limits among them."""
     recovery = _recovery(setting, backup.promises[case.recovery], evidence, stages)
-    snapshot = backup.window.snapshot
     all_checks = (*checks, *_limits(setting.plan.limits, backup.window, recovery))
     return CaseRecord(
         name=case.name,
         verdict=Verdict.worst(check.verdict for check in all_checks),
         freeze=_freeze(evidence, backup),
-        snapshot=SnapshotSummary(
-            provider=snapshot.provider,
-            duration_s=backup.window.capture_duration_s,
-            bytes=sum(status.size_bytes for status in backup.window.before),
-        ),
+        snapshot=_snapshot(backup.window),
         restore=restored,
         rollforward=rolled,
         recovery=recovery,
         checks=all_checks,
         stages=(*backup.stages, *stages.done),
+    )
+
+
+def _snapshot(window: Window) -> SnapshotSummary | None:
+    if window.snapshot is None:
+        return None
+    return SnapshotSummary(
+        provider=window.snapshot.provider,
+        duration_s=window.capture_duration_s,
+        bytes=sum(status.size_bytes for status in window.before),
     )
 
 
@@ -66,8 +71,8 @@ def without_backup(setting: Setting, case: Case, stages: Stages) -> CaseRecord:
         mode=case.recovery,
         seed=setting.seed,
         writers=setting.plan.workload.writers,
-        floor={},
-        ceiling={},
+        databases=len(setting.description.databases),
+        recovered=Look(floor={}, ceiling={}),
         problems=tuple(stages.problems),
     )
     checks = judge_all(evidence)
@@ -93,7 +98,7 @@ def _freeze(evidence: Evidence, backup: Backup) -> FreezeSummary:
         frozen_utc=window.frozen.frozen_utc,
         thawed_utc=window.thawed.thawed_utc,
         window_s=window.duration_s,
-        held=window.thawed.suspended and window.before == window.after,
+        held=window.held,
         stuns=backup.stuns,
     )
 

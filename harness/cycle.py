@@ -30,7 +30,7 @@ from harness.command import Transcript
 from harness.errors import HarnessError, ThawError
 from harness.instance.base import Host
 from harness.instance.iris import Description, Instance
-from harness.model import CaseRecord, InstanceSummary, Record, RecoveryMode, Verdict
+from harness.model import CaseRecord, InstanceSummary, Record, Verdict
 from harness.plan.expand import expand
 from harness.plan.model import Case, InstanceSpec, Plan
 from harness.progress import Progress
@@ -115,8 +115,7 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
         progress.stage(plan.name, "start the instance")
         for one in hosts:
             one.probe()
-        wanted = sum(case.recovery is not RecoveryMode.BOOT for case in expand(plan))
-        targets = Targets(target_host, host.root(), wanted)
+        targets = Targets(target_host, host.root(), len(expand(plan)))
         targets.prepare()
         watchdog = Watchdog(folder, host.environment())
         source = Instance(host.source())

@@ -15,6 +15,7 @@ HarnessError
 │   ├── JournalError    journals could not be listed, switched or copied
 │   └── RollforwardError  journals could not be applied; the restored copy is unusable
 ├── SnapshotError       the copy could not be made, exposed or released
+│   └── ImageError      it was made, and does not hold what was captured
 └── ParseError          output of a tool that we do not understand
 
 An error means that the outside world kept us from answering: its stage is UNKNOWN, never PASS. A backup
@@ -147,6 +148,10 @@ class RollforwardError(InstanceError):
 
 class SnapshotError(HarnessError):
     """The copy could not be made, exposed or released; the source is untouched."""
+
+
+class ImageError(SnapshotError):
+    """A snapshot that its provider calls finished does not hold what was captured. An answer about the backup."""
 
 
 class ParseError(HarnessError):

@@ -9,21 +9,33 @@ What proves the hold: the instance said just before the thaw that it was still f
 modification time nor change time of any database file moved in between. The kernel keeps change times to a
 few milliseconds or better, so writes that all fall into the first tick after the freeze could hide; the
 instance's own word covers those.
+
+What the image must hold is what the source had: its files are listed before the freeze and after the thaw, outside of
+the window, and the sizes of the database files are those seen in it.
 """
 
 from __future__ import annotations
 
+import os
+import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import freeze_log
 from harness.command import Deadline, Prepared
-from harness.errors import FreezeError, HarnessError, InstanceError, InstanceGone, ThawError
+from harness.errors import (
+    FreezeError,
+    HarnessError,
+    InstanceError,
+    InstanceGone,
+    SnapshotError,
+    ThawError,
+)
 from harness.files import walk
-from harness.instance.iris import FREEZE_TIMEOUT_S, FreezeAnswer, Instance, ThawAnswer
+from harness.instance.iris import FREEZE_TIMEOUT_S, FreezeAnswer, Instance, ThawAnswer, left_out
 from harness.plan.model import FreezeSpec
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from harness.watchdog import Watchdog
@@ -45,7 +57,10 @@ class FileStatus:
 
     @staticmethod
     def of(path: Path) -> FileStatus:
-        status = path.stat()
+        return FileStatus.from_stat(path, path.stat())
+
+    @staticmethod
+    def from_stat(path: Path, status: os.stat_result) -> FileStatus:
         return FileStatus(
             path=path,
             inode=status.st_ino,
@@ -55,9 +70,39 @@ class FileStatus:
         )
 
 
+def written(before: FileStatus, after: FileStatus) -> str | None:
+    """How two looks at a file differ, if it was written or replaced between them; None if it was not.
+
+    A change of owner, mode or times moves the change time alone. Source: inode(7).
+    """
+    if before.size_bytes != after.size_bytes:
+        return f"size {before.size_bytes} bytes at the freeze, {after.size_bytes} at the thaw"
+    if before.inode != after.inode:
+        return "another file has its name"
+    if before.modified_ns != after.modified_ns:
+        return f"last written {(after.modified_ns - before.modified_ns) / 1e9:.3f} s later than at the freeze"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedFile:
+    """A file that an image must hold: its path below the root of what was captured, and the sizes it may have.
+
+    `most` None: it was another file of that name before and after the window, so any size is right.
+    """
+
+    path: Path
+    least: int
+    most: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """One freeze window that ended with a confirmed thaw. Times are monotonic seconds."""
+    """One freeze window that ended with a confirmed thaw. Times are monotonic seconds.
+
+    `snapshot` is None if none was made, and `snapshot_problem` says why. `files` are those that the image must hold;
+    None if they could not be listed.
+    """
 
     log: Path
     log_from_byte: int
@@ -68,19 +113,90 @@ class Window:
     capture_duration_s: float
     before: tuple[FileStatus, ...]
     after: tuple[FileStatus, ...]
-    snapshot: Snapshot
+    snapshot: Snapshot | None
+    snapshot_problem: SnapshotError | None = None
+    files: tuple[ExpectedFile, ...] | None = None
 
     @property
     def duration_s(self) -> float:
         """From the freeze call's return to the thaw call's: what production feels."""
         return self.thawed.returned_s - self.frozen.returned_s
 
+    @property
+    def held(self) -> bool:
+        """Whether the freeze was in force just before the thaw, and no database file was written in the window."""
+        pairs = zip(self.before, self.after, strict=True)
+        return self.thawed.suspended and bool(self.before) and not any(written(*pair) for pair in pairs)
 
-def image_status(snapshot: Snapshot) -> tuple[FileStatus, ...]:
-    """Status of every file of a snapshot that is a folder here; none where only the provider can reach it."""
+    def taken(self) -> Snapshot:
+        """The snapshot. Raises SnapshotError if there is none: why it could not be made."""
+        if self.snapshot is None:
+            raise self.snapshot_problem or SnapshotError("no snapshot was made")
+        return self.snapshot
+
+
+def image_status(snapshot: Snapshot | None) -> tuple[FileStatus, ...] | None:
+    """Status of every file of a snapshot; None where there is none, or nobody here can see its files."""
+    if snapshot is None or not snapshot.in_reach:
+        return None
     places = [snapshot.location / path for path in snapshot.paths]
     files = (found for place in places if place.exists() for found in walk(place))
-    return tuple(FileStatus.of(file) for file in files if file.is_file() and not file.is_symlink())
+    found = tuple(FileStatus.of(file) for file in files if file.is_file() and not file.is_symlink())
+    return found or None
+
+
+def listed(source: Source) -> dict[Path, FileStatus] | None:
+    """The regular files of a source, by their path below its root; None if they cannot be listed. Files may come and
+    go meanwhile."""
+    found: dict[Path, FileStatus] = {}
+    left = [source.root / path for path in source.paths]
+    try:
+        while left:
+            path = left.pop()
+            try:
+                status = path.lstat()
+                if stat.S_ISDIR(status.st_mode):
+                    left.extend(path.iterdir())
+            except FileNotFoundError:
+                continue
+            if stat.S_ISREG(status.st_mode):
+                found[path.relative_to(source.root)] = FileStatus.from_stat(path, status)
+    except OSError:
+        return None
+    return found
+
+
+def expected_files(
+    source: Source,
+    before: dict[Path, FileStatus] | None,
+    in_window: Iterable[FileStatus],
+    after: dict[Path, FileStatus] | None,
+) -> tuple[ExpectedFile, ...] | None:
+    """What an image taken in a window must hold: every file that was there before and after it.
+
+    Args:
+        before, after: The source as it was listed outside of the window.
+        in_window: Database files as they were in it: these have one size.
+    Returns:
+        None if the source could not be listed, or had no file.
+    """
+    if before is None or after is None:
+        return None
+    exact = {status.path: status.size_bytes for status in in_window}
+    found = []
+    for path in sorted(before.keys() & after.keys()):
+        old, new = before[path], after[path]
+        size = exact.get(source.root / path)
+        if left_out(path):
+            continue
+        if size is not None:
+            found.append(ExpectedFile(path=path, least=size, most=size))
+        elif old.inode != new.inode:
+            found.append(ExpectedFile(path=path, least=0, most=None))
+        else:
+            sizes = (old.size_bytes, new.size_bytes)
+            found.append(ExpectedFile(path=path, least=min(sizes), most=max(sizes)))
+    return tuple(found) or None
 
 
 def hold(
@@ -101,13 +217,15 @@ def hold(
         text: Stored with the journal marker; distinct for each freeze.
         database_files: Files that must not change in the window.
         watchdog: Thaws if this process dies in here.
+    Returns:
+        The window, also where no snapshot could be made in it.
     Raises:
         FreezeError: not frozen; no snapshot was tried.
-        SnapshotError: no snapshot; thawed.
         InstanceGone: the instance ended, and a freeze with it; there is no backup.
         ThawError: the instance may still be frozen, whatever else went wrong.
     """
     log_from_byte = freeze_log.size_bytes(log)
+    listed_before = listed(source)
     with closing(instance.prepare_thaw(log)) as prepared:
         watchdog.arm(instance.thaw_argv(log), instance.is_frozen_argv(), instance.stdin)
         # Only a refusal, a confirmed thaw or the end of the instance disarms: after anything else the watchdog
@@ -120,7 +238,7 @@ def hold(
         try:
             before = tuple(map(FileStatus.of, database_files))
             began = time.monotonic()
-            snapshot = provider.capture(source, Deadline.after(CAPTURE_TIMEOUT_S))
+            snapshot, problem = _captured(provider, source)
             captured = time.monotonic()
             after = tuple(map(FileStatus.of, database_files))
         finally:
@@ -141,7 +259,16 @@ def hold(
         before=before,
         after=after,
         snapshot=snapshot,
+        snapshot_problem=problem,
+        files=expected_files(source, listed_before, before, listed(source)),
     )
+
+
+def _captured(provider: SnapshotProvider, source: Source) -> tuple[Snapshot | None, SnapshotError | None]:
+    try:
+        return provider.capture(source, Deadline.after(CAPTURE_TIMEOUT_S)), None
+    except SnapshotError as error:
+        return None, error
 
 
 def _thaw(instance: Instance, log: Path, prepared: Prepared | None = None) -> ThawAnswer:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -39,8 +39,8 @@ class FreezeEntry:
     """One call of ExternalFreeze and the thaw that followed it, as far as they were logged.
 
     Times are naive: local time of the instance's host, whole seconds, as logged. Paths are kept as logged,
-    in the notation of the instance's host. `suspended` None means that the log stops short of the freeze.
-    """
+    in the notation of the instance's host. `suspended` None means that the log stops short of the freeze. `notes`
+    tell of a freeze that the engine ended by itself; `thaws` is how often a thaw of this freeze began."""
 
     started: datetime
     warnings: tuple[str, ...]
@@ -53,6 +53,7 @@ class FreezeEntry:
     resumed: datetime | None
     failures: tuple[str, ...]
     notes: tuple[str, ...]
+    thaws: int
     line_numbers: tuple[int, int]
 
     @property
@@ -123,6 +124,23 @@ def find(
         problem = f"{len(ours)} freezes where one was expected, beginning in lines {lines}"
         raise ParseError(source, ours[1].line_numbers[0], "", problem)
     return ours[0] if ours else None
+
+
+_NOT_JOURNALED = re.compile(r"Warning, (?P<folder>.+) is not being journall?ed")
+_NOT_JOURNALED_COUNT = re.compile(
+    r"Warning, \d+ databases are not journall?ed, data will be lost in them if system crashes while suspended"
+)
+
+
+def harmless(warning: str, folders: Iterable[str]) -> bool:
+    """Whether a warning of a freeze says nothing about the databases in these folders.
+
+    Source: captured log of IRIS 2021.1 in `tests/data/freeze_log/`: a freeze warns of each database that is not
+    journaled, and of their number.
+    """
+    if named := _NOT_JOURNALED.fullmatch(warning):
+        return named["folder"].rstrip("/\\") not in {folder.rstrip("/\\") for folder in folders}
+    return _NOT_JOURNALED_COUNT.fullmatch(warning) is not None
 
 
 class _Kind(enum.Enum):
@@ -371,6 +389,7 @@ class _Draft:
             resumed=self._when(_Kind.RESUMED),
             failures=self._texts(_Kind.FAILED),
             notes=self._texts(_Kind.SELF_THAWED),
+            thaws=len(self.by_kind.get(_Kind.RESUMING, ())),
             line_numbers=(self._first_line(), max(statement.line_numbers[1] for statement in every)),
         )
 

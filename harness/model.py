@@ -85,8 +85,8 @@ class Stun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreezeSummary:
-    """One freeze window. `held` is False if the instance was found running before our thaw; `stuns` are those of
-    the whole backup, which its host noticed."""
+    """One freeze window. `held` is False if the instance was found running before our thaw, or files changed in it;
+    `stuns` are those of the whole backup, None where the host cannot notice them."""
 
     journal_file: str | None
     offset_bytes: int | None
@@ -94,7 +94,7 @@ class FreezeSummary:
     thawed_utc: datetime
     window_s: float
     held: bool
-    stuns: tuple[Stun, ...] = ()
+    stuns: tuple[Stun, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

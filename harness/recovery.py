@@ -1,9 +1,13 @@
 """Recovers from a backup in one mode, in an isolated instance, and judges what came back.
 
-    restore (or boot) → roll forward → structure check → walk the state → the checks
+    give out the image → restore → look at it → roll forward (or boot) → look again → the checks
 
-Reading the copied journals goes on beside roll-forward, structure check and walk; no stage waits for it but
-the checks.
+A look is the engine's structure check and a walk of the whole state. The first one is of the image as it was when it
+was taken: a roll-forward writes every node that the load wrote, so afterwards a stale, late or damaged image may look
+right. For `boot` the first look is at a copy of the databases in an instance of its own, since a start of the whole
+image recovers it; the journals that the image itself holds are read there, too.
+
+Reading the copied journals goes on beside roll-forward and looks; no stage waits for it but the checks.
 """
 
 from __future__ import annotations
@@ -15,40 +19,49 @@ from typing import TypeVar
 
 from harness.backup import NOT_ROLLED, Backup
 from harness.case_record import case_record
-from harness.errors import HarnessError, RestoreError, RollforwardError, StartError
+from harness.errors import (
+    HarnessError,
+    ImageError,
+    RestoreError,
+    RollforwardError,
+    SnapshotError,
+    StartError,
+)
 from harness.facts.known import unconfirmed
+from harness.files import remove_tree
 from harness.freeze import image_status
 from harness.instance.base import Place
-from harness.instance.iris import Committed, Instance, JournalFile, MarkerReading, RollforwardAnswer
-from harness.model import (
-    CaseRecord,
-    RecoveryMode,
-    RestoreSummary,
-    RollforwardSummary,
-)
+from harness.instance.iris import Committed, Instance, JournalFile, MarkerReading, RollforwardAnswer, left_out
+from harness.model import CaseRecord, RecoveryMode, RestoreSummary, RollforwardSummary
 from harness.plan.model import Case
-from harness.restore import require_isolated, restore
+from harness.restore import Exposed, expose, require_isolated, restore
 from harness.rollforward import roll_forward
-from harness.setting import Setting, Stages
+from harness.setting import Setting
 from harness.targets import Targets
-from harness.verify.base import Evidence
+from harness.verify.base import Evidence, Look
 from harness.verify.judge import judge_all
+from harness.verify.open_transactions import taken_back
 from harness.verify.state import read_state
 
 Answer = TypeVar("Answer")
+
+
+def _left_alone(target: Instance) -> None:
+    """Nothing is done to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
     """What a recovery is made of; a planted fault puts another in the place of one (`harness.fault`).
 
-    `settle` is called with the recovered instance before anything is looked at.
+    `settle_image` is called with the instance that holds the restored image, `settle` with the recovered one, before
+    anything of it is looked at.
     """
 
     take: Callable[[Targets], Place] = Targets.take
-    restore: Callable[..., RestoreSummary] = restore
+    settle_image: Callable[[Instance], object] = _left_alone
     roll_forward: Callable[..., tuple[RollforwardSummary, RollforwardAnswer]] = roll_forward
-    settle: Callable[[Instance], object] = lambda target: None
+    settle: Callable[[Instance], object] = _left_alone
 
 
 _AS_EVER = Steps()
@@ -56,214 +69,316 @@ _AS_EVER = Steps()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Journals:
-    """What the copied journals show; a part that could not be read is None."""
+    """What the journals show; a part that could not be read is None."""
 
-    copied: tuple[JournalFile, ...] | None
-    marker: MarkerReading | None
-    committed: tuple[Committed, ...] | None
-
-
-@dataclass(slots=True, kw_only=True)
-class _Recovered:
-    """A recovery as far as it got."""
-
-    target: Instance | None = None
-    restored: RestoreSummary | None = None
-    rolled: RollforwardSummary | None = None
-    refusal: str = ""
+    copied: tuple[JournalFile, ...] | None = None
+    marker: MarkerReading | None = None
+    committed: tuple[Committed, ...] | None = None
 
 
 def recover(setting: Setting, backup: Backup, case: Case, steps: Steps = _AS_EVER) -> CaseRecord:
     """Recover once and judge. Whatever goes wrong is in the record: FAIL if it speaks of the backup, UNKNOWN
-    if it kept us from telling. The instance made for it is gone afterwards."""
-    stages = setting.stages(case.name)
-    stages.problems.extend(backup.problems)
-    promise = backup.promises[case.recovery]
-    evidence = Evidence(
-        mode=case.recovery,
-        seed=setting.seed,
-        writers=setting.plan.workload.writers,
-        floor=promise.floor,
-        ceiling=promise.ceiling,
-        window=backup.window,
-        image=backup.image,
-        image_now=image_status(backup.window.snapshot),
-        entry=backup.entry,
-        entry_problem=backup.entry_problem,
-        entry_stale=backup.entry_stale,
-        journals=backup.journals,
-        until=promise.position,
-        databases=len(setting.description.databases),
-    )
-    recovered = _Recovered()
-    with _Scratch(setting, case) as scratch:
-        evidence = _recover(setting, backup, evidence, stages, recovered, scratch, steps)
+    if it kept us from telling. The instances made for it are gone afterwards."""
+    recovery = _Recovery(setting, backup, case, steps)
+    try:
+        if backup.window.snapshot is not None:
+            recovery.run()
+    finally:
+        recovery.discard()
     setting.targets.prepare()
-    with stages.stage("judge"):
-        engines = [setting.description, *([recovered.target.describe()] if recovered.target else [])]
-        doubts = unconfirmed(*engines, mode=case.recovery)
-        checks = judge_all(replace(evidence, unconfirmed=doubts, problems=tuple(stages.problems)))
+    with recovery.stages.stage("judge"):
+        evidence = recovery.evidence()
+        checks = judge_all(evidence)
     return case_record(
-        setting, backup, case, evidence, checks, stages, restored=recovered.restored, rolled=recovered.rolled
+        setting,
+        backup,
+        case,
+        evidence,
+        checks,
+        recovery.stages,
+        restored=recovery.restored,
+        rolled=recovery.rolled,
     )
 
 
-class _Scratch:
-    """The place of one recovery and its files; gone when it is left."""
+class _Recovery:
+    """One recovery as far as it got; what was not reached is None."""
 
-    def __init__(self, setting: Setting, case: Case) -> None:
+    def __init__(self, setting: Setting, backup: Backup, case: Case, steps: Steps) -> None:
         self._setting = setting
-        self.name = f"{case.recovery.value}-{len(list(setting.work.glob(f'{case.recovery.value}-*')))}"
-        self.folder = setting.work / self.name
-        self.place: Place | None = None
+        self._backup = backup
+        self._steps = steps
+        self._mode = case.recovery
+        self._promise = backup.promises[case.recovery]
+        self._watched_now = image_status(backup.window.snapshot)
+        self._engines = [setting.description]
+        self._places: list[Place] = []
+        self._incomplete: str | None = _incomplete(backup.window.snapshot_problem)
+        self._exposed: Exposed | None = None
+        self._image: Look | None = None
+        self._recovered: Look | None = None
+        self._journals = _Journals()
+        self._answer: RollforwardAnswer | None = None
+        self._rolled_problem: str | None = None
+        self.restored: RestoreSummary | None = None
+        self.rolled: RollforwardSummary | None = None
+        self.stages = setting.stages(case.name)
+        self.stages.problems.extend(backup.problems)
+        number = len(list(setting.work.glob(f"{case.recovery.value}-*")))
+        self._name = f"{case.recovery.value}-{number}"
+        self._folder = setting.work / self._name
 
-    def __enter__(self) -> _Scratch:
-        return self
+    def run(self) -> None:
+        """From the image to the last look. Raises nothing that is no defect: problems are kept."""
+        target = self.stages.attempt("start target", self._start)
+        if target is None or not (alone := self._isolated(target)):
+            return
+        self._exposed = self.stages.attempt("restore", self._expose)
+        if self._exposed is None:
+            return
+        image = self._exposed
+        self.restored = RestoreSummary(
+            duration_s=self.stages.seconds("restore"),
+            bytes=image.bytes,
+            into=target.place.where,
+            interfaces=alone,
+        )
+        if missing := _databases_missing(self._backup, image):
+            self._refuse(f"the image holds no file {missing}")
+            return
+        booted = self._mode is RecoveryMode.BOOT
+        refusal = self.stages.attempt(
+            "restore image" if booted else "restore", lambda: self._put(target, image)
+        )
+        self.restored = replace(self.restored, duration_s=self.stages.seconds("restore"))
+        if refusal is None:
+            return
+        self._image = replace(self._promised_image(), refusal=refusal or None)
+        if booted:
+            self._look_and_boot(target, image)
+        elif refusal:
+            self._recovered = replace(self._promised(), refusal=refusal)
+        else:
+            self._look_and_roll(target)
 
-    def __exit__(self, *_: object) -> None:
-        if self.place:
-            self.place.discard()
+    def _look_and_roll(self, target: Instance) -> None:
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            reading = beside.submit(self._read_journals, target)
+            self._look_at_image(target)
+            if self._mode not in NOT_ROLLED:
+                self._roll_forward(target)
+            if self._mode is RecoveryMode.AS_OF_FREEZE and self._steps.settle is _left_alone:
+                assert self._image
+                self._recovered = self._promised(self._image)  # nothing was done to it since
+            else:
+                self._steps.settle(target)
+                rolled = self._mode in NOT_ROLLED or self._answer is not None
+                self._recovered = self._look(target, self._promised(), walk=rolled)
+            self._journals = reading.result()
 
+    def _look_and_boot(self, target: Instance, image: Exposed) -> None:
+        assert self._image
+        if self._image.refusal is None:
+            self._look_at_image(target)
+        self._journals = self._read_image_journals(target, image)
+        self._discard(target.place)
+        instance = self.stages.attempt("boot", lambda: self._boot(image))
+        if instance is None or not (alone := self._isolated(instance)):
+            return
+        assert self.restored
+        self.restored = replace(self.restored, into=instance.place.where, interfaces=alone)
+        self._steps.settle(instance)
+        self._recovered = self._look(instance, self._promised())
 
-def _recover(
-    setting: Setting,
-    backup: Backup,
-    evidence: Evidence,
-    stages: Stages,
-    recovered: _Recovered,
-    scratch: _Scratch,
-    steps: Steps,
-) -> Evidence:
-    bring_up = _boot if evidence.mode is RecoveryMode.BOOT else _restore
-    bring_up(setting, backup, stages, recovered, scratch, steps)
-    target = recovered.target
-    if target is None:
-        return replace(evidence, refusal=recovered.refusal)
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        reading = beside.submit(_read_journals, setting, backup, evidence, target, stages)
-        if evidence.mode not in NOT_ROLLED:
-            evidence = _roll_forward(setting, evidence, target, stages, recovered, steps)
-        steps.settle(target)
-        databases = list(target.describe().databases.values())
-        integrity = stages.attempt("integrity", lambda: target.integrity(databases))
-        evidence = replace(evidence, integrity=integrity)
-        if evidence.mode in NOT_ROLLED or evidence.rolled is not None:
-            state = stages.attempt("walk", lambda: read_state(target, evidence.seed, evidence.writers))
-            evidence = replace(evidence, state=state)
-        journals = reading.result()
-    return replace(evidence, copied=journals.copied, marker=journals.marker, committed=journals.committed)
+    def _start(self) -> Instance:
+        place = self._steps.take(self._setting.targets)
+        self._places.append(place)
+        return Instance(place)
 
+    def _isolated(self, instance: Instance) -> tuple[str, ...]:
+        return self.stages.attempt("isolation", lambda: require_isolated(instance.place)) or ()
 
-def _restore(
-    setting: Setting,
-    backup: Backup,
-    stages: Stages,
-    recovered: _Recovered,
-    scratch: _Scratch,
-    steps: Steps,
-) -> None:
-    def start() -> Instance:
-        scratch.place = steps.take(setting.targets)
-        return Instance(scratch.place)
-
-    def put(target: Instance) -> RestoreSummary | None:
-        staging = setting.work / f"{scratch.name}-image"
+    def _expose(self) -> Exposed | None:
+        backup = self._backup
         try:
-            return steps.restore(
-                backup.provider, backup.window.snapshot, setting.description, target, staging
-            )
+            return expose(backup.provider, backup.window.taken(), backup.source, self._folder)
+        except ImageError as error:
+            self._incomplete = str(error)
+            return None
+
+    def _put(self, target: Instance, image: Exposed) -> str:
+        """Returns why the engine refuses the files, empty if it takes them."""
+        self._engines.append(target.describe())
+        try:
+            restore(target, self._setting.description, image, keep_image=self._mode is RecoveryMode.BOOT)
         except RestoreError as error:
-            recovered.refusal = str(error)
-            return None
+            return str(error)
+        return ""
 
-    target = stages.attempt("start target", start)
-    if target:
-        recovered.restored = stages.attempt("restore", lambda: put(target))
-        recovered.target = target if recovered.restored else None
+    def _refuse(self, why: str) -> None:
+        self._image = replace(self._promised_image(), refusal=why)
+        self._recovered = replace(self._promised(), refusal=why)
 
+    def _promised(self, look: Look | None = None) -> Look:
+        promise = self._promise
+        return replace(look or _NOTHING, floor=promise.floor, ceiling=promise.ceiling)
 
-def _boot(
-    setting: Setting,
-    backup: Backup,
-    stages: Stages,
-    recovered: _Recovered,
-    scratch: _Scratch,
-    steps: Steps,
-) -> None:
-    def expose() -> RestoreSummary:
-        scratch.folder.mkdir()
-        copied = backup.provider.expose(backup.window.snapshot, scratch.folder)
-        return RestoreSummary(duration_s=0.0, bytes=copied)
+    def _promised_image(self) -> Look:
+        promise = self._backup.promises[RecoveryMode.AS_OF_FREEZE]
+        return Look(floor=promise.floor, ceiling=promise.ceiling)
 
-    def boot() -> Instance | None:
+    def _look_at_image(self, target: Instance) -> None:
+        self._steps.settle_image(target)
+        # as of the freeze it is the only look: then an operator waits for it
+        prefix = "" if self._mode is RecoveryMode.AS_OF_FREEZE else "image "
+        self._image = self._look(target, self._promised_image(), prefix, may_be_open=True)
+
+    def _look(
+        self,
+        target: Instance,
+        promised: Look,
+        prefix: str = "",
+        *,
+        walk: bool = True,
+        may_be_open: bool = False,
+    ) -> Look:
+        """Structure and state of the databases of an instance."""
+        seed, writers = self._setting.seed, self._setting.plan.workload.writers
+        databases = list(target.describe().databases.values())
+        integrity = self.stages.attempt(f"{prefix}integrity", lambda: target.integrity(databases))
+        state = None
+        if walk:
+            state = self.stages.attempt(f"{prefix}walk", lambda: read_state(target, seed, writers))
+        if state and may_be_open and self._backup.open_in_image:
+            state = taken_back(state, seed, writers)
+        return replace(promised, integrity=integrity, state=state)
+
+    def _boot(self, image: Exposed) -> Instance | None:
         try:
-            scratch.place = setting.target_host.boot(scratch.name, scratch.folder, setting.description.root)
+            place = self._setting.target_host.boot(self._name, image.folder, self._setting.description.root)
         except StartError as error:
-            recovered.refusal = f"the engine does not start from the restored image: {error}"
+            why = f"the engine does not start from the restored image: {error}"
+            self._recovered = replace(self._promised(), refusal=why)
             return None
-        return Instance(scratch.place)
+        self._places.append(place)
+        instance = Instance(place)
+        self._engines.append(instance.describe())
+        return instance
 
-    recovered.restored = stages.attempt("restore", expose)
-    if recovered.restored:
-        target = stages.attempt("boot", boot)
-        if target and (alone := stages.attempt("isolation", lambda: require_isolated(target.place))):
-            recovered.target = target
-            recovered.restored = replace(
-                recovered.restored,
-                duration_s=stages.seconds("restore"),
-                into=target.place.where,
-                interfaces=alone,
-            )
+    def _roll_forward(self, target: Instance) -> None:
+        journals = self._backup.journals
+        if journals is None:
+            return
+        try:
+            with self.stages.stage("roll forward"):
+                self.rolled, self._answer = self._steps.roll_forward(
+                    target, self._setting.description, journals, self._promise.position
+                )
+        except RollforwardError as error:
+            # the engine's refusal of these journals is an answer about the backup
+            self._rolled_problem = str(error)
+        except HarnessError as error:
+            self.stages.problems.append(("roll forward", str(error)))
+
+    def _read_journals(self, target: Instance) -> _Journals:
+        """Those of the set. Runs beside other stages, so it is not timed as one; its problems are kept all the
+        same."""
+        journals = self._backup.journals
+        if journals is None:
+            return _Journals()
+        folder, start = journals.folder, journals.start
+        copied = self._kept("read journals", lambda: target.journals(folder))
+        marker = self._kept("read marker", lambda: target.read_marker(folder, start))
+        if self._mode in NOT_ROLLED:
+            return _Journals(copied=copied, marker=marker, committed=self._backup.committed)
+        until = self._promise.position
+        last = until.journal_file if until else journals.expected[-1].name
+        stop = until.offset_bytes if until else None
+        writers = self._setting.plan.workload.writers
+        committed = self._kept(
+            "read journals",
+            lambda: target.last_committed(folder, start.journal_file, last, stop, writers),
+        )
+        return _Journals(copied=copied, marker=marker, committed=committed)
+
+    def _read_image_journals(self, target: Instance, image: Exposed) -> _Journals:
+        """Those that the image itself holds, before a start changes them."""
+        journals = self._backup.journals
+        if journals is None:
+            return _Journals()
+
+        folder = self._kept(
+            "read the image's journals", lambda: image.of(self._setting.description.journal_folder)
+        )
+        if folder is None:
+            return _Journals(committed=self._backup.committed)
+        if not folder.is_dir():
+            return _Journals(copied=(), committed=self._backup.committed)
+        start = journals.start
+        copied = self._kept("read the image's journals", lambda: target.journals(folder))
+        marker = self._kept("read marker", lambda: target.read_marker(folder, start))
+        return _Journals(copied=copied, marker=marker, committed=self._backup.committed)
+
+    def _kept(self, name: str, work: Callable[[], Answer]) -> Answer | None:
+        try:
+            return work()
+        except HarnessError as error:
+            self.stages.problems.append((name, str(error)))
+            return None
+
+    def evidence(self) -> Evidence:
+        """What was seen, with what nobody confirmed of the engines that were seen."""
+        backup = self._backup
+        return Evidence(
+            mode=self._mode,
+            seed=self._setting.seed,
+            writers=self._setting.plan.workload.writers,
+            databases=len(self._setting.description.databases),
+            recovered=replace(
+                self._recovered or self._promised(), unconfirmed=unconfirmed(*self._engines, mode=self._mode)
+            ),
+            image=replace(
+                self._image or self._promised_image(),
+                unconfirmed=unconfirmed(*self._engines, mode=RecoveryMode.AS_OF_FREEZE),
+            ),
+            window=backup.window,
+            incomplete=self._incomplete,
+            files=self._exposed.files if self._exposed else None,
+            watched=backup.image,
+            watched_now=self._watched_now,
+            entry=backup.entry,
+            entry_problem=backup.entry_problem,
+            entry_stale=backup.entry_stale,
+            marker=self._journals.marker,
+            journals=backup.journals,
+            copied=self._journals.copied,
+            until=self._promise.position,
+            rolled=self._answer,
+            rolled_problem=self._rolled_problem,
+            committed=self._journals.committed,
+            problems=tuple(self.stages.problems),
+        )
+
+    def discard(self) -> None:
+        """Everything made for it is gone afterwards; what could not be removed is a problem of its own."""
+        for place in self._places:
+            self._discard(place)
+        self._kept("remove the image", lambda: remove_tree(self._folder))
+
+    def _discard(self, place: Place) -> None:
+        self._kept("remove the restored instance", place.discard)
 
 
-def _roll_forward(
-    setting: Setting,
-    evidence: Evidence,
-    target: Instance,
-    stages: Stages,
-    recovered: _Recovered,
-    steps: Steps,
-) -> Evidence:
-    journals = evidence.journals
-    if journals is None:
-        return evidence
-    try:
-        with stages.stage("roll forward"):
-            recovered.rolled, answer = steps.roll_forward(
-                target, setting.description, journals, evidence.until
-            )
-    except RollforwardError as error:
-        # the engine's refusal of these journals is an answer about the backup
-        return replace(evidence, rolled_problem=str(error))
-    except HarnessError as error:
-        stages.problems.append(("roll forward", str(error)))
-        return evidence
-    return replace(evidence, rolled=answer)
+_NOTHING = Look(floor={}, ceiling={})
 
 
-def _read_journals(
-    setting: Setting, backup: Backup, evidence: Evidence, target: Instance, stages: Stages
-) -> _Journals:
-    """Runs beside other stages, so it is not timed as one; its problems are kept all the same."""
-    journals = evidence.journals
-    if journals is None:
-        return _Journals(copied=None, marker=None, committed=None)
-    copied = _kept(stages, "read journals", lambda: target.journals(journals.folder))
-    marker = _kept(stages, "read marker", lambda: target.read_marker(journals.folder, journals.start))
-    if evidence.mode in NOT_ROLLED:
-        return _Journals(copied=copied, marker=marker, committed=backup.committed)
-    last = evidence.until.journal_file if evidence.until else journals.expected[-1].name
-    stop = evidence.until.offset_bytes if evidence.until else None
-    first, writers = journals.start.journal_file, evidence.writers
-    committed = _kept(
-        stages, "read journals", lambda: target.last_committed(journals.folder, first, last, stop, writers)
-    )
-    return _Journals(copied=copied, marker=marker, committed=committed)
+def _incomplete(problem: SnapshotError | None) -> str | None:
+    return str(problem) if isinstance(problem, ImageError) else None
 
 
-def _kept(stages: Stages, name: str, work: Callable[[], Answer]) -> Answer | None:
-    try:
-        return work()
-    except HarnessError as error:
-        stages.problems.append((name, str(error)))
-        return None
+def _databases_missing(backup: Backup, image: Exposed) -> str:
+    """The first database file of the source that is no regular file in the image; empty if all are."""
+    root = backup.source.root
+    needed = [status.path for status in backup.window.before if not left_out(status.path)]
+    missing = [path for path in needed if path.relative_to(root) not in image.files]
+    return str(missing[0].relative_to(root)) if missing else ""

@@ -32,6 +32,12 @@ def names(group: str) -> list[str]:
     return sorted(_group(group))
 
 
+def origin(group: str, name: str) -> str:
+    """The distribution that registered a name, for messages."""
+    entry = _group(group).get(name)
+    return entry.dist.name if entry and entry.dist else "unknown distribution"
+
+
 def load(group: str, name: str, required: Iterable[str]) -> Any:
     """The class registered under a name.
 
@@ -46,16 +52,18 @@ def load(group: str, name: str, required: Iterable[str]) -> Any:
     entry = _group(group).get(name)
     if entry is None:
         raise UsageError(f"no {name!r} in {group}; there is: {', '.join(names(group)) or 'nothing'}")
-    origin = entry.dist.name if entry.dist else "unknown distribution"
+    distribution = origin(group, name)
     try:
         adapter = entry.load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever a module does when it is imported
         raise PreconditionError(
-            f"{name!r} in {group} (from {origin}) cannot be loaded: {error}", f"Reinstall {origin}."
+            f"{name!r} in {group} (from {distribution}) cannot be loaded: {error!r}",
+            f"Reinstall {distribution}.",
         ) from error
     missing = [member for member in required if not hasattr(adapter, member)]
     if missing:
         raise PreconditionError(
-            f"{name!r} in {group} (from {origin}) lacks {', '.join(missing)}", f"Upgrade {origin}."
+            f"{name!r} in {group} (from {distribution}) lacks {', '.join(missing)}",
+            f"Upgrade {distribution}.",
         )
     return adapter

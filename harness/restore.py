@@ -1,71 +1,126 @@
-"""Puts snapshot files under a fresh, isolated instance. No journal work here.
+"""Puts an exposed image under a fresh, isolated instance. No journal work here.
 
 Before the first write the target is compared with the source by device and inode: a restore over the running
 instance must be impossible, not unlikely. And the target is asked from inside which network it sees: a restored
 instance believes that it is the real one, and must reach nobody.
+
+What an `expose` handed out may still be the snapshot, or even the live files, under another name (a mount, hard
+links). Such files are never put under an instance: it gets copies of them.
 """
 
 from __future__ import annotations
 
-import time
+import contextlib
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import InstanceError, InstanceGone, RestoreError, SnapshotError
-from harness.files import remove_tree
+from harness.files import Method, copy_paths, mounts_below, remove_tree, walk
 from harness.instance.base import Place
 from harness.instance.iris import Description, Instance
-from harness.model import RestoreSummary
-from harness.snapshot.base import Snapshot, SnapshotProvider
+from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 
 
-def restore(
-    provider: SnapshotProvider,
-    snapshot: Snapshot,
-    source: Description,
-    target: Instance,
-    staging: Path,
-) -> RestoreSummary:
-    """Replace the databases of the target, once it is proved to be isolated, by those of the snapshot.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposed:
+    """An image that was given out.
+
+    Attributes:
+        folder: Where it lies; the captured paths are below it as they were below the root of the source.
+        source: What was captured.
+        bytes: What the provider put there.
+        files: Size of every regular file in it, by its path relative to `folder`.
+    """
+
+    folder: Path
+    source: Source
+    bytes: int
+    files: dict[Path, int]
+
+    def of(self, path: Path) -> Path:
+        """Where something of the source lies in the image. Raises SnapshotError if it was not captured."""
+        if not path.is_relative_to(self.source.root):
+            raise SnapshotError(f"{path} lies outside of {self.source.root}, which was captured")
+        return self.folder / path.relative_to(self.source.root)
+
+
+def expose(provider: SnapshotProvider, snapshot: Snapshot, source: Source, folder: Path) -> Exposed:
+    """Give out the image into a new folder.
+
+    Raises:
+        ImageError: a captured path is not in the image; SnapshotError: it could not be given out.
+    """
+    folder.mkdir()
+    copied = provider.expose(snapshot, folder)
+    try:
+        statuses = {path: path.lstat() for captured in snapshot.paths for path in walk(folder / captured)}
+    except OSError as error:
+        raise SnapshotError(f"the image in {folder} cannot be read: {error}") from error
+    sizes = {
+        path.relative_to(folder): status.st_size
+        for path, status in statuses.items()
+        if stat.S_ISREG(status.st_mode)
+    }
+    return Exposed(folder=folder, source=source, bytes=copied, files=sizes)
+
+
+def restore(target: Instance, source: Description, image: Exposed, *, keep_image: bool = False) -> None:
+    """Replace the databases of a target, which is proved to be isolated, by those of an image.
 
     Args:
-        source: Where the databases lay when the snapshot was taken.
         target: A started instance whose databases may be lost.
-        staging: A folder that does not exist yet, on the target's volume.
+        source: Where the databases lay when the snapshot was taken.
+        keep_image: Leave the image as it is, for something else; otherwise its files may be moved.
     Raises:
-        SnapshotError: the snapshot could not be read, or target and source are one; nothing was replaced.
-        RestoreError: a database is not in the snapshot, or the engine would not take it.
-        InstanceError: the target is not isolated, or would not let go of a database; InstanceGone: it was ended.
+        SnapshotError: target and source are one; nothing was replaced.
+        RestoreError: a database is not in the image, or the engine would not take it.
+        InstanceError: the target would not let go of a database; InstanceGone: it was ended.
     """
-    interfaces = require_isolated(target.place)
-    began = time.monotonic()
     places = target.describe().databases
     require_separate(source, places)
-    staging.mkdir()
-    copied = provider.expose(snapshot, staging)
-    images = {role: staging / folder.relative_to(source.volume) for role, folder in source.databases.items()}
-    for role, image in images.items():
-        if not image.is_dir():
-            raise RestoreError(
-                f"the snapshot holds no folder {image.relative_to(staging)} of database {role}"
-            )
-    for role, image in images.items():
-        _replace(target, places[role], image)
-    remove_tree(staging)
-    return RestoreSummary(
-        duration_s=time.monotonic() - began, bytes=copied, into=target.place.where, interfaces=interfaces
-    )
+    for role, folder in source.databases.items():
+        _replace(target, places[role], image.of(folder), keep_image)
 
 
-def _replace(target: Instance, place: Path, image: Path) -> None:
+def _replace(target: Instance, place: Path, image: Path, keep_image: bool) -> None:
     target.dismount(place)
-    for file in image.iterdir():
-        file.replace(place / file.name)
+    with _as_restore_error(image):
+        for old in place.iterdir():
+            remove_tree(old)
+        if keep_image or _belongs_to_others(image):
+            copy_paths(
+                image,
+                sorted(file.relative_to(image) for file in image.iterdir()),
+                place,
+                Method.CLONE_OR_COPY,
+            )
+        else:
+            for file in image.iterdir():
+                shutil.move(file, place / file.name)
     try:
         target.mount(place)
     except InstanceGone:
         raise  # an instance that was ended from outside has said nothing about the files
     except InstanceError as error:
         raise RestoreError(f"the engine does not take the restored files in {place}: {error}") from error
+
+
+def _belongs_to_others(image: Path) -> bool:
+    """Whether a change of these files could change others': through a mount, or another name of the same file."""
+    linked = (file.lstat() for file in walk(image))
+    return bool(mounts_below(image)) or any(stat.S_ISREG(s.st_mode) and s.st_nlink > 1 for s in linked)
+
+
+@contextlib.contextmanager
+def _as_restore_error(image: Path) -> Iterator[None]:
+    """What cannot be taken out of an image is an answer about the image."""
+    try:
+        yield
+    except (OSError, SnapshotError) as error:
+        raise RestoreError(f"the files of the image in {image} cannot be used: {error}") from error
 
 
 def require_isolated(place: Place) -> tuple[str, ...]:

@@ -20,15 +20,16 @@ from harness import freeze, freeze_log, store
 from harness.backup import load_provider, snapshot_source
 from harness.command import Completed
 from harness.errors import InstanceError
+from harness.files import remove_tree
 from harness.freeze import FileStatus, Window
 from harness.freeze_log import FreezeEntry
 from harness.instance.iris import DONE, Instance
 from harness.model import Position
 from harness.plan.model import Commit, FreezeSpec, WorkloadSpec
-from harness.restore import restore
+from harness.restore import expose, require_isolated, restore
 from harness.rollforward import JournalSet, collect
 from harness.setting import Setting
-from harness.snapshot.base import SnapshotProvider
+from harness.snapshot.base import SnapshotProvider, Source
 from harness.verify.state import read_state
 from harness.workload.driver import Driver
 from harness.workload.ledger import Vector
@@ -60,6 +61,7 @@ class Taken:
     """A backup of resting writers, with what was acknowledged at the freeze, at a recovery point, and at the end."""
 
     provider: SnapshotProvider
+    source: Source
     window: Window
     entry: FreezeEntry
     journals: JournalSet
@@ -201,6 +203,7 @@ class Bench:
         journals = collect(self.instance, self.description, entry.marker, self.folder("journals"))
         return Taken(
             provider=provider,
+            source=source,
             window=window,
             entry=entry,
             journals=journals,
@@ -224,8 +227,11 @@ class Bench:
         """A target with the databases of the backup."""
         taken = self.taken
         with self.target() as target:
+            require_isolated(target.place)
             staging = self.setting.work / f"image-{self._next('image')}"
-            restore(taken.provider, taken.window.snapshot, self.description, target, staging)
+            image = expose(taken.provider, taken.window.taken(), taken.source, staging)
+            restore(target, self.description, image)
+            remove_tree(staging)
             yield target
 
     @contextmanager
@@ -233,7 +239,7 @@ class Bench:
         """An instance started from the whole image of the backup; gone afterwards."""
         taken = self.taken
         image = self.folder("boot")
-        taken.provider.expose(taken.window.snapshot, image)
+        taken.provider.expose(taken.window.taken(), image)
         place = self.setting.target_host.boot(image.name, image, self.description.root)
         try:
             yield Instance(place)

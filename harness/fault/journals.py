@@ -10,9 +10,8 @@ from pathlib import Path
 
 from harness.errors import InstanceError
 from harness.fault.base import STATE, Fault, Planted, Scene, overwrite
+from harness.instance.iris import Instance
 from harness.model import RecoveryMode
-from harness.recovery import Steps
-from harness.restore import restore
 from harness.rollforward import roll_forward
 
 _ALL = STATE | {"chain", "marker"}
@@ -113,14 +112,12 @@ def _newer(scene: Scene) -> Planted:
     journals = scene.good.journals
     assert journals
 
-    def restore_and_more(provider, snapshot, source, target, staging):  # type: ignore[no-untyped-def]
-        summary = restore(provider, snapshot, source, target, staging)
-        _, answer = roll_forward(target, source, journals, None)
+    def roll(target: Instance) -> None:
+        _, answer = roll_forward(target, scene.setting.description, journals, None)
         evidence.extend(f"{folder} was rolled forward" for folder in answer.updated)
-        return summary
 
     evidence: list[str] = []
-    return scene.planted(steps=Steps(restore=restore_and_more), evidence=evidence)
+    return scene.settled(roll, evidence=evidence)
 
 
 def _short_set(scene: Scene) -> Planted:

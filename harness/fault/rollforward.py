@@ -8,10 +8,9 @@ from functools import partial
 
 from harness.fault.base import STATE, Planted, Scene, fault
 from harness.instance.base import Place
-from harness.instance.iris import RollforwardAnswer
+from harness.instance.iris import Instance, RollforwardAnswer
 from harness.model import Position, RecoveryMode, RollforwardSummary, Verdict
 from harness.recovery import Steps
-from harness.restore import restore
 from harness.rollforward import JournalSet, roll_forward
 from harness.targets import Targets
 
@@ -107,17 +106,17 @@ def _over_the_source(scene: Scene) -> Planted:
     return scene.planted(steps=Steps(take=take), evidence=["the target is the source"])
 
 
-def _unreadable(scene: Scene) -> Planted:
-    """The restored files belong to nobody who may read them."""
+def _files_gone(scene: Scene) -> Planted:
+    """Somebody removes the recovered files before they are looked at."""
 
-    def lock(provider, snapshot, source, target, staging):  # type: ignore[no-untyped-def]
-        summary = restore(provider, snapshot, source, target, staging)
+    def remove(target: Instance) -> None:
         for folder in target.describe().databases.values():
             target.dismount(folder)
             (folder / "IRIS.DAT").unlink()
-        return summary
+            evidence.append(f"{folder.name}/IRIS.DAT was removed")
 
-    return scene.planted(steps=Steps(restore=lock), evidence=["the restored files went away"])
+    evidence: list[str] = []
+    return scene.settled(remove, evidence=evidence)
 
 
 _fault = partial(fault, "rollforward", echoes=STATE)
@@ -171,7 +170,7 @@ FAULTS = (
         "files_gone",
         "the restored files went away",
         "integrity.damaged",
-        _unreadable,
+        _files_gone,
         "integrity",
         echoes=STATE | {"integrity"},
     ),

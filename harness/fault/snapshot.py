@@ -56,7 +56,7 @@ def _older(*roles: str) -> Callable[[Scene], Planted]:
     def plant(scene: Scene) -> Planted:
         old = scene.folder / "old"
         old.mkdir()
-        scene.earlier.provider.expose(scene.earlier.window.snapshot, old)
+        scene.earlier.provider.expose(scene.earlier.window.taken(), old)
 
         def put(image: Path) -> str:
             for role in roles:
@@ -73,8 +73,8 @@ def _later(scene: Scene) -> Planted:
     later = scene.folder / "later"
     made = scene.back_up()
     later.mkdir()
-    made.backup.provider.expose(made.backup.window.snapshot, later)
-    made.backup.provider.release(made.backup.window.snapshot)
+    made.backup.provider.expose(made.backup.window.taken(), later)
+    made.backup.provider.release(made.backup.window.taken())
 
     def put(image: Path) -> str:
         shutil.copy(later / PATH_OF["two"], image / PATH_OF["two"])
@@ -111,7 +111,7 @@ def _lost_writes(scene: Scene) -> Planted:
     """Every third changed block is still what it was in the earlier snapshot: it never reached the disk."""
     old = scene.folder / "old"
     old.mkdir()
-    scene.earlier.provider.expose(scene.earlier.window.snapshot, old)
+    scene.earlier.provider.expose(scene.earlier.window.taken(), old)
 
     def put(image: Path) -> str:
         file = image / PATH_OF["two"]

@@ -40,6 +40,16 @@ FREEZE_TIMEOUT_S = 60.0
 THAW_TIMEOUT_S = 60.0
 
 
+def left_out(path: Path) -> bool:
+    """Whether a backup may leave this file of an instance out: the engine makes it anew when it opens what is beside
+    it.
+
+    Source: Data Integrity Guide, "iris.lck" (cache.lck): the lock file of an open database or journal folder;
+    System Administration Guide: IRISTEMP (CACHETEMP) is made anew at each start.
+    """
+    return path.suffix == ".lck" or path.parent.name.lower() in ("iristemp", "cachetemp")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
     """What an instance is and where it keeps its data; `databases` by their role, `one` and `two`.

@@ -82,7 +82,7 @@ def remarks(record: Record) -> list[str]:
         if case.freeze:
             backup = case.name.rpartition(" · ")[0] or case.name
             lines.update(
-                dict.fromkeys(f"{backup}: {_stunned(case.freeze, stun)}" for stun in case.freeze.stuns)
+                dict.fromkeys(f"{backup}: {_stunned(case.freeze, stun)}" for stun in case.freeze.stuns or ())
             )
     return list(lines)
 

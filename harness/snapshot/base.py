@@ -20,11 +20,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A finished copy. The paths of its source lie below `location` under the same relative names."""
+    """A finished copy. The paths of its source lie below `location` under the same relative names.
+
+    `in_reach` is False where only the provider reaches them: then nobody can watch here whether they still change.
+    """
 
     provider: str
     location: Path
     paths: tuple[Path, ...]
+    in_reach: bool = True
 
 
 class SnapshotProvider(Protocol):
@@ -45,13 +49,15 @@ class SnapshotProvider(Protocol):
     def capture(self, source: Source, deadline: Deadline) -> Snapshot:
         """Called once a cycle, inside the freeze window: nothing here that could be done before or after.
 
-        Returns only when the image no longer depends on the source. Raises SnapshotError, and leaves nothing.
+        Returns only when the image no longer depends on the source. Raises SnapshotError, and leaves nothing;
+        ImageError if the tool called it done and it does not hold what was captured.
         """
 
     def expose(self, snapshot: Snapshot, target: Path) -> int:
         """Put the captured paths below `target` (exists, empty): writable, independent of source and snapshot.
 
-        May be called many times. Returns bytes put there. Raises SnapshotError.
+        May be called many times. Returns bytes put there. Raises SnapshotError; ImageError if a captured path is not
+        in the image.
         """
 
     def release(self, snapshot: Snapshot) -> None:

@@ -9,7 +9,8 @@ Options, each a list of arguments or one string that is split like a shell would
 * `release`: `{target}` as for `run`. A folder left at `{target}` is removed afterwards.
 
 A placeholder may stand inside an argument. That a command ended well is not believed: the captured paths must
-be there afterwards.
+be there afterwards. With `expose` nothing can be watched in the window, since only these commands reach the image;
+then it is the look at the exposed image, before any journal is applied, that proves when it was taken.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.command import Deadline, run
-from harness.errors import CommandError, PreconditionError, SnapshotError, UsageError
+from harness.command import Completed, Deadline, run
+from harness.errors import CommandError, ImageError, PreconditionError, SnapshotError, UsageError
 from harness.snapshot.base import Snapshot, Source
 from harness.snapshot.folder import SnapshotFolder, emptied_on_failure
 
@@ -71,13 +72,21 @@ class CommandSnapshotProvider:
         """Run `run`. Raises SnapshotError if it fails, is late or leaves a path out; nothing is left."""
         with self._folder.new_location(source) as location:
             try:
-                _execute(self._run, source.root, location, max(deadline.left_s, 0.001))
+                ran = _execute(self._run, source.root, location, max(deadline.left_s, 0.001))
                 if not self._expose:
-                    self._folder.require_captured(location, source.paths)
+                    self._require_captured(ran, location, source)
             except BaseException:
                 self._release_failed(location)
                 raise
-        return Snapshot(provider="command", location=location, paths=source.paths)
+        return Snapshot(provider="command", location=location, paths=source.paths, in_reach=not self._expose)
+
+    def _require_captured(self, ran: Completed, location: Path, source: Source) -> None:
+        try:
+            self._folder.require_captured(location, source.paths)
+        except ImageError as error:
+            said = f"the command ended with 0 after {ran.duration_s:.1f} s"
+            left = "left nothing" if not location.exists() else f"left something else: {error}"
+            raise ImageError(f"{said} and {left} in {location.name}") from error
 
     def expose(self, snapshot: Snapshot, target: Path) -> int:
         """Run `expose`, or copy out. Returns bytes. Raises SnapshotError; the target is then empty."""
@@ -116,10 +125,10 @@ def _arguments(name: str, options: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(arguments)
 
 
-def _execute(argv: Sequence[str], source: Path, target: Path, timeout_s: float) -> None:
+def _execute(argv: Sequence[str], source: Path, target: Path, timeout_s: float) -> Completed:
     filled = [argument.replace("{source}", str(source)).replace("{target}", str(target)) for argument in argv]
     with _as_snapshot_error():
-        run(filled, timeout_s=timeout_s)
+        return run(filled, timeout_s=timeout_s)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.errors import PreconditionError, SnapshotError
+from harness.errors import ImageError, PreconditionError, SnapshotError
 from harness.files import (
     Method,
     allocated_bytes,
@@ -49,7 +49,7 @@ class SnapshotFolder:
         """A path to capture to, not there yet. If the body fails, whatever it left there is removed.
 
         Raises:
-            SnapshotError: the path is taken or lies inside what is to be captured, or that is not there.
+            SnapshotError: the path is taken or lies inside what is to be captured; ImageError: that is not there.
         """
         self._require_apart(source)
         self._names_given += 1
@@ -65,11 +65,11 @@ class SnapshotFolder:
             raise
 
     def require_captured(self, location: Path, paths: Iterable[Path]) -> None:
-        """Raises SnapshotError unless every path is there: a tool that does nothing also ends well."""
+        """Raises ImageError unless every path is there: a tool that does nothing also ends well."""
         for path in paths:
             require_inside(location, path)
             if not os.path.lexists(location / path):
-                raise SnapshotError(f"{path} is not there in {location}")
+                raise ImageError(f"{path} is not there in {location}")
 
     def require_target(self, snapshot: Snapshot, target: Path) -> None:
         """Raises SnapshotError unless `target` is an empty folder outside of snapshot and live source."""
@@ -90,7 +90,7 @@ class SnapshotFolder:
         """Copy the captured paths out, sharing blocks where the filesystem can. Returns bytes.
 
         Raises:
-            SnapshotError: the target is left empty.
+            SnapshotError: the target is left empty; ImageError: a captured path is not in the snapshot.
         """
         self.require_target(snapshot, target)
         self.require_captured(snapshot.location, snapshot.paths)
@@ -98,7 +98,7 @@ class SnapshotFolder:
             return copy_paths(snapshot.location, snapshot.paths, target, Method.CLONE_OR_COPY)
 
     def exposed_bytes(self, snapshot: Snapshot, target: Path) -> int:
-        """Bytes that another tool put below `target`. Raises SnapshotError if a path is missing there."""
+        """Bytes that another tool put below `target`. Raises ImageError if a path is missing there."""
         self.require_captured(target, snapshot.paths)
         return size_bytes(target, snapshot.paths)
 

@@ -83,9 +83,7 @@ class Agent:
 
     def read_marker(self, folder: str, file: str, offset: str) -> Objects:
         place = _folder(folder)
-        own = place.samefile(self._layout.journal)
-        log = self._layout.manager / "journal.log" if own else place / "journal.log"
-        return [dict(journals.marker(place, log, file, _number(offset)))]
+        return [dict(journals.marker(place, _log_of(place), file, _number(offset)))]
 
     def last_committed(self, folder: str, first: str, last: str, stop: str, writers: str) -> Objects:
         place = _folder(folder)
@@ -114,7 +112,7 @@ class Agent:
             raise Refused(f"journal {first} is not in {folder}")
         begins = first_offset(journals.file_of(place, first, DATABASES[0]))
         if _number(offset) != begins:
-            what = journals.marker(place, place / "journal.log", first, _number(offset))
+            what = journals.marker(place, _log_of(place), first, _number(offset))
             raise Refused(f"cannot start at offset {offset} of {first}: {what['detail']}")
         streams = {d: [f for j in found if (f := journals.file_of(place, j, d)).exists()] for d in targets}
         self._apply({d: files for d, files in streams.items() if files}, targets)
@@ -237,6 +235,12 @@ def _folder(path: str) -> Path:
     if not place.is_dir():
         raise Refused(f"there is no folder {path}")
     return place
+
+
+def _log_of(place: Path) -> Path:
+    """The journal.log that lists the journals in a folder: beside them in a copy, one folder up in an instance."""
+    beside = place / "journal.log"
+    return beside if beside.exists() else place.parent / "journal.log"
 
 
 def _number(text: str) -> int:

@@ -7,10 +7,13 @@ obtained is None in the evidence, and the check that needs it says UNKNOWN: not 
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
+from harness import registry
 from harness.freeze import FileStatus, Window
 from harness.freeze_log import FreezeEntry
 from harness.instance.iris import Committed, IntegrityReport, JournalFile, MarkerReading, RollforwardAnswer
@@ -23,41 +26,64 @@ _FACTS_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a look at restored databases found; a part that could not be had is None.
+
+    Attributes:
+        refusal: Why the engine would not take, or not start from, the restored files; None if it did, or was not
+        asked. integrity: The engine's structure check of the restored databases. state: What the restored databases
+        hold. unconfirmed: Check → facts about the product that it rests on and that nobody saw to hold for this
+        engine
+            (`harness.facts.known.unconfirmed`); empty means that all were, None that nobody looked.
+    """
+
+    floor: Vector
+    ceiling: Vector
+    refusal: str | None = None
+    integrity: IntegrityReport | None = None
+    state: RestoredState | None = None
+    unconfirmed: Mapping[str, tuple[str, ...]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """All that is known of one case when it is judged; a part that could not be had is None.
 
     Attributes:
         seed, writers: What the workload was a function of.
-        floor: Acknowledged before the recovery point; must be there.
-        ceiling: Issued before the recovery point; nothing beyond may be there.
-        window: The freeze window the snapshot was taken in.
-        image, image_now: Status of the snapshot's files just after the thaw, and before the recovery.
+        databases: How many there must be.
+        recovered: The look at what was recovered; `floor` was acknowledged before the recovery point and must be
+        there,
+            nothing beyond `ceiling` was issued before it.
+        image: The look at the restored image before anything was applied to it or recovered from it, as of the
+        freeze. window: The freeze window the snapshot was taken in. incomplete: Why the snapshot, which its provider
+        called finished, is none; None if nothing says so. files: Size of each file in the image as it was given out,
+        by its path. watched, watched_now: Status of the snapshot's files just after the thaw, and before the
+        recovery; None if nobody
+            could watch them.
         entry: The one freeze that the engine logged in that window.
         entry_problem: Why there is no `entry`; `entry_stale`: because nothing was logged.
-        marker: What stands at the logged position in the copied journals.
+        marker: What stands at the logged position in the journals.
         journals: The copied set, with what the live instance had.
-        copied: The journals of the set as the restored instance reads them.
+        copied: The journals as the restored instance reads them: those of the set; for `boot` those in the image.
         until: Recovery point inside the journals; None is their end.
         rolled: What roll-forward answered; None where none was asked for.
-        rolled_problem: Why roll-forward broke off.
+        rolled_problem: Why roll-forward broke off; None if it did not, or was not asked for.
         committed: Last committed sequence numbers in the journals up to the recovery point.
-        databases: How many there must be.
-        refusal: Why the engine would not take, or not start from, the restored files.
-        integrity: The engine's structure check of the restored databases.
-        state: What the restored databases hold.
         problems: Stage → why it could not be done.
-        unconfirmed: Check → facts about the product that it rests on and that nobody saw to hold for this engine
-            (`harness.facts.known.unconfirmed`); empty means that all were.
     """
 
     mode: RecoveryMode
     seed: int
     writers: int
-    floor: Vector
-    ceiling: Vector
+    databases: int
+    recovered: Look
+    image: Look | None = None
     window: Window | None = None
-    image: tuple[FileStatus, ...] = ()
-    image_now: tuple[FileStatus, ...] = ()
+    incomplete: str | None = None
+    files: Mapping[Path, int] | None = None
+    watched: tuple[FileStatus, ...] | None = None
+    watched_now: tuple[FileStatus, ...] | None = None
     entry: FreezeEntry | None = None
     entry_problem: str = ""
     entry_stale: bool = False
@@ -66,14 +92,34 @@ class Evidence:
     copied: tuple[JournalFile, ...] | None = None
     until: Position | None = None
     rolled: RollforwardAnswer | None = None
-    rolled_problem: str = ""
+    rolled_problem: str | None = None
     committed: tuple[Committed, ...] | None = None
-    databases: int = 2
-    refusal: str = ""
-    integrity: IntegrityReport | None = None
-    state: RestoredState | None = None
     problems: tuple[tuple[str, str], ...] = ()
-    unconfirmed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def floor(self) -> Vector:
+        return self.recovered.floor
+
+    @property
+    def ceiling(self) -> Vector:
+        return self.recovered.ceiling
+
+    @property
+    def refusal(self) -> str | None:
+        return self.recovered.refusal
+
+    @property
+    def integrity(self) -> IntegrityReport | None:
+        return self.recovered.integrity
+
+    @property
+    def state(self) -> RestoredState | None:
+        return self.recovered.state
+
+    def of_image(self) -> Evidence:
+        """The same with the look at the image in the place of the other one; what was not looked at is None."""
+        looked = self.image or Look(floor={}, ceiling={})
+        return replace(self, mode=RecoveryMode.AS_OF_FREEZE, recovered=looked)
 
 
 class Checker(Protocol):
@@ -84,19 +130,38 @@ class Checker(Protocol):
 
 def judge(name: str, checker: Checker, evidence: Evidence) -> Check:
     """Run one checker. Its verdict is the worst of its findings; PASS needs that it looked and found none, and that
-    every fact about the product that it rests on was confirmed."""
+    every fact about the product that it rests on was confirmed. Whatever it raises becomes UNKNOWN: the other checks
+    go on."""
     began = time.monotonic()
-    findings = (*checker.check(evidence), *_unconfirmed(name, evidence))
-    return Check(
-        name=name,
-        verdict=Verdict.worst([Verdict.PASS, *(finding.verdict for finding in findings)]),
-        duration_s=time.monotonic() - began,
-        findings=findings,
+    try:
+        findings = tuple(checker.check(evidence))
+        if not all(isinstance(finding, Finding) for finding in findings):
+            raise TypeError("a check gives findings, and nothing else")
+    except Exception as error:  # noqa: BLE001 # whatever a check raises, it says nothing of the backup
+        findings = (broken(name, error),)
+    return checked(name, (*findings, *_unconfirmed(name, evidence)), time.monotonic() - began)
+
+
+def checked(name: str, findings: tuple[Finding, ...], duration_s: float = 0.0) -> Check:
+    """A check from its findings: its verdict is the worst of them, PASS if there is none."""
+    verdict = Verdict.worst([Verdict.PASS, *(finding.verdict for finding in findings)])
+    return Check(name=name, verdict=verdict, duration_s=duration_s, findings=findings)
+
+
+def broken(name: str, error: Exception) -> Finding:
+    """The finding of a check that could not be loaded, or raised."""
+    return Finding(
+        code=f"{name}.broken",
+        message=f"the check {name} of {registry.origin('harness.checkers', name)} broke off, so it says nothing. Its "
+        "author must mend it",
+        witness="".join(traceback.format_exception_only(error)).strip(),
+        verdict=Verdict.UNKNOWN,
     )
 
 
 def _unconfirmed(check: str, evidence: Evidence) -> list[Finding]:
-    facts = evidence.unconfirmed.get(check, ())
+    known = evidence.recovered.unconfirmed
+    facts = ("nobody looked",) if known is None else known.get(check, ())
     if not facts:
         return []
     shown = ", ".join(facts[:_FACTS_SHOWN])

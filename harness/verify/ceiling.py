@@ -14,6 +14,8 @@ class CeilingChecker:
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         if evidence.state is None:
             return not_checked("ceiling", evidence, "restored state")
+        if len(evidence.ceiling) != evidence.writers:
+            return not_checked("ceiling", evidence, "number that each writer had reached")
         findings: list[Finding] = []
         for number, state in sorted(evidence.state.writers.items()):
             most = evidence.ceiling.get(number)

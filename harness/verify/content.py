@@ -1,6 +1,8 @@
-"""Balances equal the opening balance plus the recovered history, node for node; totals are conserved.
+"""Balances equal the opening balance plus the recovered history, node for node; totals are conserved; data that was
+written once, before the load, is as it was written.
 
-Catches lost, doubled and altered updates, and kills that were not replayed or replayed where they should not.
+Catches lost, doubled and altered updates, kills that were not replayed or replayed where they should not, and blocks
+that are stale or altered where no roll-forward writes.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from harness.instance.iris import ROLES
 from harness.model import Finding
 from harness.verify.base import Evidence, not_checked
 from harness.verify.state import RestoredState, WriterState
@@ -26,11 +29,43 @@ class ContentChecker:
             if 1 <= number <= evidence.writers:
                 findings += [
                     *_history(state),
+                    *_trail(state),
                     *_balances(state),
                     *_temporaries(state),
                     *_large(state, evidence.seed),
                 ]
-        return [*findings, *_counter(evidence.state)]
+        return [*_cold(evidence.state), *findings, *_counter(evidence.state)]
+
+
+def _cold(state: RestoredState) -> Iterator[Finding]:
+    for database, cold in sorted(state.cold.items()):
+        if cold.differs:
+            node, there, right = cold.differs
+            yield Finding(
+                code="content.cold",
+                message=f"data of database {ROLES[database - 1]}, written once before the load, is not as it was",
+                witness=f"{node} is {there}, expected {right}",
+            )
+
+
+def _trail(state: WriterState) -> Iterator[Finding]:
+    trail = state.history.trail
+    right = state.history.last - state.history.last % oracle.TRAIL_EVERY
+    if trail.altered:
+        sequence, there, belongs = trail.altered
+        yield Finding(
+            code="content.trail",
+            message="a node of the trail in database one does not say what its transaction did",
+            witness=f'^RVA("h",{state.writer},{sequence}): {there}, expected {belongs}',
+        )
+    elif trail.missing or trail.last != right:
+        sequence = trail.missing or min(trail.last, right) + oracle.TRAIL_EVERY
+        yield Finding(
+            code="content.trail",
+            message="the trail in database one and the history in database two do not go together",
+            witness=f'^RVA("h",{state.writer},{sequence}) is {"there" if trail.last > right else "absent"}, '
+            f"the history ends at {state.history.last}",
+        )
 
 
 def _history(state: WriterState) -> Iterator[Finding]:

@@ -14,6 +14,8 @@ class FloorChecker:
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         if evidence.state is None:
             return not_checked("floor", evidence, "restored state")
+        if len(evidence.floor) != evidence.writers:
+            return not_checked("floor", evidence, "acknowledgement of every writer")
         findings: list[Finding] = []
         for number, promised in sorted(evidence.floor.items()):
             state = evidence.state.writers.get(number)

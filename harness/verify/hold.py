@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.freeze import FileStatus, Window
-from harness.model import Finding
+from harness.freeze import Window, written
+from harness.freeze_log import harmless
+from harness.model import Finding, Verdict
 from harness.verify.base import Evidence, not_checked
 
 
@@ -19,7 +20,7 @@ class HoldChecker:
         window = evidence.window
         if window is None:
             return not_checked("hold", evidence, "freeze window")
-        findings = [*_released(evidence, window), *_changed(window), *_went_on(evidence)]
+        findings = [*_released(evidence, window), *_logged(evidence), *_changed(window), *_went_on(evidence)]
         if window.captured_s > window.thawed.called_s:
             late = window.captured_s - window.thawed.called_s
             findings.append(
@@ -29,7 +30,18 @@ class HoldChecker:
                     witness=f"the snapshot ended {late:.3f} s after the thaw began",
                 )
             )
-        return findings
+        return findings or _not_looked(evidence, window)
+
+
+def _not_looked(evidence: Evidence, window: Window) -> list[Finding]:
+    """An image that nobody could watch is proved by the look at it alone."""
+    if len({status.path.parent for status in window.before}) < evidence.databases:
+        return not_checked("hold", evidence, "status of the database files in the window")
+    watched = evidence.watched is not None and evidence.watched_now is not None
+    looked = evidence.image is not None and evidence.image.state is not None
+    if window.snapshot is not None and not watched and not looked:
+        return not_checked("hold", evidence, "look at the image, and nobody could watch it in the window")
+    return []
 
 
 def _released(evidence: Evidence, window: Window) -> list[Finding]:
@@ -45,40 +57,85 @@ def _released(evidence: Evidence, window: Window) -> list[Finding]:
     ]
 
 
+def _logged(evidence: Evidence) -> list[Finding]:
+    """What the engine logged of this freeze, beside its beginning and its end."""
+    entry = evidence.entry
+    if entry is None:
+        return []
+    findings = [
+        Finding(
+            code="hold.self_thaw",
+            message="the engine's log says that it ended this freeze by itself",
+            witness=note,
+        )
+        for note in entry.notes
+    ]
+    if entry.thaws > 1:
+        findings.append(
+            Finding(
+                code="hold.thawed_twice",
+                message=f"the engine's log tells of {entry.thaws} thaws of this freeze: one of them came before ours",
+                verdict=Verdict.UNKNOWN,
+            )
+        )
+    for warning in entry.warnings:
+        if not harmless(warning, _folders(evidence)):
+            findings.append(
+                Finding(
+                    code="hold.warned",
+                    message="the engine warned of this freeze, in words that the harness cannot judge",
+                    witness=warning,
+                    verdict=Verdict.UNKNOWN,
+                )
+            )
+    return findings
+
+
+def _folders(evidence: Evidence) -> list[str]:
+    return [str(status.path.parent) for status in evidence.window.before] if evidence.window else []
+
+
 def _changed(window: Window) -> list[Finding]:
-    for before, after in zip(window.before, window.after, strict=True):
-        if before != after:
+    pairs = list(zip(window.before, window.after, strict=True))
+    for before, after in pairs:
+        if difference := written(before, after):
             return [
                 Finding(
                     code="hold.changed",
                     message=f"{before.path} changed while the snapshot was taken",
-                    witness=_difference(before, after),
+                    witness=difference,
+                )
+            ]
+    for before, after in pairs:
+        if before != after:
+            moved = (after.changed_ns - before.changed_ns) / 1e9
+            return [
+                Finding(
+                    code="hold.touched",
+                    message=f"the change time of {before.path} moved while the snapshot was taken; its size and time "
+                    "of writing did not. A copy that sets access times back does that, a write does not: copy "
+                    "without that",
+                    witness=f"changed {moved:.3f} s later than at the freeze",
+                    verdict=Verdict.UNKNOWN,
                 )
             ]
     return []
 
 
 def _went_on(evidence: Evidence) -> list[Finding]:
-    then = {status.path: status for status in evidence.image}
-    now = {status.path: status for status in evidence.image_now}
+    if evidence.watched is None or evidence.watched_now is None:
+        return []
+    then = {status.path: status for status in evidence.watched}
+    now = {status.path: status for status in evidence.watched_now}
     changed = sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path))
     if not changed:
         return []
     before, after = then.get(changed[0]), now.get(changed[0])
-    witness = _difference(before, after) if before and after else "it came or went"
+    differ = (written(before, after) or "its status changed") if before and after else "it came or went"
     return [
         Finding(
             code="hold.incomplete",
             message="the snapshot went on changing after the thaw: it was not complete when its provider said so",
-            witness=f"{changed[0]}: {witness}",
+            witness=f"{changed[0]}: {differ}",
         )
     ]
-
-
-def _difference(before: FileStatus, after: FileStatus) -> str:
-    if before.size_bytes != after.size_bytes:
-        return f"size {before.size_bytes} bytes at the freeze, {after.size_bytes} at the thaw"
-    if before.inode != after.inode:
-        return "another file has its name"
-    moved = max(after.modified_ns - before.modified_ns, after.changed_ns - before.changed_ns) / 1e9
-    return f"last written {moved:.3f} s later than at the freeze"

@@ -15,7 +15,7 @@ class IntegrityChecker:
     """Structure check of every restored database, closing verdict included."""
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
-        if evidence.refusal:
+        if evidence.refusal is not None:
             message = "the engine refuses what was restored, so nothing of it could be read"
             return [Finding(code="integrity.refused", message=message, witness=evidence.refusal)]
         report = evidence.integrity

@@ -30,7 +30,7 @@ class RecoveryPointChecker:
     """Recovery reached exactly where the journals end or the recovery point is."""
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
-        if evidence.rolled_problem:
+        if evidence.rolled_problem is not None:
             message = f"the roll-forward broke off: {evidence.rolled_problem}"
             return [Finding(code="recovery_point.broken_off", message=message)]
         if evidence.mode in _EXACT and evidence.rolled is None:

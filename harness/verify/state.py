@@ -2,12 +2,14 @@
 
 The history is never kept: each block of it is compared with what the transactions must have done, and only
 sums and the first of each kind of difference remain. Memory does not grow with the history but for one
-counter value per sixteen transactions. Walkers run side by side, one per processor, as far as the licence allows.
+counter value per sixteen transactions. Cold data is compared node for node. Walkers run side by side, one per
+processor, as far as the licence allows.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -30,6 +32,33 @@ _BLOCK_ROWS = 1 << 14
 _DIGITS_MAX = 10
 """Sequence numbers, writers and counts of nodes are shorter than this (RVWORK.m)."""
 _FIELDS = ("source", "target", "amount", "read_from")
+_CODE = re.compile(r"%(\d{1,7});")
+"""A character that RVCHECK.m prints by its number."""
+_COLD_SHOWN = 60
+
+
+@dataclass(slots=True)
+class Trail:
+    """What the trail in database one says of a writer: a node for every eighth transaction, written once.
+
+    `last`, `missing` and `altered` are as in History.
+    """
+
+    last: int = 0
+    missing: int = 0
+    altered: tuple[int, str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cold:
+    """What a database holds of the data that was written before the load and never again.
+
+    `differs` is the first node that is not as it was written: (node, what is there, what belongs there); "absent" on
+    either side. None: every node was compared, and all are right.
+    """
+
+    nodes: int
+    differs: tuple[str, str, str] | None
 
 
 @dataclass(slots=True)
@@ -44,6 +73,7 @@ class History:
         flow: Net amount moved into each account by the nodes found.
         reads: Other writer → (highest number read from it, by which transaction).
         counters: Counter values taken, in order.
+        trail: What database one keeps of it.
     """
 
     last: int = 0
@@ -53,6 +83,7 @@ class History:
     flow: Ints = field(default_factory=lambda: np.zeros(oracle.ACCOUNTS, dtype=np.int64))
     reads: dict[int, tuple[int, int]] = field(default_factory=dict)
     counters: list[Ints] = field(default_factory=list)
+    trail: Trail = field(default_factory=Trail)
 
 
 @dataclass(slots=True)
@@ -82,10 +113,11 @@ class WriterState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoredState:
-    """What the restored databases hold."""
+    """What the restored databases hold; `cold` by the number of the database, 1 and 2."""
 
     writers: dict[int, WriterState]
     counter: int | None
+    cold: dict[int, Cold]
 
     @property
     def recovered(self) -> int:
@@ -108,13 +140,13 @@ def read_state(instance: Instance, seed: int, writers: int) -> RestoredState:
 
 
 def _read_state(instance: Instance, seed: int, writers: int) -> RestoredState:
-    states, counter = _summary(instance)
+    states, counter, cold = _summary(instance, seed)
     with ThreadPoolExecutor(max_workers=_walkers(instance)) as pool:
         numbers = sorted(states)
         histories = pool.map(lambda w: _history(instance, seed, w, writers), numbers)
         for number, history in zip(numbers, histories, strict=True):
             states[number].history = history
-    return RestoredState(writers=states, counter=counter)
+    return RestoredState(writers=states, counter=counter, cold=cold)
 
 
 def _walkers(instance: Instance) -> int:
@@ -123,15 +155,19 @@ def _walkers(instance: Instance) -> int:
     return processors if most is None else max(1, min(processors, most - _OTHER_SESSIONS))
 
 
-def _summary(instance: Instance) -> tuple[dict[int, WriterState], int | None]:
+def _summary(instance: Instance, seed: int) -> tuple[dict[int, WriterState], int | None, dict[int, Cold]]:
     states: dict[int, WriterState] = {}
     counter: int | None = None
+    cold = _ColdNodes(seed)
     lines = _output(instance, "summary", 0).decode("utf-8", "replace").splitlines()
     if not lines or lines[-1] != "end":
         raise InstanceError("the walk of the restored state broke off before its end")
     for number, line in enumerate(lines[:-1], 1):
-        kind, *fields = line.split("|", 4)
         try:
+            if line[:1] in "k+":
+                cold.take(line)
+                continue
+            kind, *fields = line.split("|", 4)
             if kind == "n":
                 counter = _number(fields[0])
             elif kind == "w":
@@ -141,7 +177,72 @@ def _summary(instance: Instance) -> tuple[dict[int, WriterState], int | None]:
                 _take(states[int(fields[0])], kind, fields[1:])
         except (ValueError, KeyError, IndexError) as error:
             raise ParseError("restored state", number, line[:80], "not a line of RVCHECK") from error
-    return states, counter
+    return states, counter, cold.compared()
+
+
+class _ColdNodes:
+    """Compares cold nodes with what was written, as their lines come; keeps the first difference of each database."""
+
+    def __init__(self, seed: int) -> None:
+        self._left = {database: dict(oracle.cold(seed, database)) for database in (1, 2)}
+        self._count = dict.fromkeys(self._left, 0)
+        self._differs: dict[int, tuple[str, str, str]] = {}
+        self._lines: list[str] = []
+
+    def take(self, line: str) -> None:
+        """One line of RVCHECK's label `cold`. Raises ValueError, KeyError."""
+        if line.startswith("+"):
+            if not self._lines:
+                raise ValueError(line)
+            self._lines.append(line[1:])
+        else:
+            self._end_node()
+            self._lines = [line]
+
+    def compared(self) -> dict[int, Cold]:
+        """What came of it. Raises ValueError, KeyError."""
+        self._end_node()
+        for database, left in self._left.items():
+            for node, value in left.items():
+                self._note(database, node, None, value)
+                break
+        return {
+            database: Cold(nodes=count, differs=self._differs.get(database))
+            for database, count in self._count.items()
+        }
+
+    def _end_node(self) -> None:
+        if not self._lines:
+            return
+        _, number, parts, rest = "".join(self._lines).split("|", 3)
+        self._lines = []
+        *node, value = rest.split("|")
+        if len(node) != int(parts):
+            raise ValueError(parts)
+        database = int(number)
+        self._count[database] += 1
+        found, there = tuple(_decoded(part, node[0]) for part in node), _decoded(value, node[0])
+        right = self._left[database].pop(found, None)
+        if there != right:
+            self._note(database, found, there, right)
+
+    def _note(self, database: int, node: oracle.Node, there: str | None, right: str | None) -> None:
+        name = f"^RV{'AB'[database - 1]}K({','.join(node)[:_COLD_SHOWN]})"
+        self._differs.setdefault(database, (name, _excerpt(there), _excerpt(right)))
+
+
+def _decoded(text: str, kind: str) -> str:
+    """Text as it was before RVCHECK.m made it printable; Unicode is bytes of UTF-8 in an engine without it."""
+    if "%" not in text:
+        return text
+    plain = _CODE.sub(lambda match: chr(int(match[1])), text)
+    if kind == "u" and plain.isascii() is False and max(plain) < "\u0100":
+        return plain.encode("latin-1").decode("utf-8", "replace")
+    return plain
+
+
+def _excerpt(value: str | None) -> str:
+    return "absent" if value is None else f"{value[:_COLD_SHOWN]!r} of {len(value)} characters"
 
 
 def _take(state: WriterState, kind: str, fields: list[str]) -> None:
@@ -172,18 +273,14 @@ def _number(text: str) -> int | None:
 def _history(instance: Instance, seed: int, writer: int, writers: int) -> History:
     """Stream one writer's history through the comparison."""
     found = History()
-    count = 0
     with _walker(instance, "history", writer) as process:
-        for block in _blocks(process):
-            if isinstance(block, int):
-                if block != count:
-                    raise ParseError(
-                        f"history of writer {writer}", 0, "", f"{block} nodes announced, {count} came"
-                    )
-                break
-            count += _compare(found, block, seed, writer, writers)
-        else:
-            raise InstanceError(f"the walk of writer {writer}'s history broke off after {count} nodes")
+        assert process.stdout
+        lines = _Lines(process.stdout.fileno(), f"history of writer {writer}")
+        for block in lines.blocks(oracle.HISTORY.line_bytes):
+            lines.count += _compare(found, block, seed, writer, writers)
+        trail = _Lines(process.stdout.fileno(), f"trail of writer {writer}", lines.rest)
+        for block in trail.blocks(oracle.TRAIL.line_bytes):
+            trail.count += _compare_trail(found.trail, block, seed, writer, writers)
         if process.wait(timeout=30) != DONE:
             raise InstanceError(
                 f"the walk of writer {writer}'s history ended with status {process.returncode}"
@@ -205,33 +302,64 @@ def _walker(instance: Instance, part: str, writer: int) -> Iterator[subprocess.P
         end(process)
 
 
-def _blocks(process: subprocess.Popen[bytes]) -> Iterator[bytes | int]:
-    """Whole lines in blocks; at the end the number of nodes announced. Ends early if the walk broke off."""
-    assert process.stdout
-    descriptor = process.stdout.fileno()
-    rest = b""
-    size = _BLOCK_ROWS * oracle.ROW_BYTES
-    while part := os.read(descriptor, size):
-        rest += part
-        if len(rest) < size and not rest.endswith(b"\n"):
-            continue
-        whole = rest.rfind(b"\n") + 1
-        block, rest = rest[:whole], rest[whole:]
-        last = block.rfind(b"end ")
-        if last >= 0 and (last == 0 or block[last - 1 : last] == b"\n"):
-            if last:
-                yield block[:last]
-            yield _announced(block[last + 4 :])
-            return
-        if block:
-            yield block
+class _Lines:
+    """The lines of one part of a walk, up to the one that says how many nodes there were.
+
+    Whoever reads the blocks counts the nodes into `count`; `rest` is what came after the part.
+    """
+
+    def __init__(self, descriptor: int, what: str, rest: bytes = b"") -> None:
+        self._descriptor = descriptor
+        self._what = what
+        self.count = 0
+        self.rest = rest
+
+    def blocks(self, line_bytes: int) -> Iterator[bytes]:
+        """Whole lines in blocks. Raises InstanceError if the walk breaks off, ParseError if the number is another."""
+        size, part = _BLOCK_ROWS * line_bytes, self.rest
+        self.rest = b""
+        while part or (part := os.read(self._descriptor, size)):
+            looked = len(self.rest)
+            held, part = self.rest + part, b""
+            if (last := _end_of(held, looked)) is not None:
+                if last:
+                    yield held[:last]
+                line, _, self.rest = held[last:].partition(b"\n")
+                self._require(_announced(line.removeprefix(b"end ")))
+                return
+            if len(held) < size and not held.endswith(b"\n"):
+                self.rest = held
+                continue
+            whole = held.rfind(b"\n") + 1
+            block, self.rest = held[:whole], held[whole:]
+            if block:
+                yield block
+        raise InstanceError(f"the walk of the {self._what} broke off after {self.count} nodes")
+
+    def _require(self, announced: int) -> None:
+        if announced != self.count:
+            raise ParseError(self._what, 0, "", f"{announced} nodes announced, {self.count} came")
 
 
-def _announced(text: bytes) -> int:
-    """The number in the last line of a walk. Raises ParseError."""
-    number = text.removesuffix(b"\n")
+_END = b"\nend "
+
+
+def _end_of(held: bytes, looked: int) -> int | None:
+    """Where the first line begins that says `end`, if it is whole; None if there is none.
+
+    Args:
+        looked: Bytes at the beginning that were looked at before; the line may have begun in the last of them.
+    """
+    if held.startswith(_END[1:]):
+        return 0 if b"\n" in held else None
+    at = held.find(_END, max(0, held.rfind(b"\n", 0, looked)))
+    return at + 1 if at >= 0 and b"\n" in held[at + 1 :] else None
+
+
+def _announced(number: bytes) -> int:
+    """The number in the last line of a part. Raises ParseError."""
     if not number.isdigit() or len(number) > _DIGITS_MAX:
-        raise ParseError("history", 0, repr(text[:80]), "no number of nodes")
+        raise ParseError("history", 0, repr(number[:80]), "no number of nodes")
     return int(number)
 
 
@@ -280,6 +408,50 @@ def _subscript(line: bytes, found: History) -> int:
         "a subscript that is no sequence number",
     )
     return found.last + 1
+
+
+def _compare_trail(found: Trail, block: bytes, seed: int, writer: int, writers: int) -> int:
+    """Take one block of lines into the trail; returns how many nodes it had."""
+    numbers = None if b"@" in block else oracle.parse(oracle.TRAIL, block)
+    if numbers is None:
+        return _compare_trail_slowly(found, block, seed, writer, writers)
+    sequence, amount = numbers
+    first = found.last + oracle.TRAIL_EVERY
+    expected = np.arange(
+        first, first + len(sequence) * oracle.TRAIL_EVERY, oracle.TRAIL_EVERY, dtype=np.int64
+    )
+    amounts = oracle.effects(seed, writer, writers, expected).amount
+    wrong = (sequence != expected) | (amount != amounts)
+    if found.altered is None and wrong.any():
+        at = int(np.argmax(wrong))
+        right = f"transaction {expected[at]}, amount {amounts[at]}"
+        found.altered = (int(expected[at]), f"transaction {sequence[at]}, amount {amount[at]}", right)
+    found.last = int(expected[-1])
+    return len(sequence)
+
+
+def _compare_trail_slowly(found: Trail, block: bytes, seed: int, writer: int, writers: int) -> int:
+    """Line by line, for a block that holds a gap or a value of another shape."""
+    count, subscript = 0, found.last + oracle.TRAIL_EVERY
+    for line in block.removesuffix(b"\n").split(b"\n"):
+        if line.startswith(b"@"):
+            text = line[1:].strip()
+            known = text.isdigit() and len(text) <= _DIGITS_MAX
+            if not known or int(text) % oracle.TRAIL_EVERY:
+                shown = text.decode("utf-8", "replace")
+                found.altered = found.altered or (0, f"a node of subscript {shown}", "no such node")
+            subscript = int(text) if known else found.last + oracle.TRAIL_EVERY
+            continue
+        count += 1
+        if subscript != found.last + oracle.TRAIL_EVERY and not found.missing:
+            found.missing = found.last + oracle.TRAIL_EVERY
+        amount = oracle.effects(seed, writer, writers, np.array([subscript])).amount[0]
+        right = oracle.trail_row(subscript, int(amount))
+        if line + b"\n" != right and found.altered is None:
+            found.altered = (subscript, line[:80].decode("utf-8", "replace"), right.decode().strip())
+        found.last = max(found.last, subscript)
+        subscript += oracle.TRAIL_EVERY
+    return count
 
 
 def _compare_rows(found: History, rows: oracle.Rows, seed: int, writer: int, writers: int) -> None:

@@ -18,7 +18,7 @@ undo(w,ws,seed) ;
  new amt,from,i,to,x
  set i=^RVBS(w) do of(i,w,seed)
  set ^RVA("b",w,from)=^RVA("b",w,from)+amt,^RVA("b",w,to)=^RVA("b",w,to)-amt
- kill ^RVB("h",w,i)
+ kill ^RVB("h",w,i),^RVA("h",w,i)
  set ^RVAS(w)=i-1,^RVBS(w)=i-1,^RVAC(w)=i-1
  if i#8=0 kill ^RVB("t",w,i) if i>64 set ^RVB("t",w,i-64)=i-64,^RVB("t",w,i-64,1)=64-i
  if i#16=0 kill ^RVB("l",w,i\16#4) if i>64 do of(i-64,w,seed) set ^RVB("l",w,i\16#4)=$$large(i-64)
@@ -35,6 +35,7 @@ open(w,ws,seed) ;
  new amt,from,i,n,to,x
  set i=^RVBS(w)+1 do of(i,w,seed)
  set ^RVA("b",w,from)=^RVA("b",w,from)-amt,^RVA("b",w,to)=^RVA("b",w,to)+amt
+ set:i#8=0 ^RVA("h",w,i)=(10000000000+i)_","_(1000+amt)
  set ^RVB("h",w,i)=(10000000000+i)_","_(100+from)_","_(100+to)_","_(1000+amt)_","_(100+w)_",10000000000,10000000000"
  quit
  ;
@@ -81,6 +82,37 @@ history(w,ws,seed) ;
  set i=^RVBS(w)\2,$piece(^RVB("h",w,i),",",4)=$piece(^RVB("h",w,i),",",4)+1
  quit
  ;
+trail(w,ws,seed) ;
+ ; A node of the trail in database one is gone.
+ kill ^RVA("h",w,^RVAS(w)\16*8)
+ quit
+ ;
+trailed(w,ws,seed) ;
+ ; A node of the trail in database one names another amount.
+ new i
+ set i=^RVAS(w)\16*8,$piece(^RVA("h",w,i),",",2)=$piece(^RVA("h",w,i),",",2)+1
+ quit
+ ;
+coldone(w,ws,seed) ;
+ ; A cold value of database one is one character shorter.
+ set ^RVAK("f",300)=$extract(^RVAK("f",300),1,$length(^RVAK("f",300))-1)
+ quit
+ ;
+coldtwo(w,ws,seed) ;
+ ; A cold node of database two, deep in its tree, is gone.
+ zkill ^RVBK("d",4,1,2,3,4,5,6,7,8,9,10)
+ quit
+ ;
+coldmore(w,ws,seed) ;
+ ; Database one holds a cold node that nobody wrote.
+ set ^RVAK("n",1000000000)="foreign"
+ quit
+ ;
+coldgone(w,ws,seed) ;
+ ; All cold data of database two is gone.
+ kill ^RVBK
+ quit
+ ;
 killed(w,ws,seed) ;
  ; A node that was killed is back.
  set ^RVB("t",w,8)=8,^RVB("t",w,8,1)=-8
@@ -109,5 +141,5 @@ foreign(w,ws,seed) ;
  ;
 gone(w,ws,seed) ;
  ; All that one writer ever did is gone.
- kill ^RVA("b",w),^RVAS(w),^RVAC(w),^RVBS(w),^RVB("h",w),^RVB("t",w),^RVB("l",w)
+ kill ^RVA("b",w),^RVA("h",w),^RVAS(w),^RVAC(w),^RVBS(w),^RVB("h",w),^RVB("t",w),^RVB("l",w)
  quit

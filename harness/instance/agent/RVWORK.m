@@ -2,13 +2,16 @@ RVWORK ; workload writer of the restore-verification harness; runs unchanged on 
  ; Databases: ^RVB* lives in database two, every other global here in database one.
  ;   ^RVA("b",writer,account)  balance, 64 accounts a writer          one
  ;   ^RVA("n")                 counter kept by $INCREMENT             one
+ ;   ^RVA("h",writer,i)        trail: every 8th, written once         one
  ;   ^RVAS(writer)             sequence number in database one        one
  ;   ^RVAC(writer)             last commit, set after it, outside     one
+ ;   ^RVAK(kind,...)           cold data, see cold                    one
  ;   ^RVAX("stop")             changed by stop: writers end           one
  ;   ^RVBS(writer)             sequence number in database two        two
  ;   ^RVB("h",writer,i)        history of transaction i               two
  ;   ^RVB("t",writer,i)        set by every 8th, killed 64 later      two
  ;   ^RVB("l",writer,slot)     large value, every 16th, 4 slots       two
+ ;   ^RVBK(kind,...)           cold data, see cold                    two
  ; What transaction i of a writer does is a function of seed, writer and i alone, but for what it reads:
  ; the last commit of another writer, and the counter.
  quit
@@ -19,7 +22,7 @@ write(w,ws,seed,first,count,seconds,commit,pace) ;
  ; Rests for a hundredth of a second after each pace transactions (0: never).
  new amt,code,epoch,from,i,iris,j,last,limit,n,to,v,x
  set iris=$zversion["IRIS"!($zversion["Cache")
- if first=1 do open(w)
+ if first=1 do open(w) if w=1 do cold(seed,iris)
  set epoch=$get(^RVAX("stop")),last=$select(count:first+count-1,1:999999999)
  set limit=$piece($horolog,",",1)*86400+$piece($horolog,",",2)+seconds
  set code=$$code(iris,commit)
@@ -57,7 +60,7 @@ stop ;
 clear ;
  ; Removes what earlier runs left, before the first writer of a run begins.
  do stop
- kill ^RVA,^RVAS,^RVAC,^RVB,^RVBS
+ kill ^RVA,^RVAK,^RVAS,^RVAC,^RVB,^RVBK,^RVBS
  quit
  ;
 code(iris,commit) ;
@@ -69,10 +72,43 @@ code(iris,commit) ;
  ;
 body ;
  ; The updates of one transaction; variables are those of write.
+ ; The sequence numbers come last, so that what an open transaction left ends somewhere in this order.
  set j=+$get(^RVAC(v))
  set ^RVA("b",w,from)=^RVA("b",w,from)-amt,^RVA("b",w,to)=^RVA("b",w,to)+amt
+ set:i#8=0 ^RVA("h",w,i)=(10000000000+i)_","_(1000+amt)
  set ^RVB("h",w,i)=(10000000000+i)_","_(100+from)_","_(100+to)_","_(1000+amt)_","_(100+v)_","_(10000000000+j)_","_(10000000000+n)
- set ^RVAS(w)=i,^RVBS(w)=i
  if i#8=0 set ^RVB("t",w,i)=i,^RVB("t",w,i,1)=-i kill ^RVB("t",w,i-64)
  if i#16=0 set ^RVB("l",w,i\16#4)=i_":"_$translate($justify("",1000+(x#7000))," ",$char(65+(i#26)))
+ set ^RVAS(w)=i,^RVBS(w)=i
  quit
+ ;
+cold(seed,iris) ;
+ ; Data that is written once, before the load, and never again: no roll-forward can heal a block of it. The same in
+ ; both databases but for the values, which tell database, kind and place.
+ new b,d,g,i,k,t
+ set b="" for i=0:1:255 set b=b_$char(i)
+ for d=1,2 set g=$select(d=1:"^RVAK",1:"^RVBK") do
+ . for i=1:1:600 set @g@("f",i)=$$value(seed,d,i,1000)                           ; many blocks
+ . for i=-100:1:100 set @g@("n",i/4)=$$value(seed,d,i+200,20)                    ; negative and broken numbers
+ . for i=0:1:583 set @g@("s",$$long(i))=$$value(seed,d,i+1000,60)                ; long keys: few a block, a deep index
+ . for i=1:1:48 set @g@("u",$$letter(i,iris)_i)=$$value(seed,d,i+2000,20)_$$letter(i,iris)
+ . for i=1:1:48 set @g@("e",i)=""
+ . for i=0:1:15 set @g@("b",i)=$extract(b,i*16+1,256)_$extract(b,1,i*16+d-1)      ; every byte
+ . for i=1:1:4 set @g@("m",i)=$$value(seed,d,i+3000,32700)                       ; near the classic limit of 32767
+ . for i=1:1:8 set t=$name(@g@("d",i)) for k=1:1:20 set t=$name(@t@(k)),@t=$$value(seed,d,i*20+k+4000,10)
+ quit
+ ;
+value(seed,d,i,n) ;
+ new x
+ set x=i*48271+(d*7919)+seed#2147483647
+ quit x_":"_$translate($justify("",n)," ",$char(65+(x#26)))
+ ;
+long(i) ;
+ ; A string of 180 characters that differs from others in the first two.
+ quit $char(97+(i#26),97+(i\26))_$translate($justify("",178)," ",$char(97+(i#7)))
+ ;
+letter(i,iris) ;
+ ; A Greek letter; without Unicode the bytes of its UTF-8.
+ new c
+ set c=945+(i#24)
+ quit $select(iris:$char(c),1:$char(192+(c\64),128+(c#64)))

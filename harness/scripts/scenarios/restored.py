@@ -14,7 +14,7 @@ from harness import registry
 from harness.backup import back_up, discard
 from harness.command import Deadline
 from harness.errors import FreezeError, HarnessError
-from harness.freeze import FileStatus, Window
+from harness.freeze import FileStatus, Window, expected_files, listed
 from harness.instance.iris import FreezeAnswer, Instance, ThawAnswer
 from harness.model import CaseRecord, Finding, RecoveryMode, Verdict
 from harness.plan.expand import expand
@@ -138,6 +138,7 @@ def _hold(scene: Scene, setting: Setting, provider: SnapshotProvider, source: So
     if ran.status not in scene.scripts.success:
         raise FreezeError(f"there is no backup to restore: the freeze script {ran}")
     _require_plain(scene.root(scene.first))
+    there = listed(source)
     before = tuple(map(FileStatus.of, files))
     began = time.monotonic()
     snapshot = provider.capture(source, Deadline.after(_CAPTURE_S))
@@ -165,6 +166,7 @@ def _hold(scene: Scene, setting: Setting, provider: SnapshotProvider, source: So
         before=before,
         after=after,
         snapshot=snapshot,
+        files=expected_files(source, there, before, listed(source)),
     )
 
 

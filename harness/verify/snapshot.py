@@ -1,0 +1,56 @@
+"""The image holds every file that the source had in the window, in its size.
+
+Catches a snapshot that took nothing, left out a database, a journal or the configuration, or ended before a file did.
+What a backup may leave out because the engine makes it anew is not asked for (`harness.instance.iris.left_out`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.model import Finding
+from harness.verify.base import Evidence, not_checked
+
+
+class SnapshotChecker:
+    """The image holds every file of the source, in its size."""
+
+    def check(self, evidence: Evidence) -> Sequence[Finding]:
+        if evidence.incomplete is not None:
+            return [Finding(code="snapshot.incomplete", message=f"there is no image: {evidence.incomplete}")]
+        if evidence.window is None or evidence.window.files is None:
+            return not_checked("snapshot", evidence, "list of the files of the source")
+        if evidence.files is None:
+            return not_checked("snapshot", evidence, "image that was given out")
+        return [*_missing(evidence), *_other_size(evidence)]
+
+
+def _missing(evidence: Evidence) -> list[Finding]:
+    assert evidence.window and evidence.window.files is not None and evidence.files is not None
+    missing = [str(file.path) for file in evidence.window.files if file.path not in evidence.files]
+    if not missing:
+        return []
+    more = f" and {len(missing) - 1} more files" if len(missing) > 1 else ""
+    return [
+        Finding(
+            code="snapshot.incomplete",
+            message=f"the image lacks {missing[0]}{more}, which the source had before and after the freeze",
+            witness=", ".join(missing[:20]),
+        )
+    ]
+
+
+def _other_size(evidence: Evidence) -> list[Finding]:
+    assert evidence.window and evidence.window.files is not None and evidence.files is not None
+    for file in evidence.window.files:
+        size = evidence.files.get(file.path)
+        if size is not None and not (file.least <= size and (file.most is None or size <= file.most)):
+            right = f"{file.least} bytes" if file.least == file.most else f"{file.least} to {file.most} bytes"
+            return [
+                Finding(
+                    code="snapshot.size",
+                    message=f"{file.path} in the image has not the size that the source had in the window",
+                    witness=f"{size} bytes, expected {right}",
+                )
+            ]
+    return []
