@@ -21,10 +21,10 @@ from sides import WRITERS, backed_up, floor_in, opened_in, plan, require_sound, 
 
 from harness.backup import Backup
 from harness.instance.iris import Instance
-from harness.restore import restore
+from harness.restore import expose, restore
 from harness.rollforward import roll_forward
 from harness.setting import Setting
-from harness.verify.base import Evidence
+from harness.verify.base import Evidence, Look
 from harness.verify.judge import judge_all
 from harness.verify.state import read_state
 
@@ -94,16 +94,25 @@ def _recovered(setting: Setting, backup: Backup, target: Instance, folder: Path)
     """Restore and roll forward; everything the checks need but the state."""
     journals = backup.journals
     assert journals
-    restore(backup.provider, backup.window.snapshot, setting.description, target, folder / "image")
+    image = expose(backup.provider, backup.window.taken(), backup.source, folder / "image")
+    restore(target, setting.description, image)
     _, rolled = roll_forward(target, setting.description, journals, None)
     promise = backup.promises[setting.plan.recovery[0]]
     return Evidence(
         mode=setting.plan.recovery[0],
         seed=setting.seed,
         writers=WRITERS,
-        floor=promise.floor,
-        ceiling=promise.ceiling,
+        databases=len(setting.description.databases),
+        recovered=Look(
+            floor=promise.floor,
+            ceiling=promise.ceiling,
+            integrity=target.integrity(list(target.describe().databases.values())),
+            unconfirmed={},
+        ),
         window=backup.window,
+        files=image.files,
+        watched=backup.image,
+        watched_now=backup.image,
         entry=backup.entry,
         marker=target.read_marker(journals.folder, journals.start),
         journals=journals,
@@ -112,7 +121,6 @@ def _recovered(setting: Setting, backup: Backup, target: Instance, folder: Path)
         committed=target.last_committed(
             journals.folder, journals.start.journal_file, journals.expected[-1].name, None, WRITERS
         ),
-        integrity=target.integrity(list(target.describe().databases.values())),
     )
 
 
@@ -121,7 +129,8 @@ def _check(target: Instance, evidence: Evidence) -> tuple[float, float]:
     began = time.monotonic()
     state = read_state(target, evidence.seed, evidence.writers)
     walked = time.monotonic()
-    checks = judge_all(replace(evidence, state=state))
+    recovered = replace(evidence.recovered, state=state)
+    checks = judge_all(replace(evidence, recovered=recovered, image=recovered))
     judged = time.monotonic()
     require_sound(checks)
     return walked - began, judged - walked

@@ -243,6 +243,7 @@ def _instance(setting: Setting) -> InstanceSummary:
         version=found.version,
         stand_in=found.stand_in,
         host=setting.plan.instance.host,
+        image="" if setting.plan.instance.name else setting.plan.instance.image,
         image_digest=setting.host.image_digest,
         notes=setting.notes,
     )

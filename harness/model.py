@@ -7,11 +7,30 @@ Times are aware UTC, durations seconds from a monotonic clock, sizes and offsets
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 SCHEMA = "harness.record/1"
+
+LOOKS = ("integrity", "atomicity", "content", "consistent_cut", "floor", "ceiling")
+"""The checks of restored data: they judge the image first, then what was recovered from it."""
+IMAGE = "image."
+"""Begins the name of a check of the image as it was restored, before anything was applied to it."""
+CHECKS = (
+    "snapshot",
+    *(f"{IMAGE}{name}" for name in LOOKS),
+    *LOOKS,
+    "marker",
+    "chain",
+    "hold",
+    "recovery_point",
+)
+"""The checks of every case, in the order of the report."""
+PRODUCTS = ("IRIS", "Cache")
+STAND_IN = "stand-in"
+"""What a plan calls the image of the stand-in."""
 
 
 class Verdict(enum.Enum):
@@ -167,8 +186,8 @@ class CaseRecord:
 class InstanceSummary:
     """Which product answered. `stand_in` is True if it was not IRIS: then nothing here speaks of IRIS.
 
-    `image_digest` is what identifies the image it was made from; empty where there was none. `notes` say where the
-    run differs from its plan because of the instance.
+    `image` is what the plan calls the image, `image_digest` what identifies it; both are empty where there was none.
+    `notes` say where the run differs from its plan because of the instance.
     """
 
     product: str
@@ -177,10 +196,25 @@ class InstanceSummary:
     host: str
     image_digest: str = ""
     notes: tuple[str, ...] = ()
+    image: str = ""
 
     def __str__(self) -> str:
         name = f"{self.product} {self.version}"
         return f"stand-in ({name})" if self.stand_in else name
+
+
+def impossible(product: str, version: str, stand_in: bool, image: str) -> str:
+    """Why no engine can be what is said here; empty if one can.
+
+    Source: IRIS and Caché number their versions by the year ($ZVERSION); the stand-in names the engine below it.
+    """
+    if (product in PRODUCTS) is stand_in:
+        return f"{'the stand-in' if stand_in else 'no product of InterSystems'} answers as {product}"
+    if image == STAND_IN and not stand_in:
+        return f"an image of the stand-in holds no {product}"
+    if not stand_in and not re.match(r"(19|20)\d\d\.\d", version):
+        return f"{product} has no version {version}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

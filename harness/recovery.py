@@ -145,6 +145,7 @@ class _Recovery:
         )
         if missing := _databases_missing(self._backup, image):
             self._refuse(f"the image holds no file {missing}")
+            self._journals = self._read_journals(target)
             return
         booted = self._mode is RecoveryMode.BOOT
         refusal = self.stages.attempt(
@@ -158,6 +159,7 @@ class _Recovery:
             self._look_and_boot(target, image)
         elif refusal:
             self._recovered = replace(self._promised(), refusal=refusal)
+            self._journals = self._read_journals(target)
         else:
             self._look_and_roll(target)
 

@@ -11,13 +11,14 @@ links). Such files are never put under an instance: it gets copies of them.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import InstanceError, InstanceGone, RestoreError, SnapshotError
+from harness.errors import ImageError, InstanceError, InstanceGone, RestoreError, SnapshotError
 from harness.files import Method, copy_paths, mounts_below, remove_tree, walk
 from harness.instance.base import Place
 from harness.instance.iris import Description, Instance
@@ -55,6 +56,9 @@ def expose(provider: SnapshotProvider, snapshot: Snapshot, source: Source, folde
     """
     folder.mkdir()
     copied = provider.expose(snapshot, folder)
+    for path in snapshot.paths:
+        if not os.path.lexists(folder / path):
+            raise ImageError(f"{path} is not in the image")
     try:
         statuses = {path: path.lstat() for captured in snapshot.paths for path in walk(folder / captured)}
     except OSError as error:

@@ -8,10 +8,9 @@ import textwrap
 from tabulate import tabulate
 
 from harness.facts.record import Conformance, FactResult
-from harness.model import Verdict
+from harness.model import CHECKS, Verdict
 from harness.report.base import STAND_IN_NOTE, printable
 from harness.report.grid import grid
-from harness.verify.judge import CHECKS
 
 _HEADERS = ("fact", "rests on it", "expected", "observed", "verdict")
 _ALIGN = ("left",) * len(_HEADERS)

@@ -75,6 +75,7 @@ def conform(plan: Plan, folder: Path, told: Callable[[FactResult], None]) -> Con
             version=setting.description.version,
             stand_in=setting.description.stand_in,
             image=plan.instance.name or plan.instance.image,
+            host=plan.instance.host,
             harness=version("iris-restore-harness"),
             made_utc=datetime.now(UTC),
             facts=tuple(results),

@@ -59,7 +59,7 @@ FACTS: tuple[Fact, ...] = (
         statement="The agent names the instance, its two databases and the folders that hold their files.",
         source=_PROTOCOL,
         expected="two databases, their files where it says",
-        checks=("integrity", "hold"),
+        checks=("snapshot", "integrity", "hold"),
     ),
     Fact(
         id="agent.refuses_with_3",

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.facts.catalogue import FACTS, Fact, resting
 from harness.facts.record import Conformance, FactResult, dumps, loads
 from harness.instance.iris import Description
-from harness.model import RecoveryMode, Verdict
+from harness.model import RecoveryMode, Verdict, impossible
 from harness.registered import state_folder
 
 SHIPPED = Path(__file__).parent / "known"
@@ -42,9 +42,15 @@ def known_for(product: str, version: str, stand_in: bool) -> Conformance | None:
     for folder in (state_records(), SHIPPED):
         if (file := folder / name).exists():
             found = _read(file)
-            same = found and (found.product, found.version, found.stand_in) == (product, version, stand_in)
-            return found if same else None
+            return found if found and _speaks_of(found, product, version, stand_in, folder) else None
     return None
+
+
+def _speaks_of(found: Conformance, product: str, version: str, stand_in: bool, folder: Path) -> bool:
+    """Whether a record is of this very engine, and says how it was made: one that was relabelled speaks of none."""
+    same = (found.product, found.version, found.stand_in) == (product, version, stand_in)
+    made = found.made_utc is None if folder == SHIPPED else found.made_utc is not None and found.host != ""
+    return same and made and not impossible(product, version, stand_in, found.image)
 
 
 def keep(conformance: Conformance) -> Path:

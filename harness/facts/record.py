@@ -36,7 +36,11 @@ class FactResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conformance:
-    """All facts, tried on one instance. `made_utc` is None in a record that ships with the harness."""
+    """All facts, tried on one instance. `made_utc` is None in a record that ships with the harness.
+
+    `image` and `host` say where the instance came from, `harness` is the version of the harness that tried it. `host`
+    is empty in records of versions that did not keep it.
+    """
 
     product: str
     version: str
@@ -45,6 +49,7 @@ class Conformance:
     harness: str
     made_utc: datetime | None
     facts: tuple[FactResult, ...]
+    host: str = ""
 
     @property
     def engine(self) -> str:
@@ -87,6 +92,7 @@ def loads(text: str) -> Conformance:
         version=raw["version"],
         stand_in=raw["stand_in"],
         image=raw["image"],
+        host=raw.get("host", ""),
         harness=raw["harness"],
         made_utc=datetime.fromisoformat(made).astimezone(UTC) if made else None,
         facts=tuple(_fact(one) for one in raw["facts"]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.fault.base import Fault, Planted, Scene
+from harness.fault.base import Fault, Planted, Scene, state_of
 from harness.instance.iris import Instance
 from harness.plan.model import Commit
 
@@ -20,9 +20,9 @@ def _plant(label: str) -> Callable[[Scene], Planted]:
         evidence: list[str] = []
 
         def change(target: Instance) -> None:
-            before = _state(target)
+            before = state_of(target, _WRITER)
             target.plant(label, _WRITER, scene.setting.plan.workload.writers, scene.setting.seed)
-            if _state(target) != before:
+            if state_of(target, _WRITER) != before:
                 evidence.append(f"{label}^RVFAULT changed the state of writer {_WRITER}")
 
         return scene.settled(change, evidence=evidence)
@@ -36,7 +36,7 @@ def _work_after(scene: Scene) -> Planted:
 
     def work(target: Instance) -> None:
         reached = scene.setting.ledger.acknowledged()[_WRITER]
-        before = _state(target)
+        before = state_of(target, _WRITER)
         writer = target.start_writer(
             writer=_WRITER,
             writers=scene.setting.plan.workload.writers,
@@ -47,16 +47,10 @@ def _work_after(scene: Scene) -> Planted:
             commit=Commit.DURABLE,
         )
         writer.communicate(timeout=30)
-        if _state(target) != before:
+        if state_of(target, _WRITER) != before:
             evidence.append(f"five transactions of writer {_WRITER} were made after the restore")
 
     return scene.settled(work, evidence=evidence)
-
-
-def _state(target: Instance) -> bytes:
-    """All that the walkers print of the state, by which a change is seen."""
-    printed = [target.start_state("summary", 0), target.start_state("history", _WRITER)]
-    return b"".join(process.communicate(timeout=60)[0] for process in printed)
 
 
 def _fault(label: str, statement: str, cause: str, *sees: str, echoes: frozenset[str] = frozenset()) -> Fault:
@@ -119,6 +113,12 @@ FAULTS = (
     _fault("balance", "a balance is altered by one", "content.balance", "content"),
     _fault("account", "an account is gone", "content.accounts", "content"),
     _fault("history", "the record of a transaction is altered", "content.history", "content"),
+    _fault("trail", "a node of the trail in database one is gone", "content.trail", "content"),
+    _fault("trailed", "a node of the trail in database one is altered", "content.trail", "content"),
+    _fault("coldone", "a cold value of database one is altered", "content.cold", "content"),
+    _fault("coldtwo", "a cold node of database two is gone", "content.cold", "content"),
+    _fault("coldmore", "database one holds a cold node that nobody wrote", "content.cold", "content"),
+    _fault("coldgone", "all cold data of database two is gone", "content.cold", "content"),
     _fault("killed", "a node that was killed is back", "content.killed", "content"),
     _fault("cut", "a large value lost its last character", "content.large", "content"),
     _fault("counter", "the counter that $INCREMENT keeps is behind", "content.counter", "content"),

@@ -20,7 +20,7 @@ from harness.backup import Backup, back_up, freeze_entry, load_provider
 from harness.command import Deadline
 from harness.files import remove_tree
 from harness.instance.iris import Instance
-from harness.model import RecoveryMode, Verdict
+from harness.model import IMAGE, LOOKS, RecoveryMode, Verdict
 from harness.plan.model import FreezeSpec, SnapshotSpec
 from harness.recovery import Steps
 from harness.setting import Setting
@@ -28,6 +28,9 @@ from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 
 STATE = frozenset({"atomicity", "content", "consistent_cut", "floor", "ceiling", "recovery_point"})
 """The checks that judge what came back; damage upstream may show in any of them."""
+OF_IMAGE = frozenset(f"{IMAGE}{name}" for name in LOOKS)
+EVERYTHING = STATE | OF_IMAGE | {"integrity", "snapshot", "chain", "marker"}
+"""What a bad image may show in, beside the check that must see it."""
 PATH_OF = {"one": Path("db/one/IRIS.DAT"), "two": Path("db/two/IRIS.DAT")}
 
 
@@ -235,6 +238,12 @@ class Interrupted(_Wrapped):
     def capture(self, source: Source, deadline: Deadline) -> Snapshot:
         self._halfway()
         return super().capture(source, deadline)
+
+
+def state_of(target: Instance, writer: int) -> bytes:
+    """All that the walkers print of the state, with the history of one writer, by which a change is seen."""
+    printed = [target.start_state("summary", 0), target.start_state("history", writer)]
+    return b"".join(process.communicate(timeout=60)[0] for process in printed)
 
 
 def contents(folder: Path) -> dict[str, int]:

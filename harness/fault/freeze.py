@@ -11,12 +11,12 @@ from pathlib import Path
 
 from harness.command import Completed, Prepared
 from harness.errors import FreezeError, InstanceError, ThawError
-from harness.fault.base import STATE, Planted, Scene, fault
+from harness.fault.base import EVERYTHING, Planted, Scene, fault
 from harness.instance.iris import FreezeAnswer, Instance
 from harness.model import Verdict
 from harness.plan.model import FreezeSpec, Limits, SnapshotSpec
 
-_TORN = STATE | {"integrity", "chain"}
+_TORN = EVERYTHING - {"marker"}
 
 
 class _Claims(Instance):
@@ -111,6 +111,40 @@ def _background(scene: Scene) -> Planted:
     command = ["sh", "-c", script, "{source}", "{target}"]
     planted = scene.back_up(provider=SnapshotSpec(provider="command", options={"run": command}))
     planted.evidence.append("the copy went on in the background")
+    return planted
+
+
+def _touched(scene: Scene) -> Planted:
+    """The copy puts the access times of the source back, which moves its change times."""
+    script = 'cp -a "$0"/. "$1" && touch -a -r "$1"/db/one/IRIS.DAT "$0"/db/one/IRIS.DAT'
+    command = ["sh", "-c", script, "{source}", "{target}"]
+    planted = scene.back_up(provider=SnapshotSpec(provider="command", options={"run": command}))
+    window = planted.backup.window
+    moved = [
+        a.path.name for a, b in zip(window.before, window.after, strict=True) if a.changed_ns != b.changed_ns
+    ]
+    planted.evidence.extend(f"the change time of {name} moved" for name in moved)
+    return planted
+
+
+def _written_to(scene: Scene) -> Planted:
+    """Somebody else writes to a database file of the source under a freeze that holds, and puts the byte back."""
+    file = scene.setting.description.databases["two"] / "IRIS.DAT"
+
+    def write() -> None:
+        with file.open("r+b") as opened:
+            first = opened.read(1)
+            opened.seek(0)
+            opened.write(first)
+
+    planted = scene.back_up(halfway=write)
+    window = planted.backup.window
+    moved = [
+        a.path.name
+        for a, b in zip(window.before, window.after, strict=True)
+        if a.modified_ns != b.modified_ns
+    ]
+    planted.evidence.extend(f"the time of writing of {name} moved" for name in moved)
     return planted
 
 
@@ -209,6 +243,23 @@ FAULTS = (
         "hold.released",
         _thawed_by("after"),
         "hold",
+    ),
+    _fault(
+        "touched",
+        "change times of the source moved in the window",
+        "hold.touched",
+        _touched,
+        "hold",
+        verdict=Verdict.UNKNOWN,
+        echoes=frozenset(),
+    ),
+    _fault(
+        "written_to",
+        "a database file of the source was written in the window",
+        "hold.changed",
+        _written_to,
+        "hold",
+        echoes=frozenset(),
     ),
     _fault("background", "the copy went on after the thaw", "hold.incomplete", _background, "hold"),
     _fault(

@@ -11,6 +11,9 @@ from harness.fault.base import STATE, Fault, Planted, Scene
 from harness.model import RecoveryMode, Verdict
 
 _OFFSET = re.compile(r"(?<=offset )\d+")
+_SUSPENDED = re.compile(
+    r"^(?P<when>.{19}): Backup\.General\.ExternalFreeze: System suspended\n", re.MULTILINE
+)
 _UNREAD = STATE - {"recovery_point"}
 
 
@@ -21,6 +24,28 @@ def _rewritten(change: Callable[[str], str], names: str = "freeze.log") -> Calla
 def _before(words: str) -> Callable[[str], str]:
     """The text up to a line that holds these words."""
     return lambda text: text[: text.rindex("\n", 0, text.index(words)) + 1]
+
+
+def _after_suspended(method: str, text: str) -> Callable[[str], str]:
+    """A line in the window, at the time of the suspension."""
+
+    def add(log: str) -> str:
+        when = _SUSPENDED.search(log)
+        assert when
+        line = f"{when['when']}: Backup.General.{method}: {text}\n"
+        return log[: when.end()] + line + log[when.end() :]
+
+    return add
+
+
+def _after_started(text: str) -> Callable[[str], str]:
+    """A line of the freeze, before the suspension."""
+
+    def add(log: str) -> str:
+        first, rest = log.split("\n", 1)
+        return f"{first}\n{first[:19]}: Backup.General.ExternalFreeze: {text}\n{rest}"
+
+    return add
 
 
 def _offset_by(records: int, byte: int = 0) -> Callable[[Scene], Planted]:
@@ -80,6 +105,7 @@ def _fault(
     cause: str,
     plant: Callable[[Scene], Planted],
     *,
+    sees: str = "marker",
     verdict: Verdict = Verdict.FAIL,
     echoes: frozenset[str] = STATE | {"chain", "hold"},
     mode: RecoveryMode = RecoveryMode.ROLLFORWARD,
@@ -89,7 +115,7 @@ def _fault(
         statement=statement,
         plant=plant,
         cause=cause,
-        sees=frozenset({"marker"}),
+        sees=frozenset({sees}),
         echoes=echoes,
         verdict=verdict,
         mode=mode,
@@ -132,6 +158,34 @@ FAULTS = (
         "the dates are those of another locale",
         "marker.unreadable",
         _rewritten(lambda text: re.sub(r"^(\d\d)/(\d\d)/(\d{4})", r"\3-\1-\2", text, flags=re.MULTILINE)),
+        verdict=Verdict.UNKNOWN,
+        echoes=frozenset(),
+    ),
+    _fault(
+        "self_thaw_note",
+        "the log says that the engine ended the freeze by itself",
+        "hold.self_thaw",
+        _rewritten(
+            _after_suspended("ExternalFreeze", "WDSuspendLimit of 300 seconds reached, resuming system")
+        ),
+        sees="hold",
+        echoes=frozenset(),
+    ),
+    _fault(
+        "thawed_twice",
+        "the log tells of a thaw before ours",
+        "hold.thawed_twice",
+        _rewritten(_after_suspended("ExternalThaw", "Resuming system"), ""),
+        sees="hold",
+        verdict=Verdict.UNKNOWN,
+        echoes=frozenset(),
+    ),
+    _fault(
+        "warned",
+        "the engine warned of the freeze in words that nobody knows",
+        "hold.warned",
+        _rewritten(_after_started("Warning, write daemon is not responding"), "write daemon"),
+        sees="hold",
         verdict=Verdict.UNKNOWN,
         echoes=frozenset(),
     ),

@@ -9,10 +9,9 @@ from dataclasses import asdict
 from tabulate import tabulate
 
 from harness.fault.matrix import ALARM, BLIND, DETECTS, ECHO, MISSED, SILENT, Matrix, Row
-from harness.model import Verdict
+from harness.model import CHECKS, Verdict
 from harness.report.base import STAND_IN_NOTE
 from harness.report.grid import grid
-from harness.verify.judge import CHECKS
 
 SCHEMA = "harness.matrix/1"
 _COLUMNS = (*CHECKS, "limits")

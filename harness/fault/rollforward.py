@@ -161,7 +161,7 @@ FAULTS = (
     _fault(
         "over_source",
         "the restore is aimed at the running instance",
-        "integrity.not_checked",
+        "image.integrity.not_checked",
         _over_the_source,
         "integrity",
         verdict=Verdict.UNKNOWN,

@@ -1,8 +1,4 @@
-"""Faults of the image: databases missing, older, of two instants, or with damaged blocks.
-
-Blocks are those of the stand-in's engine: 4096 bytes each from the beginning of the file on. The fourth byte of a
-block is its level: 0 is data, more is index, 255 a bit map; its size follows (measured on GT.M V7.0-005).
-"""
+"""Faults of the image as a whole: files missing, cut off, older, of two instants, or taken after the thaw."""
 
 from __future__ import annotations
 
@@ -12,17 +8,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from harness.fault.base import PATH_OF, STATE, Planted, Scene, fault, overwrite
-from harness.files import Method, copy_paths
+from harness.fault.base import EVERYTHING, PATH_OF, Planted, Scene, fault, overwrite
+from harness.files import Method, copy_paths, remove_tree
 from harness.model import RecoveryMode
-
-_BLOCK = 4096
-_SEEN = frozenset({"integrity"})
-_DAMAGED = STATE | {"integrity"}
-_LEVEL, _SIZE = 3, 4
-_BITMAP_BYTES = 144
-_HISTORY = b"1000000"
-"""Begins every history value; marks the blocks of the workload's data."""
+from harness.plan.model import SnapshotSpec
 
 
 def _image(damage: Callable[[Path], str], names: str = "") -> Callable[[Scene], Planted]:
@@ -107,202 +96,274 @@ def _live(scene: Scene) -> Planted:
     return scene.with_image(put)
 
 
-def _lost_writes(scene: Scene) -> Planted:
-    """Every third changed block is still what it was in the earlier snapshot: it never reached the disk."""
-    old = scene.folder / "old"
-    old.mkdir()
-    scene.earlier.provider.expose(scene.earlier.window.taken(), old)
-
-    def put(image: Path) -> str:
-        file = image / PATH_OF["two"]
-        before, now = (old / PATH_OF["two"]).read_bytes(), bytearray(file.read_bytes())
-        changed = [
-            at
-            for at in range(_BLOCK * 130, min(len(before), len(now)), _BLOCK)
-            if before[at : at + _BLOCK] != now[at : at + _BLOCK]
-        ]
-        for at in changed[::3]:
-            now[at : at + _BLOCK] = before[at : at + _BLOCK]
-        file.write_bytes(now)
-        return f"{len(changed[::3])} blocks of database two are older"
-
-    return scene.with_image(put)
-
-
-def _of_level(data: bytes, level: int) -> list[int]:
-    return [at for at in range(_BLOCK, len(data), _BLOCK) if data[at + _LEVEL] == level]
-
-
-def _blocks(damage: Callable[[Path, list[int]], str], names: str = "two") -> Callable[[Scene], Planted]:
-    """Damage to blocks of database two that hold history; given their offsets."""
-
-    def work(image: Path) -> str:
-        file = image / PATH_OF["two"]
-        data = file.read_bytes()
-        places = [at for at in _of_level(data, 0) if _HISTORY in data[at : at + _BLOCK]]
-        return damage(file, places)
-
-    return _image(work, names)
-
-
-def _zero(file: Path, places: list[int]) -> str:
-    return overwrite(file, places[len(places) // 2], bytes(_BLOCK))
-
-
-def _sparse(file: Path, places: list[int]) -> str:
-    """A hole where there was data, as a copy leaves that lost an extent."""
-    at = places[len(places) // 3]
-    overwrite(file, at, bytes(16 * _BLOCK))
-    return f"{file.name}: a hole of 64 kB at {at}"
-
-
-def _exchange(file: Path, places: list[int]) -> str:
-    one, other = places[len(places) // 3], places[len(places) // 2]
-    data = file.read_bytes()
-    overwrite(file, one, data[other : other + _BLOCK])
-    return overwrite(file, other, data[one : one + _BLOCK])
-
-
-def _repeat(file: Path, places: list[int]) -> str:
-    one, other = places[len(places) // 3], places[len(places) // 2]
-    return overwrite(file, other, file.read_bytes()[one : one + _BLOCK])
-
-
-def _flip_value(file: Path, places: list[int]) -> str:
-    """A bit of one digit of a history value: the structure stays whole."""
-    at = places[len(places) // 2]
-    data = file.read_bytes()
-    place = data.index(_HISTORY, at) + 8
-    return overwrite(file, place, bytes([data[place] ^ 0x01]))
-
-
-def _flip_header(file: Path, places: list[int]) -> str:
-    """A bit of the size that a block says it has."""
-    at = places[len(places) // 2] + _SIZE + 1
-    return overwrite(file, at, bytes([file.read_bytes()[at] ^ 0x20]))
-
-
-def _index(file: Path, places: list[int]) -> str:
-    """The first entries of an index block."""
-    return overwrite(file, _of_level(file.read_bytes(), 1)[-1] + 16, bytes([0xFF] * 64))
-
-
-def _bitmap(file: Path, places: list[int]) -> str:
-    """The first bit map says that blocks are free that are in use: its size tells it from other bytes."""
-    data = file.read_bytes()
-    size = _BITMAP_BYTES.to_bytes(4, "little")
-    maps = [at for at in _of_level(data, 0xFF) if data[at + _SIZE : at + _SIZE + 4] == size]
-    return overwrite(file, maps[0] + 18, bytes([0x55] * 32))
-
-
 def _file_header(image: Path) -> str:
     return overwrite(image / PATH_OF["one"], 0, b"NOTADATABASE")
 
 
-_fault = partial(fault, "snapshot", echoes=_DAMAGED)
+def _lose_files(*patterns: str) -> Callable[[Path], str]:
+    """Files and folders of a whole image that match."""
+
+    def lose(image: Path) -> str:
+        lost = sorted(path for pattern in patterns for path in image.glob(pattern))
+        for path in lost:
+            remove_tree(path)
+        return f"{', '.join(str(path.relative_to(image)) for path in lost)} were removed"
+
+    return lose
 
 
-_FREEZE = RecoveryMode.AS_OF_FREEZE
+def _grown(image: Path) -> str:
+    with (image / PATH_OF["two"]).open("ab") as file:
+        file.write(bytes(65536))
+    return "database two is 64 kB longer"
+
+
+def _folder_for_file(image: Path) -> str:
+    file = image / PATH_OF["one"]
+    file.unlink()
+    file.mkdir()
+    return "a folder has the name of the file of database one"
+
+
+def _link_out(image: Path) -> str:
+    file = image / PATH_OF["two"]
+    kept = image / "elsewhere.dat"
+    file.rename(kept)
+    file.symlink_to(kept)
+    return "the file of database two is a link"
+
+
+def _by_command(*commands: tuple[str, str], names: str = "") -> Callable[[Scene], Planted]:
+    """A snapshot by commands of a shell, in which $0 is the source and $1 the target."""
+
+    def plant(scene: Scene) -> Planted:
+        options = {
+            option: ["sh", "-c", script, "{source}", "{target}", str(scene.folder)]
+            for option, script in commands
+        }
+        planted = scene.back_up(provider=SnapshotSpec(provider="command", options=options))
+        window = planted.backup.window
+        said = window.snapshot_problem or f"{window.capture_duration_s:.3f} s"
+        planted.evidence.append(f"the command of the snapshot: {said}")
+        planted.names = names
+        return planted
+
+    return plant
+
+
+_PROMISED = "mkdir -p $1 && echo $0 >$1/promise"
+_GIVEN_LATE = 'cp -a "$(cat $0/promise)"/. $1/'
+_FORKED = "(sleep 0.3; cp -a $0 $1.real; touch $1.done) >/dev/null 2>&1 &"
+_WAITED = "while [ ! -e $0.done ]; do sleep 0.05; done; cp -a $0.real/. $1/"
+_MIXED = "cp -a $0 $1.real"
+_GIVEN_MIXED = 'cp -a $0.real/. $1/ && cp -a "$(dirname $2)"/source/db/one/IRIS.DAT $1/db/one/IRIS.DAT'
+_DROPPED = "rm -rf $1.real $1.done"
+
+_fault = partial(fault, "snapshot", echoes=EVERYTHING)
+_FREEZE, _ROLLED, _BOOT = RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD, RecoveryMode.BOOT
+_INCOMPLETE = ("snapshot", "integrity", "image.integrity")
 
 FAULTS = (
     _fault(
         "one_missing",
         "a database is missing from the image",
-        "integrity.refused",
+        "snapshot.incomplete",
         _image(_lose("two"), "two"),
-        "integrity",
+        *_INCOMPLETE,
     ),
-    _fault("nothing", "the image is empty", "integrity.refused", _image(_lose_all), "integrity"),
+    _fault("nothing", "the image is empty", "snapshot.incomplete", _image(_lose_all), *_INCOMPLETE),
+    _fault(
+        "file_missing",
+        "the folder of a database is there and its file is not",
+        "snapshot.incomplete",
+        _image(_lose_files("db/one/IRIS.DAT"), "one"),
+        *_INCOMPLETE,
+        mode=_FREEZE,
+    ),
+    _fault(
+        "folder_for_file",
+        "a folder has the name of a database file",
+        "snapshot.incomplete",
+        _image(_folder_for_file, "one"),
+        *_INCOMPLETE,
+    ),
+    _fault(
+        "link_for_file",
+        "a link has the name of a database file",
+        "snapshot.incomplete",
+        _image(_link_out, "two"),
+        *_INCOMPLETE,
+        mode=_BOOT,
+    ),
+    _fault(
+        "took_nothing",
+        "the snapshot command ended well and took nothing",
+        "snapshot.incomplete",
+        _by_command(("run", "true"), names="left nothing"),
+        "snapshot",
+    ),
+    _fault(
+        "late_by_expose",
+        "the image was taken when it was asked for, long after the thaw",
+        "image.ceiling.newer",
+        _by_command(("run", _PROMISED), ("expose", _GIVEN_LATE)),
+        "image.ceiling",
+    ),
+    _fault(
+        "late_by_expose_boot",
+        "a machine boots from an image that was taken long after the thaw",
+        "image.ceiling.newer",
+        _by_command(("run", _PROMISED), ("expose", _GIVEN_LATE)),
+        "image.ceiling",
+        mode=_BOOT,
+    ),
+    _fault(
+        "forked",
+        "the copy was made in the background, after the thaw, where nobody could watch it",
+        "image.ceiling.newer",
+        _by_command(("run", _FORKED), ("expose", _WAITED), ("release", _DROPPED)),
+        "image.ceiling",
+    ),
+    _fault(
+        "mixed_instants",
+        "database one was copied again long after the thaw, where nobody could watch it",
+        "image.atomicity.torn",
+        _by_command(("run", _MIXED), ("expose", _GIVEN_MIXED), ("release", _DROPPED)),
+        "image.atomicity",
+        "image.ceiling",
+        mode=RecoveryMode.POINT_IN_TIME,
+    ),
     _fault(
         "older_two",
         "one database is of an earlier snapshot",
-        "atomicity.torn",
+        "image.atomicity.torn",
         _older("two"),
-        "atomicity",
-        "floor",
+        "image.atomicity",
+        "image.floor",
         mode=_FREEZE,
+    ),
+    _fault(
+        "older_one_rolled",
+        "database one is of an earlier snapshot, and journals were applied to it",
+        "image.atomicity.torn",
+        _older("one"),
+        "image.atomicity",
+        "image.floor",
     ),
     _fault(
         "older_whole",
         "the image is that of an earlier backup",
-        "floor.lost",
+        "image.floor.lost",
         _older("one", "two"),
+        "image.floor",
         "floor",
         "recovery_point",
         mode=_FREEZE,
         echoes=frozenset(),
     ),
     _fault(
-        "later_two", "the databases are of two freezes", "atomicity.torn", _later, "atomicity", mode=_FREEZE
+        "older_whole_rolled",
+        "the image is that of an earlier backup, and journals were applied to it",
+        "image.floor.lost",
+        _older("one", "two"),
+        "image.floor",
     ),
-    _fault("swapped", "the databases changed places", "floor.lost", _image(_swapped), mode=_FREEZE),
     _fault(
-        "live", "the files were copied again after the thaw", "ceiling.newer", _live, "ceiling", mode=_FREEZE
+        "later_two",
+        "the databases are of two freezes",
+        "image.atomicity.torn",
+        _later,
+        "image.atomicity",
+        mode=_FREEZE,
+    ),
+    _fault(
+        "later_two_rolled",
+        "the databases are of two freezes, and journals were applied to them",
+        "image.atomicity.torn",
+        _later,
+        "image.atomicity",
+    ),
+    _fault("swapped", "the databases changed places", "image.floor.lost", _image(_swapped), mode=_FREEZE),
+    _fault(
+        "live",
+        "the files were copied again after the thaw",
+        "image.ceiling.newer",
+        _live,
+        "image.ceiling",
+        mode=_FREEZE,
+    ),
+    _fault(
+        "live_rolled",
+        "the files were copied again after the thaw, and journals were applied to them",
+        "image.ceiling.newer",
+        _live,
+        "image.ceiling",
     ),
     _fault(
         "cut",
         "a database file is cut off",
-        "integrity.refused",
+        "snapshot.size",
         _image(_cut("two", 300_000), "two"),
+        "snapshot",
+        "image.integrity",
         "integrity",
     ),
     _fault(
         "cut_end",
         "the end of a database file is missing",
-        "integrity.damaged",
+        "snapshot.size",
         _image(_cut("two", 8_000_000), "two"),
+        "snapshot",
+        "image.integrity",
+    ),
+    _fault(
+        "emptied",
+        "a database file is empty",
+        "snapshot.size",
+        _image(_cut("one", 0), "one"),
+        "snapshot",
+        "image.integrity",
         "integrity",
     ),
     _fault(
-        "emptied", "a database file is empty", "integrity.refused", _image(_cut("one", 0), "one"), "integrity"
+        "grown",
+        "a database file is longer than its source",
+        "snapshot.size",
+        _image(_grown, "two"),
+        "snapshot",
     ),
     _fault(
         "file_header",
         "the file's own header is overwritten",
-        "integrity.refused",
+        "image.integrity.refused",
         _image(_file_header, "one"),
+        "image.integrity",
         "integrity",
-    ),
-    _fault("zeroed", "a data block is zeros", "integrity.damaged", _blocks(_zero), "integrity"),
-    _fault("hole", "a copy left a hole", "integrity.damaged", _blocks(_sparse), "integrity"),
-    _fault(
-        "exchanged", "two data blocks changed places", "integrity.damaged", _blocks(_exchange), "integrity"
-    ),
-    _fault(
-        "repeated", "a data block is a copy of another", "integrity.damaged", _blocks(_repeat), "integrity"
-    ),
-    _fault(
-        "flip_header",
-        "a bit of a block's header is flipped",
-        "integrity.damaged",
-        _blocks(_flip_header),
-        "integrity",
-    ),
-    _fault(
-        "flip_value", "a bit of a value is flipped", "content.history", _blocks(_flip_value, ""), "content"
-    ),
-    _fault("index", "an index block is overwritten", "integrity.damaged", _blocks(_index), "integrity"),
-    _fault(
-        "bitmap",
-        "a bit map says that used blocks are free",
-        "integrity.damaged",
-        _blocks(_bitmap),
-        "integrity",
-    ),
-    _fault(
-        "lost_writes",
-        "some blocks never reached the disk",
-        "integrity.damaged",
-        _lost_writes,
-        "integrity",
-        mode=_FREEZE,
     ),
     _fault(
         "boot_without",
         "the image that a machine boots from lacks a database",
-        "atomicity.torn",
-        _image(_lose("two")),
-        "atomicity",
-        mode=RecoveryMode.BOOT,
+        "snapshot.incomplete",
+        _image(_lose("two"), "two"),
+        *_INCOMPLETE,
+        mode=_BOOT,
+    ),
+    *(
+        _fault(
+            f"boot_without_{name}",
+            f"the image that a machine boots from lacks {what}",
+            "snapshot.incomplete",
+            _image(_lose_files(*patterns), names),
+            "snapshot",
+            mode=_BOOT,
+        )
+        for name, what, patterns, names in (
+            ("journals", "its journals", ("mgr/journal/*",), "mgr/journal"),
+            ("journal_folder", "its journal folder", ("mgr/journal",), "mgr/journal"),
+            ("streams", "the engine's own journal files", ("mgr/gtm/*.mjl*",), "mjl"),
+            ("configuration", "its configuration", ("iris.cpf",), "iris.cpf"),
+            ("messages", "its log of messages", ("mgr/messages.log",), "messages.log"),
+            ("list", "the list of its journals", ("mgr/journal.log",), "journal.log"),
+        )
     ),
 )

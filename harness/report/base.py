@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from harness.model import CaseRecord, Check, Finding, FreezeSummary, Record, Stun, Verdict
-from harness.report.cause import cause_line
+from harness.report import contradiction
+from harness.report.cause import cause_line, next_step
 
 STAND_IN_NOTE = (
     "The stand-in proves the procedure and the scripts; it is never a statement about IRIS itself."
@@ -30,20 +31,35 @@ def final_verdict(record: Record) -> Verdict:
     """The verdict a run may be reported with; worse than the recorded one if the record does not carry it."""
     parts = [case_verdict(case) for case in record.cases]
     whole = record.finished and record.cases and not record.error
-    return Verdict.worst(
+    found = Verdict.worst(
         [record.verdict, *(part for part in parts if part in _BAD), *([] if whole else [Verdict.UNKNOWN])]
     )
+    return Verdict.UNKNOWN if found is Verdict.PASS and contradiction.of_record(record) else found
 
 
 def case_verdict(case: CaseRecord) -> Verdict:
     """The verdict of a case; not PASS if nothing was checked, or a check, a finding or a number says otherwise."""
+    found = _said(case)
+    return Verdict.UNKNOWN if found is Verdict.PASS and contradiction.of_case(case) else found
+
+
+def _said(case: CaseRecord) -> Verdict:
+    """The worst that a case says of itself."""
     checks = [check.verdict for check in case.checks] or [Verdict.UNKNOWN]
     findings = [finding.verdict for check in case.checks for finding in check.findings]
-    lost = case.recovery is not None and bool(case.recovery.lost_acknowledged)
-    released = case.freeze is not None and not case.freeze.held
-    contradicted = [Verdict.UNKNOWN] if lost or released else []
-    bad = [one for one in (*checks, *findings) if one in _BAD]
-    return Verdict.worst([case.verdict, *bad, *contradicted])
+    return Verdict.worst([case.verdict, *(one for one in (*checks, *findings) if one in _BAD)])
+
+
+def contradictions(record: Record) -> list[str]:
+    """Why a run or a case that says PASS is not believed, a line each."""
+    lines = [
+        f"{case.name}: {why}"
+        for case in record.cases
+        if _said(case) is Verdict.PASS
+        for why in contradiction.of_case(case)
+    ]
+    above = contradiction.of_record(record) if record.verdict is Verdict.PASS else []
+    return [f"not believed: {line}" for line in [*above, *lines]]
 
 
 def not_passed(record: Record) -> Iterator[tuple[CaseRecord, Check]]:
@@ -97,10 +113,15 @@ def _stunned(freeze: FreezeSummary, stun: Stun) -> str:
 
 
 def summary(record: Record) -> list[str]:
-    """The verdict: first with what a person must look at, if there is anything, then in numbers."""
+    """The verdict: first with what a person must look at and do, if there is anything, then in numbers."""
     verdict = final_verdict(record).value
-    first = cause_line(record.cases)
-    return [f"{verdict}: {first}", f"{_counts(record)}."] if first else [f"{verdict}: {_counts(record)}."]
+    first, step = cause_line(record.cases), next_step(record.cases)
+    doubts = contradictions(record)
+    lines = [*([first] if first else []), *doubts]
+    if not lines:
+        return [f"{verdict}: {_counts(record)}."]
+    todo = [f"what to do: {step}"] if step else []
+    return [f"{verdict}: {lines[0]}", *todo, *lines[1:], f"{_counts(record)}."]
 
 
 def _counts(record: Record) -> str:

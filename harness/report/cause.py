@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.model import CaseRecord, Finding, Verdict
+from harness.model import IMAGE, CaseRecord, Finding, Verdict
 
 _UPSTREAM_FIRST = (
     "marker.stale",
     "hold.early_thaw",
     "hold.incomplete",
+    "snapshot.incomplete",
     "marker.incomplete",
+    "hold.self_thaw",
     "hold.released",
     "hold.changed",
+    "hold.thawed_twice",
+    "hold.touched",
+    "hold.warned",
     "marker.unreadable",
     "marker.other_freeze",
     "chain.missing",
@@ -28,6 +33,7 @@ _UPSTREAM_FIRST = (
     "chain.open",
     "marker.wrong_place",
     "marker.none",
+    "snapshot.size",
     "integrity.refused",
     "integrity.damaged",
     "integrity.incomplete",
@@ -45,8 +51,31 @@ _UPSTREAM_FIRST = (
     "content.history",
     "content.accounts",
     "content.balance",
+    "content.cold",
+    "content.trail",
 )
-"""Codes that explain others; what is not here comes after, in the order of the checks."""
+"""Codes that explain others; what is not here comes after, in the order of the checks. What a check says of the image
+comes before what it says of the recovered state, which was made from it."""
+
+_NEXT = {
+    "snapshot": "do not count on this backup. Mend the snapshot so that it holds every file of the source, and take "
+    "another; keep the last good one, and the journals since",
+    "hold": "do not count on this backup. See that the snapshot is complete before the thaw, and that the freeze "
+    "lasts (WDSuspendLimit, other jobs that thaw); take another, and keep the journals since the last good one",
+    "marker": "give the roll-forward the log and the journals of this very freeze. A backup without a right marker "
+    "can be restored as of the freeze only",
+    "chain": "do not purge journals. Bring those named from the instance or its archive, and recover again",
+    "integrity": "do not count on this backup. Check the live databases with ^Integrity: if they are sound, the "
+    "snapshot damaged them; take another",
+    "recovery_point": "bring the journals that are missing, or look in commands.log at what the roll-forward said",
+    "floor": "do not count on this backup: restored, it loses what its users were told is stored",
+    "limits": "the backup is good and too slow or too old for the plan; see the limits in it",
+}
+_ONE_INSTANT = (
+    "do not count on this backup: its files are not of the one instant of the freeze. See that every file is copied "
+    "between freeze and thaw, by one snapshot"
+)
+_NEXT |= dict.fromkeys(("atomicity", "content", "consistent_cut", "ceiling"), _ONE_INSTANT)
 
 
 def cause(case: CaseRecord) -> Finding | None:
@@ -65,7 +94,17 @@ def cause_line(cases: Iterable[CaseRecord]) -> str:
     return f"{finding.code}: {finding.message}{witness}"
 
 
-def _rank(finding: Finding) -> tuple[int, int]:
-    known = finding.code in _UPSTREAM_FIRST
-    place = _UPSTREAM_FIRST.index(finding.code) if known else len(_UPSTREAM_FIRST)
-    return (0 if finding.verdict is Verdict.FAIL else 1, place)
+def next_step(cases: Iterable[CaseRecord]) -> str:
+    """What to do about the cause of the worst of some cases; empty where nothing is wrong, or only unknown."""
+    found = [finding for case in cases if case.verdict is Verdict.FAIL and (finding := cause(case))]
+    worst = min(found, key=_rank, default=None)
+    if worst is None or worst.verdict is not Verdict.FAIL:
+        return ""
+    return _NEXT.get(worst.code.removeprefix(IMAGE).partition(".")[0], "")
+
+
+def _rank(finding: Finding) -> tuple[int, int, int]:
+    plain = finding.code.removeprefix(IMAGE)
+    known = plain in _UPSTREAM_FIRST
+    place = _UPSTREAM_FIRST.index(plain) if known else len(_UPSTREAM_FIRST)
+    return (0 if finding.verdict is Verdict.FAIL else 1, place, 0 if plain != finding.code else 1)

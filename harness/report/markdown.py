@@ -9,8 +9,9 @@ import re
 
 from tabulate import tabulate
 
-from harness.model import CaseRecord, Check, Record
-from harness.report.base import heading, not_passed, printable, reasons, remarks, summary
+from harness.model import Record
+from harness.report.base import heading, printable, remarks, summary
+from harness.report.blocks import Blind, Block, blind, blocks
 from harness.report.columns import ALIGN, HEADERS, cells
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
@@ -31,7 +32,8 @@ class MarkdownReporter:
         if record.cases:
             parts.append(_table(record))
         parts.extend(_plain(remark) for remark in remarks(record))
-        parts.extend(_section(case, check) for case, check in not_passed(record))
+        parts.extend(map(_section, blocks(record)))
+        parts.extend(map(_blind, blind(record)))
         return "\n\n".join(parts) + "\n"
 
 
@@ -40,12 +42,21 @@ def _table(record: Record) -> str:
     return tabulate(rows, headers=HEADERS, tablefmt="pipe", colalign=ALIGN, disable_numparse=True)
 
 
-def _section(case: CaseRecord, check: Check) -> str:
-    lines = [f"### {check.verdict.value}: {_plain(case.name)}, {_plain(check.name)}", ""]
-    for finding in reasons(check):
+def _section(block: Block) -> str:
+    first, *more = block.where
+    lines = [f"### {block.verdict.value}: {_plain(first)}", ""]
+    if more:
+        lines += [f"Also: {'; '.join(map(_plain, more))}", ""]
+    for finding in block.findings:
         witness = f"  \n  witness: {_code(finding.witness)}" if finding.witness else ""
         lines.append(f"- {_code(finding.code)} ({finding.verdict.value}): {_plain(finding.message)}{witness}")
     return "\n".join(lines)
+
+
+def _blind(blind: Blind) -> str:
+    title = f"### UNKNOWN: {len(blind.checks)} checks could not look"
+    lines = [title, "", f"{_plain(', '.join(blind.checks))}, in {'; '.join(map(_plain, blind.cases))}", ""]
+    return "\n".join([*lines, f"- because {_code(blind.why)}"])
 
 
 def _plain(text: str) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import textwrap
 
-from harness.model import CaseRecord, Check, Record
-from harness.report.base import heading, not_passed, printable, reasons, remarks, summary
+from harness.model import Record
+from harness.report.base import heading, printable, remarks, summary
+from harness.report.blocks import Blind, Block, blind, blocks
 from harness.report.columns import ALIGN, cells
 from harness.report.grid import grid
 
@@ -40,7 +41,8 @@ class TableReporter:
             parts.append(_table(record))
         if remarks(record):
             parts.append("\n".join(remarks(record)))
-        parts.extend(_block(case, check) for case, check in not_passed(record))
+        parts.extend(map(_block, blocks(record)))
+        parts.extend(map(_blind, blind(record)))
         parts.append(
             "\n".join([*_ending(record), *(part for line in summary(record) for part in _wrapped("", line))])
         )
@@ -57,17 +59,25 @@ def _short(name: str) -> str:
     return name.removeprefix("cycle ")
 
 
-def _block(case: CaseRecord, check: Check) -> str:
-    lines = [f"{check.verdict.value}  {case.name} · {check.name}"]
-    found = reasons(check)
-    for finding in found[:_FINDINGS_MAX]:
-        other = f" ({finding.verdict.value})" if finding.verdict is not check.verdict else ""
+def _block(block: Block) -> str:
+    first, *more = block.where
+    lines = [f"{block.verdict.value}  {first}", *(f"      {where}" for where in more)]
+    for finding in block.findings[:_FINDINGS_MAX]:
+        other = f" ({finding.verdict.value})" if finding.verdict is not block.verdict else ""
         lines.extend(_wrapped("  ", f"{finding.code}{other}: {finding.message}"))
         if finding.witness:
             lines.extend(_wrapped("    ", f"witness: {finding.witness}"))
-    if len(found) > _FINDINGS_MAX:
-        lines.append(f"  and {len(found) - _FINDINGS_MAX} more findings in record.json")
+    if len(block.findings) > _FINDINGS_MAX:
+        lines.append(f"  and {len(block.findings) - _FINDINGS_MAX} more findings in record.json")
     return "\n".join(lines)
+
+
+def _blind(blind: Blind) -> str:
+    number = len(blind.checks)
+    checks = f"{number} checks could not look" if number > 1 else "1 check could not look"
+    lines = _wrapped("", f"UNKNOWN  {checks}: {', '.join(blind.checks)}")
+    lines += [f"      {case}" for case in blind.cases]
+    return "\n".join([*lines, *_wrapped("  ", f"because {blind.why}")])
 
 
 def _wrapped(indent: str, text: str) -> list[str]:

@@ -11,22 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness import registry
-from harness.model import Check, Finding
+from harness.model import CHECKS, IMAGE, Check, Finding
 from harness.verify.base import Checker, Evidence, broken, checked, judge
-
-LOOKS = ("integrity", "atomicity", "content", "consistent_cut", "floor", "ceiling")
-"""The checks of restored data."""
-IMAGE = "image."
-CHECKS = (
-    "snapshot",
-    *(f"{IMAGE}{name}" for name in LOOKS),
-    *LOOKS,
-    "marker",
-    "chain",
-    "hold",
-    "recovery_point",
-)
-"""The checks of every case, in the order of the report; other registered ones are run after them."""
 
 
 def judge_all(evidence: Evidence) -> list[Check]:

@@ -164,7 +164,7 @@ def _summary(instance: Instance, seed: int) -> tuple[dict[int, WriterState], int
         raise InstanceError("the walk of the restored state broke off before its end")
     for number, line in enumerate(lines[:-1], 1):
         try:
-            if line[:1] in "k+":
+            if line.startswith(("k|", "+")):
                 cold.take(line)
                 continue
             kind, *fields = line.split("|", 4)
@@ -177,7 +177,10 @@ def _summary(instance: Instance, seed: int) -> tuple[dict[int, WriterState], int
                 _take(states[int(fields[0])], kind, fields[1:])
         except (ValueError, KeyError, IndexError) as error:
             raise ParseError("restored state", number, line[:80], "not a line of RVCHECK") from error
-    return states, counter, cold.compared()
+    try:
+        return states, counter, cold.compared()
+    except (ValueError, KeyError, IndexError) as error:
+        raise ParseError("restored state", 0, "", "the last cold node is not a line of RVCHECK") from error
 
 
 class _ColdNodes:

@@ -12,13 +12,12 @@ from harness.errors import SnapshotError
 from harness.facts import known
 from harness.fault import matrix
 from harness.fault.base import Planted, Scene
-from harness.model import RecoveryMode, Verdict
+from harness.model import CHECKS, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec
 from harness.progress import SilentProgress
 from harness.recovery import Steps
 from harness.restore import require_separate
 from harness.rollforward import roll_forward
-from harness.verify.judge import CHECKS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
 

@@ -76,8 +76,10 @@ class _Writer:
         self.times: dict[str, datetime] = {}
         self.failures: list[str] = []
         self.notes: list[str] = []
+        self.thaws = 0
 
     def say(self, method: str, text: str) -> None:
+        self.thaws += text == "Resuming system"
         self.lines.append(f"{self.at:%m/%d/%Y %H:%M:%S}: Backup.General.{method}: {text}")
         self.times.setdefault(text, self.at)
 
@@ -128,6 +130,7 @@ class _Writer:
             resumed=self.times.get("System resumed"),
             failures=tuple(self.failures),
             notes=tuple(self.notes),
+            thaws=self.thaws,
             line_numbers=(0, 0),
         )
         return Window(tuple(self.lines), entry)

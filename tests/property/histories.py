@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.workload import oracle
+from tests.seen import cold_lines, trail_lines
 
 SEED = 77
 
@@ -72,6 +73,7 @@ class Nodes:
     history: dict[tuple[int, int], bytes] = field(default_factory=dict)
     temporaries: dict[tuple[int, int], tuple[str, str]] = field(default_factory=dict)
     large: dict[tuple[int, int], str] = field(default_factory=dict)
+    trail: dict[tuple[int, int], bytes] = field(default_factory=dict)
     counter: int = 0
 
 
@@ -95,6 +97,8 @@ def in_database_one(nodes: Nodes, done: Done) -> None:
     nodes.balances[done.writer, done.source] -= done.amount
     nodes.balances[done.writer, done.target] += done.amount
     nodes.counter = max(nodes.counter, done.taken)
+    if done.i % oracle.TRAIL_EVERY == 0:
+        nodes.trail[done.writer, done.i] = oracle.trail_row(done.i, done.amount)
 
 
 def in_database_two(nodes: Nodes, done: Done, *, sequence: bool = True) -> None:
@@ -141,10 +145,17 @@ def wrong_content(nodes: Nodes, writers: int, every: list[Done]) -> bool:
         for writer in range(1, writers + 1)
         for account in range(oracle.ACCOUNTS)
     }
-    fresh = Nodes(balances=dict.fromkeys(right, 0))
+    fresh = Nodes(balances=dict.fromkeys(right, 0), one=dict.fromkeys(range(1, writers + 1), 0))
     for one in sorted(found, key=lambda one: one.i):
         in_database_two(fresh, one)
-    parts = ((right, nodes.balances), (fresh.temporaries, nodes.temporaries), (fresh.large, nodes.large))
+        if one.i % oracle.TRAIL_EVERY == 0:
+            fresh.trail[one.writer, one.i] = oracle.trail_row(one.i, one.amount)
+    parts = (
+        (right, nodes.balances),
+        (fresh.temporaries, nodes.temporaries),
+        (fresh.large, nodes.large),
+        (fresh.trail, nodes.trail),
+    )
     return any(a != b for a, b in parts) or nodes.counter < max((one.taken for one in found), default=0)
 
 
@@ -183,7 +194,7 @@ def lines_of_summary(nodes: Nodes) -> bytes:
         lines += [f"b|{w}|{a}|{v}" for (x, a), v in sorted(nodes.balances.items()) if x == w]
         lines += [f"t|{w}|{i}|{v}|{c}" for (x, i), (v, c) in sorted(nodes.temporaries.items()) if x == w]
         lines += [f"l|{w}|{slot}|{v}" for (x, slot), v in sorted(nodes.large.items()) if x == w]
-    return "\n".join([*lines, f"n|{nodes.counter}", "end", ""]).encode()
+    return "\n".join([*lines, *cold_lines(SEED), f"n|{nodes.counter}", "end", ""]).encode()
 
 
 def lines_of_history(nodes: Nodes, writer: int) -> bytes:
@@ -193,4 +204,4 @@ def lines_of_history(nodes: Nodes, writer: int) -> bytes:
         if w == writer:
             out += (b"" if i == expected else b"@%d\n" % i) + value
             expected, count = i + 1, count + 1
-    return out + b"end %d\n" % count
+    return out + b"end %d\n" % count + trail_lines({i: t for (w, i), t in nodes.trail.items() if w == writer})

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from harness.errors import FreezeError, HarnessError, InstanceError, ParseError, ThawError
 from harness.instance import iris
 from harness.instance.iris import Instance, ThawAnswer
-from harness.model import RecoveryMode, Verdict
-from harness.verify.base import Evidence, judge
+from harness.model import Verdict
+from harness.verify.base import judge
 from harness.verify.integrity import IntegrityChecker
 from tests.property.answers import ASKED, GOOD, LOG, METHODS, SaidBefore, instance, is_typed, lines
+from tests.seen import seen
 
 STATUSES = st.one_of(st.sampled_from([5, 5, 5, 3, 0, 1, -9]), st.integers(-64, 255))
 SCALARS = st.one_of(
@@ -220,15 +221,7 @@ def judged(text: str) -> Verdict:
         report = instance((5, text)).integrity(ASKED)
     except HarnessError:
         report = None
-    evidence = Evidence(
-        mode=RecoveryMode.ROLLFORWARD,
-        seed=1,
-        writers=1,
-        floor={},
-        ceiling={},
-        databases=len(ASKED),
-        integrity=report,
-    )
+    evidence = seen(databases=len(ASKED), integrity=report)
     return judge("integrity", IntegrityChecker(), evidence).verdict
 
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from harness.errors import HarnessError
 from harness.model import RecoveryMode, Verdict
-from harness.verify.base import Evidence
 from harness.verify.judge import judge_all
 from harness.verify.state import RestoredState, read_state
 from harness.workload import oracle
@@ -35,6 +34,7 @@ from tests.property.histories import (
     wrong_content,
 )
 from tests.property.walkers import Printing
+from tests.seen import seen
 
 CHECKS = ("atomicity", "content", "consistent_cut", "floor", "ceiling")
 
@@ -77,7 +77,7 @@ def walked(state: State) -> RestoredState:
 
 
 def verdicts(state: State) -> dict[str, Verdict]:
-    evidence = Evidence(
+    evidence = seen(
         mode=RecoveryMode.AS_OF_FREEZE,
         seed=SEED,
         writers=state.writers,
@@ -296,7 +296,7 @@ def outcome(summary: bytes, history: bytes, writers: int, status: int) -> Restor
     except HarnessError as error:
         assert str(error)
         return None
-    evidence = Evidence(
+    evidence = seen(
         mode=RecoveryMode.BOOT, seed=SEED, writers=writers, floor={1: 1}, ceiling={1: 1}, state=state
     )
     judge_all(evidence)

@@ -135,8 +135,14 @@ def test_window_is_one_freeze_and_one_thaw(tmp_path: Path) -> None:
 def test_thaw_runs_when_capture_fails(tmp_path: Path, trouble: BaseException) -> None:
     """Error, interruption or defect: thawed, and the first error is the one that is seen."""
     instance, watchdog = FakeInstance(), FakeWatchdog()
-    with pytest.raises(type(trouble)):
-        hold(instance, FakeProvider(trouble), watchdog, tmp_path)
+    if isinstance(trouble, SnapshotError):
+        window = hold(instance, FakeProvider(trouble), watchdog, tmp_path)
+        assert (None, trouble) == (window.snapshot, window.snapshot_problem)
+        with pytest.raises(SnapshotError):
+            window.taken()
+    else:
+        with pytest.raises(type(trouble)):
+            hold(instance, FakeProvider(trouble), watchdog, tmp_path)
     assert not instance.frozen
     assert ["arm", "disarm"] == watchdog.orders
 

@@ -68,6 +68,7 @@ class TestRead:
                 resumed=datetime(2017, 1, 4, 16, 30, 42),
                 failures=(),
                 notes=(),
+                thaws=1,
                 line_numbers=(1, 10),
             ),
         )

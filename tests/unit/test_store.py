@@ -123,7 +123,7 @@ def test_schema_and_dataclasses_have_the_same_fields() -> None:
     assert in_model == in_schema
 
 
-ADDED_LATER = {"image_digest", "stuns", "into", "interfaces", "notes"}
+ADDED_LATER = {"image", "image_digest", "stuns", "into", "interfaces", "notes"}
 """Keys that records of version 0.1 do not have; they stay readable."""
 
 

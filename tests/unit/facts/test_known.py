@@ -11,8 +11,7 @@ from harness.facts import known
 from harness.facts.catalogue import FACTS
 from harness.facts.record import loads
 from harness.instance.iris import Description
-from harness.model import RecoveryMode, Verdict
-from harness.verify.judge import CHECKS
+from harness.model import CHECKS, RecoveryMode, Verdict
 from tests.unit.facts.made import conformance
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.instance.iris import JournalFile
-from harness.model import Position, RecoveryMode
+from harness.model import Position
 from harness.rollforward import JournalSet
-from harness.verify.base import Evidence
 from harness.verify.chain import ChainChecker
+from tests.seen import seen
 
 NAMES = ("20261122.001", "20261122.002", "20261122.003")
 
@@ -33,15 +33,7 @@ def findings(copied: tuple[JournalFile, ...], expected: tuple[JournalFile, ...])
         end=Position(journal_file="20261122.004", offset_bytes=10),
         expected=expected,
     )
-    evidence = Evidence(
-        mode=RecoveryMode.ROLLFORWARD,
-        seed=1,
-        writers=1,
-        floor={},
-        ceiling={},
-        journals=journals,
-        copied=copied,
-    )
+    evidence = seen(journals=journals, copied=copied)
     return [(found.code, found.witness) for found in ChainChecker().check(evidence)]
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from harness.instance.iris import Description
-from harness.model import RecoveryMode, Verdict
+from harness.model import CHECKS, RecoveryMode, Verdict
 from harness.verify.base import Evidence
-from harness.verify.judge import CHECKS, judge_all
+from harness.verify.judge import judge_all
 from harness.verify.state import RestoredState, read_state
 from harness.workload import oracle
+from tests.seen import cold_lines, seen, trail_lines
 
 SEED, WRITERS, LAST = 77, 3, 200
 
@@ -33,6 +34,7 @@ class Database:
     history: dict[tuple[int, int], bytes] = field(default_factory=dict)
     temporaries: dict[tuple[int, int], tuple[str, str]] = field(default_factory=dict)
     large: dict[tuple[int, int], str] = field(default_factory=dict)
+    trail: dict[tuple[int, int], bytes] = field(default_factory=dict)
     counter: int = 0
 
     def transact(self, writer: int, i: int) -> None:
@@ -50,6 +52,8 @@ class Database:
         self.balances[writer, target] += amount
         read = self.confirmed.get(other, 0)
         self.history[writer, i] = oracle.row(i, source, target, amount, other, read, taken)
+        if i % oracle.TRAIL_EVERY == 0:
+            self.trail[writer, i] = oracle.trail_row(i, amount)
         self.one[writer] = self.two[writer] = self.confirmed[writer] = i
 
     def settle(self) -> None:
@@ -100,6 +104,7 @@ class Printed:
             lines += [f"b|{w}|{a}|{v}" for (x, a), v in sorted(d.balances.items()) if x == w]
             lines += [f"t|{w}|{i}|{v}|{c}" for (x, i), (v, c) in sorted(d.temporaries.items()) if x == w]
             lines += [f"l|{w}|{s}|{v}" for (x, s), v in sorted(d.large.items()) if x == w]
+        lines += cold_lines(SEED)
         return "\n".join([*lines, f"n|{d.counter}", "end", ""]).encode()
 
     def history(self, writer: int) -> bytes:
@@ -108,7 +113,11 @@ class Printed:
             if w == writer:
                 out += (b"" if i == expected else b"@%d\n" % i) + value
                 expected, count = i + 1, count + 1
-        return out + b"end %d\n" % count
+        return (
+            out
+            + b"end %d\n" % count
+            + trail_lines({i: t for (w, i), t in self.database.trail.items() if w == writer})
+        )
 
 
 class _Process:
@@ -146,7 +155,7 @@ def read(database: Database) -> RestoredState:
 
 def evidence(state: RestoredState) -> Evidence:
     vector = dict.fromkeys(range(1, WRITERS + 1), LAST)
-    return Evidence(
+    return seen(
         mode=RecoveryMode.AS_OF_FREEZE, seed=SEED, writers=WRITERS, floor=vector, ceiling=vector, state=state
     )
 
@@ -165,7 +174,7 @@ def test_history_without_a_fault_passes() -> None:
 
 def test_without_evidence_every_check_is_unknown() -> None:
     """Not checked is never passed."""
-    empty = Evidence(mode=RecoveryMode.ROLLFORWARD, seed=1, writers=1, floor={}, ceiling={})
+    empty = seen(image=None)
     assert dict.fromkeys(CHECKS, Verdict.UNKNOWN) == {c.name: c.verdict for c in judge_all(empty)}
 
 
@@ -224,7 +233,7 @@ def _foreign_writer(d: Database) -> None:
 def _writer_gone(d: Database) -> None:
     for nodes in (d.one, d.two, d.confirmed):
         del nodes[3]
-    for pairs in (d.balances, d.history, d.temporaries, d.large):
+    for pairs in (d.balances, d.history, d.temporaries, d.large, d.trail):
         for key in [key for key in pairs if key[0] == 3]:
             del pairs[key]
 

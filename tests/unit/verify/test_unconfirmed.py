@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from harness.model import Finding, RecoveryMode, Verdict
+from harness.model import Finding, Verdict
 from harness.verify.base import Evidence, judge
+from tests.seen import seen
 
 
 class Finds:
@@ -21,14 +22,7 @@ class Finds:
 
 
 def evidence(*facts: str) -> Evidence:
-    return Evidence(
-        mode=RecoveryMode.ROLLFORWARD,
-        seed=1,
-        writers=1,
-        floor={},
-        ceiling={},
-        unconfirmed={"hold": facts} if facts else {},
-    )
+    return seen(unconfirmed={"hold": facts} if facts else {})
 
 
 def test_what_would_pass_is_unknown_and_says_how_to_confirm() -> None:

@@ -36,7 +36,7 @@ def test_rows_are_read_back(numbers: list[tuple[int, ...]]) -> None:
     assert numbers == [tuple(int(n) for n in one) for one in read]
 
 
-@given(NUMBERS, st.integers(0, oracle.ROW_BYTES - 1), st.integers(0, 255))
+@given(NUMBERS, st.integers(0, oracle.HISTORY.line_bytes - 1), st.integers(0, 255))
 def test_a_changed_byte_is_never_overlooked(numbers: tuple[int, ...], at: int, byte: int) -> None:
     """Any other byte anywhere gives other numbers, or no row."""
     good = oracle.row(*numbers)
@@ -53,7 +53,7 @@ def test_a_changed_byte_is_never_overlooked(numbers: tuple[int, ...], at: int, b
 @given(st.binary(max_size=200))
 def test_other_text_is_no_row(raw: bytes) -> None:
     rows = oracle.parse_rows(raw)
-    assert rows is None or len(rows.sequence) * oracle.ROW_BYTES == len(raw)
+    assert rows is None or len(rows.sequence) * oracle.HISTORY.line_bytes == len(raw)
 
 
 @given(st.integers(0, 2**31 - 1), st.integers(1, 9), st.integers(1, 9), st.integers(1, 10**9))

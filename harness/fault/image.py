@@ -1,0 +1,81 @@
+"""Faults of the image's data, planted in the restored image before it is looked at: a roll-forward heals most of
+them.
+
+Where the load goes on after the freeze, the journals write every node anew that it wrote before. So after a
+roll-forward the state may be right although the image was not, and all that was beside it in the same blocks is
+lost unseen. Only the look at the image, as of the freeze, tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.fault.base import EVERYTHING, Fault, Planted, Scene, state_of
+from harness.instance.iris import Instance
+from harness.model import RecoveryMode
+from harness.recovery import Steps
+
+_WRITER = 2
+
+
+def _plant(label: str) -> Callable[[Scene], Planted]:
+    def plant(scene: Scene) -> Planted:
+        evidence: list[str] = []
+
+        def change(target: Instance) -> None:
+            before = state_of(target, _WRITER)
+            target.plant(label, _WRITER, scene.setting.plan.workload.writers, scene.setting.seed)
+            if state_of(target, _WRITER) != before:
+                evidence.append(f"{label}^RVFAULT changed the restored image")
+
+        return scene.planted(steps=Steps(settle_image=change), evidence=evidence)
+
+    return plant
+
+
+def _fault(label: str, statement: str, cause: str, mode: RecoveryMode) -> Fault:
+    return Fault(
+        name=f"image.{label}_{mode.value.replace('-', '_')}",
+        statement=f"the image: {statement}, {mode.value}",
+        plant=_plant(label),
+        cause=f"image.{cause}",
+        sees=frozenset({f"image.{cause.partition('.')[0]}"}),
+        echoes=EVERYTHING,
+        mode=mode,
+        physical=False,
+    )
+
+
+_LABELS = (
+    ("undo", "the last transaction of a writer is lost", "floor.lost"),
+    ("older", "one writer is what it was long before the others", "floor.lost"),
+    ("open", "an uncommitted transaction, by an engine that writes none", "atomicity.half"),
+    ("half", "a transaction lost its record in database two", "atomicity.half"),
+    ("torn", "database one is a transaction ahead of database two", "atomicity.torn"),
+    ("ahead", "sequence numbers are ahead of the record", "atomicity.half"),
+    ("hole", "a transaction in the middle is missing", "atomicity.hole"),
+    ("twice", "a transaction was applied twice", "content.balance"),
+    ("balance", "a balance is altered by one", "content.balance"),
+    ("account", "an account is gone", "content.accounts"),
+    ("history", "the record of a transaction is altered", "content.history"),
+    ("trail", "a node of the trail in database one is gone", "content.trail"),
+    ("trailed", "a node of the trail in database one is altered", "content.trail"),
+    ("killed", "a node that was killed is back", "content.killed"),
+    ("cut", "a large value lost its last character", "content.large"),
+    ("coldone", "a cold value of database one is altered", "content.cold"),
+    ("coldtwo", "a cold node of database two is gone", "content.cold"),
+    ("coldmore", "database one holds a cold node that nobody wrote", "content.cold"),
+    ("coldgone", "all cold data of database two is gone", "content.cold"),
+    ("confirm", "an update outside of transactions is missing", "atomicity.confirmation"),
+    ("foreign", "there is data of a writer that never was", "ceiling.foreign"),
+    ("gone", "all that a writer did is gone", "floor.lost"),
+)
+
+FAULTS = (
+    *(_fault(*label, RecoveryMode.ROLLFORWARD) for label in _LABELS),
+    *(_fault(*label, RecoveryMode.BOOT) for label in _LABELS if label[0] in ("older", "balance", "coldone")),
+    *(
+        _fault(*label, RecoveryMode.POINT_IN_TIME)
+        for label in _LABELS
+        if label[0] in ("older", "balance", "coldtwo")
+    ),
+)

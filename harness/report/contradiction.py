@@ -1,0 +1,105 @@
+"""Where a record contradicts itself, so that a PASS in it is not believed.
+
+A record is a file that anybody may have written. PASS needs that everything a run writes down is there, once, and
+that the numbers agree; what is missing was not looked at, whatever the verdict beside it says. A record of an older
+version that knew fewer checks is therefore UNKNOWN."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from harness.model import (
+    CHECKS,
+    CaseRecord,
+    FreezeSummary,
+    Record,
+    RecoveryMode,
+    RecoverySummary,
+    RestoreSummary,
+    RollforwardSummary,
+    impossible,
+)
+
+_ROLLED = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
+_ROUNDING_S = 1e-6
+
+
+def of_record(record: Record) -> list[str]:
+    """What is wrong above the cases."""
+    found = []
+    if record.instance is None:
+        found.append("no instance answered")
+    else:
+        one = record.instance
+        found += filter(None, [impossible(one.product, one.version, one.stand_in, one.image)])
+    names = Counter(case.name for case in record.cases)
+    return [*found, *(f"there are {n} cases {name}" for name, n in names.items() if n > 1)]
+
+
+def of_case(case: CaseRecord) -> list[str]:
+    """What is missing in a case, or does not agree with the rest of it."""
+    return [*_checks(case), *_parts(case)]
+
+
+def _checks(case: CaseRecord) -> Iterator[str]:
+    names = Counter(check.name for check in case.checks)
+    if missing := [name for name in CHECKS if not names[name]]:
+        yield f"the check {missing[0]} is missing" + (f", and {len(missing) - 1} more" if missing[1:] else "")
+    yield from (f"the check {name} is there {n} times" for name, n in names.items() if n > 1)
+
+
+def _parts(case: CaseRecord) -> Iterator[str]:
+    freeze, restore, recovery = case.freeze, case.restore, case.recovery
+    if freeze is None or case.snapshot is None or restore is None or recovery is None:
+        parts = {"freeze": freeze, "snapshot": case.snapshot, "restore": restore, "recovery": recovery}
+        yield f"there is no {next(name for name, part in parts.items() if part is None)}"
+        return
+    if not case.name.endswith(recovery.mode.value):
+        yield f"its recovery is of the mode {recovery.mode.value}"
+    if case.snapshot.bytes <= 0:
+        yield "the snapshot is empty"
+    yield from _freeze(freeze)
+    yield from _restore(restore)
+    yield from _recovery(recovery, restore)
+    if (recovery.mode in _ROLLED) is (case.rollforward is None):
+        odd = "missing" if case.rollforward is None else "there"
+        yield f"a roll-forward is {odd} in the mode {recovery.mode.value}"
+    elif case.rollforward:
+        yield from _rollforward(case.rollforward, freeze)
+
+
+def _freeze(freeze: FreezeSummary) -> Iterator[str]:
+    if not freeze.held:
+        yield "the freeze did not hold"
+    if freeze.journal_file is None or freeze.offset_bytes is None:
+        yield "the freeze has no marker"
+    if freeze.window_s <= 0:
+        yield f"the freeze window took {freeze.window_s} s"
+
+
+def _restore(restore: RestoreSummary) -> Iterator[str]:
+    if restore.bytes <= 0:
+        yield "nothing was restored"
+    if restore.interfaces != ("lo",):
+        seen = ", ".join(restore.interfaces) or "none that was looked at"
+        yield f"the restored instance was not isolated: it saw the network interfaces {seen}"
+
+
+def _recovery(recovery: RecoverySummary, restore: RestoreSummary) -> Iterator[str]:
+    if recovery.recovered is None or recovery.lost_acknowledged is None or recovery.rpo_s is None:
+        yield "what was recovered is not known"
+    elif recovery.lost_acknowledged or recovery.recovered < recovery.acknowledged:
+        lost = max(recovery.lost_acknowledged, recovery.acknowledged - recovery.recovered)
+        yield f"{lost} acknowledged transactions are lost"
+    elif recovery.rpo_s:
+        yield f"nothing is lost, and RPO is {recovery.rpo_s:g} s"
+    if recovery.rto_s is None or recovery.rto_s + _ROUNDING_S < restore.duration_s:
+        yield "RTO is shorter than the restore in it"
+
+
+def _rollforward(rolled: RollforwardSummary, freeze: FreezeSummary) -> Iterator[str]:
+    if (rolled.from_file, rolled.from_offset_bytes) != (freeze.journal_file, freeze.offset_bytes):
+        yield f"the roll-forward starts at {rolled.from_file} @ {rolled.from_offset_bytes}, which is not the marker"
+    if {rolled.from_file, rolled.to_file} - set(rolled.files):
+        yield "the roll-forward did not apply its first or last journal"
