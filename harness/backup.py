@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from harness import freeze, freeze_log, registry, store
-from harness.errors import ParseError
+from harness.errors import HarnessError, ParseError, PreconditionError
 from harness.files import remove_tree
 from harness.freeze import FileStatus, Window
 from harness.instance.base import CanTellStuns
@@ -24,6 +24,7 @@ from harness.plan.model import SnapshotSpec
 from harness.rollforward import JournalSet, collect
 from harness.setting import Setting, Stages
 from harness.snapshot.base import SnapshotProvider, Source
+from harness.snapshot.guarded import GuardedProvider
 from harness.workload.driver import Driver
 from harness.workload.ledger import Ledger, Vector
 
@@ -160,10 +161,18 @@ def discard(backup: Backup) -> None:
 def load_provider(setting: Setting, spec: SnapshotSpec) -> SnapshotProvider:
     """A provider with a folder of its own. Raises UsageError or PreconditionError."""
     folder = _new_folder(setting.work, "snapshots")
-    provider: SnapshotProvider = registry.load("harness.snapshots", spec.provider, _PROVIDER)(
-        folder, spec.options
-    )
-    return provider
+    name, distribution = spec.provider, registry.origin("harness.snapshots", spec.provider)
+    made = registry.load("harness.snapshots", name, _PROVIDER)
+    try:
+        provider: SnapshotProvider = made(folder, spec.options)
+    except HarnessError:
+        raise
+    except Exception as error:  # whatever a plug-in does
+        raise PreconditionError(
+            f"the snapshot provider {name} of {distribution} could not be made: {error!r}",
+            "Use another provider.",
+        ) from error
+    return GuardedProvider(provider, name, distribution)
 
 
 def snapshot_source(description: Description, *, whole: bool) -> Source:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from harness.errors import CommandError, CommandTimeout, HarnessError, PreconditionError
@@ -34,7 +34,10 @@ class Completed:
 
 
 class Transcript:
-    """Every command of a run with its raw output, in a file for people: what was said when a verdict is doubted."""
+    """Every command of a run with its raw output, in a file for people: what was said when a verdict is doubted.
+
+    Hosts note what they run in an instance's surroundings; while one is `recorded`, every other command that this
+    module starts is noted there, too. A process runs one run at a time, so it has one transcript."""
 
     def __init__(self, file: Path | None) -> None:
         """`file` is appended to; None keeps nothing."""
@@ -56,6 +59,20 @@ class Transcript:
             self._write(began, place, argv, "no answer", str(error))
             raise
 
+    def started(self, place: str, argv: Sequence[str]) -> None:
+        """Note a command whose output somebody else reads."""
+        self._write(datetime.now(UTC), place, argv, "started; its output is read elsewhere", "")
+
+    def answered(self, place: str, done: Completed) -> None:
+        """Note a command that has ended, whatever its status."""
+        began = datetime.now(UTC) - timedelta(seconds=done.duration_s)
+        said = done.stdout + done.stderr
+        self._write(began, place, done.argv, f"status {done.status} after {done.duration_s:.3f} s", said)
+
+    def failed(self, place: str, argv: Sequence[str], error: HarnessError) -> None:
+        """Note a command that gave no answer."""
+        self._write(datetime.now(UTC), place, argv, "no answer", str(error))
+
     def _write(self, began: datetime, place: str, argv: Sequence[str], result: str, said: str) -> None:
         if self._file is None:
             return
@@ -64,6 +81,27 @@ class Transcript:
         # a full disk must not keep a thaw from being asked for
         with contextlib.suppress(OSError), self._file.open("a", encoding="utf-8") as transcript:
             transcript.write("\n".join(lines) + "\n")
+
+
+HERE = "this machine"
+"""What a transcript calls the surroundings of the harness itself."""
+_NONE = Transcript(None)
+_recorded = [_NONE]
+
+
+@contextmanager
+def recorded(transcript: Transcript) -> Iterator[None]:
+    """Note the commands that this module starts, until the end of the body."""
+    _recorded.append(transcript)
+    try:
+        yield
+    finally:
+        _recorded.remove(transcript)
+
+
+def transcript() -> Transcript:
+    """The one that commands are noted in now."""
+    return _recorded[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +131,7 @@ def run(
     timeout_s: float = 60.0,
     env: Mapping[str, str] | None = None,
     stdin: str = "",
+    noted: bool = True,
 ) -> Completed:
     """Run a program to its end.
 
@@ -102,11 +141,25 @@ def run(
         timeout_s: Seconds until the program's process group is killed.
         env: Variables added to this process's environment (`LC_ALL=C` is always set).
         stdin: Text on standard input; never appears in an error or a log.
+        noted: Note it in the transcript; False where the caller does.
     Raises:
         PreconditionError: no such program, or it may not be run.
         CommandTimeout: killed at the limit.
         CommandError: any other status.
     """
+    to = transcript() if noted else _NONE
+    try:
+        done = _run(argv, timeout_s, env, stdin)
+    except HarnessError as error:
+        to.failed(HERE, argv, error)
+        raise
+    to.answered(HERE, done)
+    if accept is not None and done.status not in accept:
+        raise CommandError(argv, done.status, done.duration_s, done.stdout + done.stderr)
+    return done
+
+
+def _run(argv: Sequence[str], timeout_s: float, env: Mapping[str, str] | None, stdin: str) -> Completed:
     started = time.monotonic()
     try:
         process = subprocess.Popen(
@@ -129,11 +182,12 @@ def run(
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         raise
-    seconds = time.monotonic() - started
-    if accept is not None and process.returncode not in accept:
-        raise CommandError(argv, process.returncode, seconds, _text(out) + _text(err))
     return Completed(
-        argv=tuple(argv), status=process.returncode, stdout=_text(out), stderr=_text(err), duration_s=seconds
+        argv=tuple(argv),
+        status=process.returncode,
+        stdout=_text(out),
+        stderr=_text(err),
+        duration_s=time.monotonic() - started,
     )
 
 
@@ -154,17 +208,20 @@ class Prepared:
         shown: Sequence[str],
         env: Mapping[str, str] | None = None,
         timeout_s: float = 30.0,
+        place: str = HERE,
     ) -> None:
         """Start it.
 
         Args:
             argv: What ends in AT_THE_WORD and the program.
             shown: The program alone, for messages.
+            place: Where it runs, for the transcript.
             timeout_s: Until it must stand ready.
         Raises:
             CommandError: it did not come to stand ready; nothing of it runs.
         """
         self.shown = tuple(shown)
+        self._at = place
         self._process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
@@ -199,6 +256,19 @@ class Prepared:
             CommandError: it had ended before the word and has done nothing.
             CommandTimeout: killed at the limit.
         """
+        try:
+            done = self.answer(self._run(timeout_s, stdin))
+        except HarnessError as error:
+            transcript().failed(self._at, self.shown, error)
+            raise
+        transcript().answered(self._at, done)
+        return done
+
+    def answer(self, done: Completed) -> Completed:
+        """What of an answer is shown and handed on."""
+        return done
+
+    def _run(self, timeout_s: float, stdin: str) -> Completed:
         started = time.monotonic()
         if self._process.poll() is not None:
             raise CommandError(self.shown, self._process.returncode, 0.0, "it ended before it was needed")

@@ -26,7 +26,7 @@ from pathlib import Path
 from harness import registered, registry, store
 from harness.backup import back_up, discard
 from harness.case_record import without_backup
-from harness.command import Transcript
+from harness.command import Transcript, recorded
 from harness.errors import HarnessError, ThawError
 from harness.instance.base import Host
 from harness.instance.iris import Description, Instance
@@ -37,7 +37,7 @@ from harness.progress import Progress
 from harness.recovery import recover
 from harness.setting import Setting
 from harness.targets import Targets
-from harness.watchdog import Watchdog
+from harness.watchdog import COMMANDS_FILE, Watchdog
 from harness.workload.ledger import Ledger
 
 _OTHER_SESSIONS = 3
@@ -103,7 +103,7 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
     began = time.monotonic()
     folder = folder.resolve()  # an instance has a working folder of its own
     work = folder / "work"
-    transcript = Transcript(folder / "commands.log")
+    transcript = Transcript(folder / COMMANDS_FILE)
     hosts = [_host(spec, work, transcript) for spec in (plan.instance, plan.target) if spec]
     host, target_host = hosts[0], hosts[-1]
     entry = registered.register(work, containers=any(one.in_containers for one in hosts))
@@ -111,44 +111,45 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
     with_user_of_its_own = host.in_containers or plan.instance.name is not None
     _share_log(work / store.FREEZE_LOG, folder / store.FREEZE_LOG, 0o666 if with_user_of_its_own else 0o644)
     targets = watchdog = ledger = None
-    try:
-        progress.stage(plan.name, "start the instance")
-        for one in hosts:
-            one.probe()
-        targets = Targets(target_host, host.root(), len(expand(plan)))
-        targets.prepare()
-        watchdog = Watchdog(folder, host.environment())
-        source = Instance(host.source())
-        description = source.describe()
-        plan, notes = within_licence(plan, description)
-        for note in notes:
-            progress.note(note)
-        ledger = Ledger(plan.workload.writers, folder / "ledger.bin")
-        first_journal = _begin_anew(source) if plan.instance.name else None
-        yield Setting(
-            plan=plan,
-            seed=seed,
-            folder=folder,
-            work=work,
-            host=host,
-            target_host=target_host,
-            targets=targets,
-            source=source,
-            description=description,
-            ledger=ledger,
-            watchdog=watchdog,
-            progress=progress,
-            began_s=began,
-            random=random.Random(seed),
-            first_journal=first_journal,
-            notes=notes,
-        )
-    except ThawError:
-        raise
-    except BaseException:
+    with recorded(transcript):
+        try:
+            progress.stage(plan.name, "start the instance")
+            for one in hosts:
+                one.probe()
+            targets = Targets(target_host, host.root(), len(expand(plan)))
+            targets.prepare()
+            watchdog = Watchdog(folder, host.environment())
+            source = Instance(host.source())
+            description = source.describe()
+            plan, notes = within_licence(plan, description)
+            for note in notes:
+                progress.note(note)
+            ledger = Ledger(plan.workload.writers, folder / "ledger.bin")
+            first_journal = _begin_anew(source) if plan.instance.name else None
+            yield Setting(
+                plan=plan,
+                seed=seed,
+                folder=folder,
+                work=work,
+                host=host,
+                target_host=target_host,
+                targets=targets,
+                source=source,
+                description=description,
+                ledger=ledger,
+                watchdog=watchdog,
+                progress=progress,
+                began_s=began,
+                random=random.Random(seed),
+                first_journal=first_journal,
+                notes=notes,
+            )
+        except ThawError:
+            raise
+        except BaseException:
+            _close(hosts, targets, watchdog, ledger, entry)
+            raise
         _close(hosts, targets, watchdog, ledger, entry)
-        raise
-    _close(hosts, targets, watchdog, ledger, entry)
 
 
 def within_licence(plan: Plan, description: Description) -> tuple[Plan, tuple[str, ...]]:

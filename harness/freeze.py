@@ -88,12 +88,14 @@ def written(before: FileStatus, after: FileStatus) -> str | None:
 class ExpectedFile:
     """A file that an image must hold: its path below the root of what was captured, and the sizes it may have.
 
-    `most` None: it was another file of that name before and after the window, so any size is right.
+    `most` None: it was another file of that name before and after the window, so any size is right. `database` if it
+    belongs to one.
     """
 
     path: Path
     least: int
     most: int | None
+    database: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +192,7 @@ def expected_files(
         if left_out(path):
             continue
         if size is not None:
-            found.append(ExpectedFile(path=path, least=size, most=size))
+            found.append(ExpectedFile(path=path, least=size, most=size, database=True))
         elif old.inode != new.inode:
             found.append(ExpectedFile(path=path, least=0, most=None))
         else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ LIMIT_S = 120.0
 UNANSWERED_S = 30.0
 """An instance that says neither "frozen" nor "running" for this long is gone."""
 RETRY_S = 0.1
+COMMANDS_FILE = "commands.log"
+"""Every command of a run, in the run's folder."""
 TOKEN_VARIABLE, WATCHDOG_VARIABLE = "HARNESS_RUN", "HARNESS_WATCHDOG"
 """Environment variables that say which run a process belongs to (see `harness.registered`)."""
 _FROZEN, _RUNNING = 5, 3
@@ -31,10 +34,18 @@ class Watchdog:
     """The harness's end. One serves a whole run; `close` ends it without a thaw."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        """`folder` takes the watchdog's log; `environment` is what its commands need."""
+        """`folder` takes the watchdog's log, and what its commands said among all others of the run; `environment` is
+        what they need."""
+        from harness.command import (  # the script at the other end has only the standard library
+            HERE,
+            transcript,
+        )
+
+        argv = [sys.executable, "-I", "-S", __file__, str(folder / COMMANDS_FILE)]
+        transcript().started(HERE, argv)
         with (folder / "watchdog.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", __file__],
+                argv,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -99,16 +110,34 @@ def _thaw(thaw: list[str], is_frozen: list[str], stdin: str = "") -> None:
 
 
 def _run(argv: list[str], stdin: str) -> int | None:
-    # a login may repeat what it reads, so then nothing of it goes into the log
-    output = subprocess.DEVNULL if stdin else None
+    began = time.monotonic()
     try:
-        done = subprocess.run(
-            argv, input=stdin.encode(), stdout=output, stderr=output, timeout=20, check=False
-        )
-        return done.returncode
+        done = subprocess.run(argv, input=stdin.encode(), capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         _log(repr(error))
+        _note(argv, "no answer", repr(error))
         return None
+    # a login may repeat what it reads, so then nothing of it goes into a log
+    said = b"" if stdin else done.stdout + done.stderr
+    _note(
+        argv,
+        f"status {done.returncode} after {time.monotonic() - began:.3f} s",
+        said.decode("utf-8", "replace"),
+    )
+    return done.returncode
+
+
+def _note(argv: list[str], result: str, said: str) -> None:
+    """As `harness.command.Transcript` does, in the file that this process was started with."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    lines = [
+        f"{now} watchdog: {shlex.join(argv)}",
+        f"    {result}",
+        *(f"    | {line}" for line in said.splitlines()),
+    ]
+    # a full disk must not keep a thaw from being asked for
+    with contextlib.suppress(OSError, IndexError), Path(sys.argv[1]).open("a", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
 
 
 def _log(text: str) -> None:

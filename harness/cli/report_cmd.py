@@ -13,7 +13,7 @@ import click
 
 from harness import record_json, store
 from harness.cli.output import emit
-from harness.cli.reporters import reporter_named
+from harness.cli.reporters import rendered, reporter_named
 from harness.cli.status import exit_code
 from harness.errors import ExitCode, UsageError
 from harness.model import Record
@@ -48,7 +48,8 @@ def report_command(runs: tuple[Path, ...], format_: str | None, out: Path) -> in
         return ExitCode.PASS
     records = [(run, store.load(run)) for run in runs]
     if len(records) == 1:
-        emit(reporter_named(format_ or "table").render(records[0][1]))
+        name = format_ or "table"
+        emit(rendered(reporter_named(name), name, records[0][1]))
     else:
         emit(_several(sorted(records, key=lambda pair: pair[1].started_utc), format_))
     return exit_code(record for _, record in records)
@@ -64,7 +65,7 @@ def _several(records: list[tuple[Path, Record]], format_: str | None) -> str:
         return table
     table = f"```\n{table}```\n" if format_ == "markdown" else table
     reporter = reporter_named(format_)
-    return "\n\n".join([table, *(reporter.render(record) for _, record in records)])
+    return "\n\n".join([table, *(rendered(reporter, format_, record) for _, record in records)])
 
 
 def _listing(runs: tuple[store.Run, ...], out: Path, format_: str) -> str:

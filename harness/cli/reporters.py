@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from harness import registry
+from harness.errors import PreconditionError
+from harness.model import Record
 from harness.report.base import Reporter
 
 
@@ -15,3 +17,14 @@ def reporter_named(name: str) -> Reporter:
     """
     reporter: Reporter = registry.load("harness.reporters", name, ("render",))()
     return reporter
+
+
+def rendered(reporter: Reporter, name: str, record: Record) -> str:
+    """A report. Raises PreconditionError if the reporter breaks off: the record is whole, and another can be asked."""
+    try:
+        return reporter.render(record)
+    except Exception as error:  # whatever a plug-in does, what was recorded is not lost
+        raise PreconditionError(
+            f"the reporter {name} of {registry.origin('harness.reporters', name)} broke off: {error!r}",
+            "Nothing of the record is lost: ask another one, harness report RUN --format table.",
+        ) from error

@@ -11,7 +11,7 @@ import click
 from harness.cli.interrupt import interruptible
 from harness.cli.live import progress_for_terminal
 from harness.cli.output import emit, tell
-from harness.cli.reporters import reporter_named
+from harness.cli.reporters import rendered, reporter_named
 from harness.cli.status import exit_code
 from harness.errors import ExitCode, PreconditionError
 from harness.model import Record
@@ -59,9 +59,13 @@ def run_command(plan: Path, format_: str, out: Path, seed: int | None) -> int:
     except KeyboardInterrupt:
         tell(f"harness: the run was interrupted and is UNKNOWN; what it recorded is below {out}")
         return ExitCode.UNKNOWN
-    emit(reporter.render(record))
     tell(f"run folder {folder}")
     _write_junit(record, folder)
+    try:
+        emit(rendered(reporter, format_, record))
+    except PreconditionError as error:
+        tell(f"harness: {error}")
+        return exit_code([record]) or ExitCode.UNKNOWN
     return exit_code([record])
 
 
@@ -80,7 +84,7 @@ def _run(plan: Plan, seed: int, out: Path) -> tuple[Record, Path]:
 def _write_junit(record: Record, folder: Path) -> None:
     path = folder / "junit.xml"
     try:
-        path.write_text(reporter_named("junit").render(record), encoding="utf-8")
+        path.write_text(rendered(reporter_named("junit"), "junit", record), encoding="utf-8")
     except OSError as error:
         raise PreconditionError(
             f"cannot write {path}: {error.strerror}", "Make room or permit it."

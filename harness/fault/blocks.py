@@ -22,10 +22,14 @@ _BITMAP_BYTES = 144
 _VALUE = re.compile(rb"100000\d{5},1\d")
 """Begins every value of history and trail."""
 
+_BALANCES = b"RVA\0\xffb\0"
+_BALANCE = re.compile(rb"(?<!\d)(9\d{5}|10\d{5})(?![\d,])")
+"""A balance near the opening one."""
+
 
 @dataclass(frozen=True)
 class _Area:
-    """Blocks of one kind: those of database `role` whose first key begins so, and what names a wrong value in them."""
+    """Blocks of database `role` whose first key begins so, and the code that names a wrong value in them."""
 
     role: str
     warmth: str
@@ -162,20 +166,20 @@ def _every_third(before: bytes, now: bytearray, changed: list[int]) -> int:
 
 
 def _same_keys(before: bytes, now: bytearray, changed: list[int]) -> int:
-    """Leaves that hold the same nodes with older values, so that no structure tells."""
-    leaves = [at for at in changed if _alike(before, now, at)]
-    for at in leaves:
+    """A leaf that holds the same balances with older values, so that no structure tells."""
+    whole = bytes(now)
+    leaves = [
+        at
+        for at in changed
+        if _begins(before, at, _BALANCES) and _first_key(before, at) == _first_key(whole, at)
+    ]
+    for at in leaves[:1]:
         now[at : at + _BLOCK] = before[at : at + _BLOCK]
-    return len(leaves)
+    return len(leaves[:1])
 
 
-def _alike(before: bytes, now: bytearray, at: int) -> bool:
-    header = slice(at + _LEVEL, at + _SIZE + 4)  # level and size
-    return (
-        now[at + _LEVEL] == 0
-        and before[header] == now[header]
-        and before[at + 16 : at + 36] == now[at + 16 : at + 36]
-    )
+def _first_key(data: bytes, at: int) -> bytes:
+    return data[at + _FIRST_KEY : data.index(b"\0\0", at + _FIRST_KEY)]
 
 
 def _overwritten(scene: Scene) -> Planted:
@@ -186,15 +190,10 @@ def _overwritten(scene: Scene) -> Planted:
         data = bytearray(file.read_bytes())
         count = 0
         for at in _of_level(bytes(data), 0):
-            if _begins(bytes(data), at, b"RVA\0\xffb\0"):
-                found = [
-                    m.start()
-                    for m in re.finditer(rb"(?<!\d)(9\d{5}|10\d{5})(?![\d,])", bytes(data[at : at + _BLOCK]))
-                ]
-                for place in found:
-                    digits = 6 if data[at + place] == ord("9") else 7
-                    data[at + place : at + place + digits] = b"1" * digits
-                count += len(found)
+            if _begins(bytes(data), at, _BALANCES):
+                for found in _BALANCE.finditer(bytes(data[at : at + _BLOCK])):
+                    data[at + found.start() : at + found.end()] = b"1" * len(found[0])
+                    count += 1
         file.write_bytes(data)
         return f"{count} balances were overwritten"
 

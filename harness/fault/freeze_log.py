@@ -166,7 +166,8 @@ FAULTS = (
         "the log says that the engine ended the freeze by itself",
         "hold.self_thaw",
         _rewritten(
-            _after_suspended("ExternalFreeze", "WDSuspendLimit of 300 seconds reached, resuming system")
+            _after_suspended("ExternalFreeze", "WDSuspendLimit of 300 seconds reached, resuming system"),
+            "WDSuspendLimit",
         ),
         sees="hold",
         echoes=frozenset(),

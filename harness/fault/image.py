@@ -46,7 +46,6 @@ def _fault(label: str, statement: str, cause: str, mode: RecoveryMode) -> Fault:
 
 
 _LABELS = (
-    ("undo", "the last transaction of a writer is lost", "floor.lost"),
     ("older", "one writer is what it was long before the others", "floor.lost"),
     ("open", "an uncommitted transaction, by an engine that writes none", "atomicity.half"),
     ("half", "a transaction lost its record in database two", "atomicity.half"),

@@ -9,16 +9,19 @@ from dataclasses import asdict
 from tabulate import tabulate
 
 from harness.fault.matrix import ALARM, BLIND, DETECTS, ECHO, MISSED, SILENT, Matrix, Row
-from harness.model import CHECKS, Verdict
+from harness.model import CHECKS, IMAGE, Verdict
 from harness.report.base import STAND_IN_NOTE
 from harness.report.grid import grid
 
 SCHEMA = "harness.matrix/1"
-_COLUMNS = (*CHECKS, "limits")
+_IMAGE = IMAGE.rstrip(".")
+_COLUMNS = ("snapshot", _IMAGE, *(name for name in CHECKS[1:] if not name.startswith(IMAGE)), "limits")
+"""The checks of the image share one."""
+_WORST_FIRST = (ALARM, MISSED, DETECTS, ECHO, BLIND, SILENT)
 _SIGNS = {DETECTS: "sees", ECHO: "echo", SILENT: ".", BLIND: "blind", ALARM: ALARM, MISSED: MISSED}
 _LEGEND = (
     "sees: must fail and does.  echo: fails as a consequence.  . must not fail and does not.  "
-    "blind: could not look."
+    "blind: could not look.  image: the worst of its six checks."
 )
 
 
@@ -107,7 +110,15 @@ def _heading(matrix: Matrix) -> str:
 
 
 def _signs(row: Row) -> list[str]:
-    return [_SIGNS[row.cells.get(name, SILENT).partition(":")[0]] for name in _COLUMNS]
+    return [_SIGNS[_word_of(row, name)] for name in _COLUMNS]
+
+
+def _word_of(row: Row, column: str) -> str:
+    cells = {name: cell.partition(":")[0] for name, cell in row.cells.items()}
+    if column != _IMAGE:
+        return cells.get(column, SILENT)
+    found = {cell for name, cell in cells.items() if name.startswith(IMAGE)} | {SILENT}
+    return next(word for word in _WORST_FIRST if word in found)
 
 
 def _word(row: Row) -> str:

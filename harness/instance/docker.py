@@ -231,7 +231,7 @@ class DockerPlace:
 
     def prepare(self, argv: Sequence[str]) -> Prepared:
         self._wait_until_runs(Deadline.after(60.0))
-        return Prepared([*self._way_in("-i"), *AT_THE_WORD, *argv], argv, self._environment)
+        return Prepared([*self._way_in("-i"), *AT_THE_WORD, *argv], argv, self._environment, place=self.name)
 
     def open(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
         """The output comes through a named pipe in the shared folder: the engine's own way out of a container
@@ -241,6 +241,7 @@ class DockerPlace:
         it and not before, and the second never does.
         """
         self._wait_until_runs(Deadline.after(60.0))
+        self._transcript.started(self.name, argv)
         output = self._outputs / os.urandom(8).hex()
         os.mkfifo(output)
         output.chmod(0o622)
@@ -315,7 +316,9 @@ class DockerPlace:
         return [containers.program(), "exec", *options, str(self.container.name)]
 
     def _exec(self, argv: Sequence[str], deadline: Deadline) -> Completed:
-        return run(self.argv(argv), accept=None, timeout_s=deadline.left_s, env=self._environment)
+        return run(
+            self.argv(argv), accept=None, timeout_s=deadline.left_s, env=self._environment, noted=False
+        )
 
     def _was_refused(self, done: Completed, deadline: Deadline) -> bool:
         """Whether the engine would not even begin: then, once the container runs on, it is asked again.

@@ -55,7 +55,7 @@ class InstalledPlace:
         self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
     ) -> Completed:
         with self._transcript.noting(self.name, argv) as note:
-            done = self._answer(run(argv, accept=None, timeout_s=timeout_s, stdin=self.stdin))
+            done = self._answer(run(argv, accept=None, timeout_s=timeout_s, stdin=self.stdin, noted=False))
             if done.status not in (0, DONE, REFUSED) and _status(self.name).startswith("down"):
                 raise InstanceGone(f"instance {self.name} is down")
             if accept is not None and done.status not in accept:
@@ -67,6 +67,7 @@ class InstalledPlace:
 
     def open(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
         """What the login prints is read here, so that the caller begins with the first line of the answer."""
+        self._transcript.started(self.name, argv)
         process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
@@ -132,11 +133,14 @@ class _PreparedLogin(Prepared):
     """Its program logs in when it gets the word."""
 
     def __init__(self, argv: Sequence[str], shown: Sequence[str], place: InstalledPlace) -> None:
-        super().__init__(argv, shown)
+        super().__init__(argv, shown, place=place.name)
         self._place = place
 
     def run(self, timeout_s: float, stdin: str = "") -> Completed:
-        return self._place._answer(super().run(timeout_s, self._place.stdin + stdin))
+        return super().run(timeout_s, self._place.stdin + stdin)
+
+    def answer(self, done: Completed) -> Completed:
+        return self._place._answer(done)
 
 
 def require_usable(place: InstalledPlace) -> Description:

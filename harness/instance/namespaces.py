@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from harness.command import AT_THE_WORD, Completed, Prepared, Transcript, run
+from harness.command import AT_THE_WORD, HERE, Completed, Prepared, Transcript, run
 from harness.errors import (
     CommandError,
     CommandTimeout,
@@ -58,6 +58,7 @@ class NamespacePlace:
         self._environment = environment
         self._transcript = transcript
         self._pid = 0
+        transcript.started(HERE, hold)
         self._holder = subprocess.Popen(
             hold,
             stdin=subprocess.PIPE,
@@ -86,7 +87,7 @@ class NamespacePlace:
     ) -> Completed:
         self._require_running()
         with self._transcript.noting(self.name, argv) as note:
-            done = run(self.argv(argv), accept=None, timeout_s=timeout_s, env=self._environment)
+            done = run(self.argv(argv), accept=None, timeout_s=timeout_s, env=self._environment, noted=False)
             if done.status == -signal.SIGKILL:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._holder.wait(timeout=_KILLED_TOGETHER_S)
@@ -110,9 +111,10 @@ class NamespacePlace:
 
     def prepare(self, argv: Sequence[str]) -> Prepared:
         way_in = [*self._enter, *AT_THE_WORD]
-        return Prepared([*way_in, *self._found(argv)], argv, self._environment)
+        return Prepared([*way_in, *self._found(argv)], argv, self._environment, place=self.name)
 
     def open(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+        self._transcript.started(self.name, argv)
         return subprocess.Popen(
             self.argv(argv),
             stdin=subprocess.DEVNULL,

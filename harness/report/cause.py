@@ -53,9 +53,13 @@ _UPSTREAM_FIRST = (
     "content.balance",
     "content.cold",
     "content.trail",
+    "snapshot.other_size",
 )
 """Codes that explain others; what is not here comes after, in the order of the checks. What a check says of the image
 comes before what it says of the recovered state, which was made from it."""
+
+_DATA = "integrity.refused"
+"""From here on codes speak of restored data: those of the image come first, whatever they are."""
 
 _NEXT = {
     "snapshot": "do not count on this backup. Mend the snapshot so that it holds every file of the source, and take "
@@ -107,4 +111,5 @@ def _rank(finding: Finding) -> tuple[int, int, int]:
     plain = finding.code.removeprefix(IMAGE)
     known = plain in _UPSTREAM_FIRST
     place = _UPSTREAM_FIRST.index(plain) if known else len(_UPSTREAM_FIRST)
-    return (0 if finding.verdict is Verdict.FAIL else 1, place, 0 if plain != finding.code else 1)
+    group = 0 if place < _UPSTREAM_FIRST.index(_DATA) else 1 if plain != finding.code else 2
+    return (0 if finding.verdict is Verdict.FAIL else 1, group, place)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.freeze import ExpectedFile
 from harness.model import Finding
 from harness.verify.base import Evidence, not_checked
 
@@ -42,15 +43,18 @@ def _missing(evidence: Evidence) -> list[Finding]:
 
 def _other_size(evidence: Evidence) -> list[Finding]:
     assert evidence.window and evidence.window.files is not None and evidence.files is not None
+    odd: list[tuple[ExpectedFile, str]] = []
     for file in evidence.window.files:
         size = evidence.files.get(file.path)
         if size is not None and not (file.least <= size and (file.most is None or size <= file.most)):
             right = f"{file.least} bytes" if file.least == file.most else f"{file.least} to {file.most} bytes"
-            return [
-                Finding(
-                    code="snapshot.size",
-                    message=f"{file.path} in the image has not the size that the source had in the window",
-                    witness=f"{size} bytes, expected {right}",
-                )
-            ]
-    return []
+            odd.append((file, f"{size} bytes, expected {right}"))
+    odd.sort(key=lambda found: not found[0].database)
+    return [
+        Finding(
+            code="snapshot.size" if file.database else "snapshot.other_size",
+            message=f"{file.path} in the image has not the size that the source had in the window",
+            witness=witness,
+        )
+        for file, witness in odd[:1]
+    ]

@@ -18,7 +18,14 @@ from harness.verify import judge
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
 
 WITNESSES = {
-    "integrity": "snapshot.bitmap",
+    "snapshot": "snapshot.grown",
+    "image.integrity": "blocks.zeroed_cold_one_boot",
+    "image.atomicity": "image.confirm_rollforward",
+    "image.content": "image.coldtwo_rollforward",
+    "image.consistent_cut": "image.older_rollforward",
+    "image.floor": "snapshot.older_whole",
+    "image.ceiling": "snapshot.late_by_expose",
+    "integrity": "rollforward.files_gone",
     "atomicity": "application.confirm",
     "content": "application.balance",
     "consistent_cut": "application.older",
@@ -63,10 +70,10 @@ def test_no_check_is_idle(scene: Scene, monkeypatch: pytest.MonkeyPatch, check: 
 
 
 def test_there_are_enough_faults_of_every_family() -> None:
-    """Sixty at least, each with a name of its own and a statement; every check has its witness."""
+    """A hundred and twenty at least, each with a name of its own and a statement; every check has its witness."""
     faults = list(matrix.faults().values())
-    assert len(faults) >= 60 and len({fault.statement for fault in faults}) == len(faults)
-    families = {"freeze", "snapshot", "log", "journals", "rollforward", "application"}
+    assert len(faults) >= 120 and len({fault.statement for fault in faults}) == len(faults)
+    families = {"freeze", "snapshot", "blocks", "image", "log", "journals", "rollforward", "application"}
     assert families == {fault.family for fault in faults}
     assert set(judge.CHECKS) == set(WITNESSES) <= {name for fault in faults for name in fault.sees}
 

@@ -85,7 +85,12 @@ def test_foreign_files_beside_the_journals(scene: Scene) -> None:
 def test_a_restore_leaves_the_good_backup_as_it_was(scene: Scene) -> None:
     """Faults are planted in copies: after one of each kind the backup still passes."""
     faults = matrix.faults()
-    for name in ("journals.purged", "snapshot.zeroed", "freeze.thawed_before", "application.gone"):
+    for name in (
+        "journals.purged",
+        "blocks.zeroed_hot_two_rollforward",
+        "freeze.thawed_before",
+        "application.gone",
+    ):
         assert matrix.row_of(scene, faults[name]).verdict is Verdict.FAIL
     _passes(scene.planted())
 

@@ -99,8 +99,8 @@ coldone(w,ws,seed) ;
  quit
  ;
 coldtwo(w,ws,seed) ;
- ; A cold node of database two, deep in its tree, is gone.
- zkill ^RVBK("d",4,1,2,3,4,5,6,7,8,9,10)
+ ; A cold node of database two, at the end of a deep tree, is gone.
+ kill ^RVBK("d",4,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20)
  quit
  ;
 coldmore(w,ws,seed) ;

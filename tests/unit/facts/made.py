@@ -21,6 +21,7 @@ def conformance(
         version=version,
         stand_in=False,
         image="example/iris:2024.1",
+        host="docker",
         harness="0.1.0",
         made_utc=MADE_UTC,
         facts=tuple(

@@ -11,7 +11,7 @@ from harness.command import Completed
 from harness.errors import FreezeError
 from harness.instance.iris import Description, Instance
 from harness.plan.model import FreezeSpec
-from harness.restore import restore
+from harness.restore import expose, restore
 from harness.snapshot.base import Snapshot, Source
 
 
@@ -90,7 +90,8 @@ def test_databases_outside_of_the_root_are_restored(tmp_path: Path) -> None:
     target = FakeTarget(description(tmp_path / "target", *folders[2:]))
     taken = snapshot_source(source, whole=False)
     snapshot = Snapshot(provider="fake", location=tmp_path / "snapshot", paths=taken.paths)
-    restore(FakeProvider(), snapshot, source, target, tmp_path / "staging")  # type: ignore[arg-type]
+    image = expose(FakeProvider(), snapshot, taken, tmp_path / "staging")  # type: ignore[arg-type]
+    restore(target, source, image)  # type: ignore[arg-type]
     assert ["a/one", "b/two"] == [(folder / "IRIS.DAT").read_text() for folder in folders[2:]]
 
 

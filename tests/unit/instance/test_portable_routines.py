@@ -3,7 +3,7 @@
 GT.M compiles and runs them in the tests of the stand-in. IRIS is not at hand, so its side is shown in two
 ways: InterSystems' own grammar accepts every line, and nothing is used that is not in the lists below. These
 hold what the M standard (ANSI X11.1-1995) has and both products document, and `$increment` and `$zversion`,
-which are outside of the standard but in both.
+which are outside of the standard but in both. Indirection is of a name only: `@name`, `@name@(subscripts)`.
 """
 
 from __future__ import annotations
@@ -34,8 +34,11 @@ FUNCTIONS = frozenset(
         "increment",
         "justify",
         "length",
+        "name",
         "order",
         "piece",
+        "qlength",
+        "qsubscript",
         "query",
         "select",
         "translate",
@@ -75,7 +78,7 @@ def complaints(text: str) -> list[str]:
 def _characters(line: str) -> Iterator[str]:
     if "\t" in line or not line.isascii():
         yield "tabs and characters beyond ASCII are read differently"
-    for token in ("{", "}", "&&", "||", "//", "/*", "##", "..", "$$$", "@"):
+    for token in ("{", "}", "&&", "||", "//", "/*", "##", "..", "$$$"):
         if token in line:
             yield f"{token!r} has no meaning, or another one, in one of the two"
 

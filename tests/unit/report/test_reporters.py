@@ -41,8 +41,8 @@ The stand-in proves the procedure and the scripts; it is never a statement about
 cycle · snapshot               marker                window  size  acknow-  recov-  lost   RPO   RTO  checks
 · recovery                                               ms    MB   ledged    ered           s     s  passed
 -----------------------  ----  --------------------  ------  ----  -------  ------  ----  ----  ----  ------
-2 · copy · as-of-freeze  PASS  20261122.004 @ 65976    88.1  12.6   240068  240068     0  0.00  1.32   10/10
-2 · copy · rollforward   FAIL  20261122.004 @ 65976    89.1  12.6   240068  239256   812  1.20  1.33    8/10
+2 · copy · as-of-freeze  PASS  20261122.004 @ 65976    88.1  12.6   240068  240068     0  0.00  1.32   17/17
+2 · copy · rollforward   FAIL  20261122.004 @ 65976    89.1  12.6   240068  239256   812  1.20  1.33   15/17
 
 FAIL  cycle 2 · copy · rollforward · floor
   floor.lost: 812 acknowledged transactions are not there; the first is transaction 3301 of writer 2
@@ -56,6 +56,7 @@ FAIL  cycle 2 · copy · rollforward · chain
 FAIL: chain.missing: journal 20261122.004 is not among the copied journals, so everything after 20261122.003
   is lost: copy all journals from the marker to the recovery point (20261122.005 names 20261122.004 as its
   predecessor)
+what to do: do not purge journals. Bring those named from the instance or its archive, and recover again
 1 of 2 cases passed, 1 FAIL.
 """
 
