@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from harness import freeze, freeze_log, registry, store
-from harness.errors import HarnessError, ParseError, PreconditionError
+from harness.errors import HarnessError, ImageError, ParseError, PreconditionError
 from harness.files import remove_tree
 from harness.freeze import FileStatus, Window
 from harness.instance.base import CanTellStuns
@@ -123,6 +123,8 @@ def back_up(
                 _work(driver, setting, 0.2)
             acknowledged = driver.finish()
             ended_s = time.monotonic()
+    if window.snapshot_problem and not isinstance(window.snapshot_problem, ImageError):
+        stages.problems.append(("snapshot", str(window.snapshot_problem)))
     stuns = stages.attempt("stuns", lambda: _stuns(setting, began_utc))
     entry, problem, stale = freeze_entry(window)
     marker = entry.marker if entry else None
@@ -176,10 +178,10 @@ def load_provider(setting: Setting, spec: SnapshotSpec) -> SnapshotProvider:
 
 
 def snapshot_source(description: Description, *, whole: bool) -> Source:
-    """The database folders, or the whole root where an instance is to be booted from the snapshot."""
+    """The folders of all databases, or the whole root where an instance is to be booted from the snapshot."""
     if whole:
         return Source(root=description.root, paths=(Path(),))
-    folders = tuple(folder.relative_to(description.volume) for folder in description.databases.values())
+    folders = tuple(folder.relative_to(description.volume) for folder in description.folders)
     return Source(root=description.volume, paths=folders)
 
 
@@ -196,7 +198,7 @@ def freeze_entry(window: Window) -> tuple[freeze_log.FreezeEntry | None, str, bo
 
 
 def _hold(setting: Setting, provider: SnapshotProvider, source: Source) -> Window:
-    folders = setting.description.databases.values()
+    folders = setting.description.folders
     window = freeze.hold(
         setting.source,
         provider,

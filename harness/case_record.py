@@ -5,7 +5,9 @@ RTO counts what an operator would wait for: restore or boot, roll-forward, struc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from harness.backup import Backup, Promise
 from harness.freeze import Window
@@ -41,7 +43,7 @@ def case_record(
 ) -> CaseRecord:
     """The record of a judged case; its verdict is the worst of its checks, the plan's limits among them."""
     recovery = _recovery(setting, backup.promises[case.recovery], evidence, stages)
-    all_checks = (*checks, *_limits(setting.plan.limits, backup.window, recovery))
+    all_checks = (*_lasting(checks, setting.work), *_limits(setting.plan.limits, backup.window, recovery))
     return CaseRecord(
         name=case.name,
         verdict=Verdict.worst(check.verdict for check in all_checks),
@@ -53,6 +55,20 @@ def case_record(
         checks=all_checks,
         stages=(*backup.stages, *stages.done),
     )
+
+
+def _lasting(checks: Sequence[Check], work: Path) -> Iterator[Check]:
+    """The checks with paths that mean something after the run: what lay in its working folder is named from there."""
+
+    def shown(text: str) -> str:
+        return text.replace(f"{work}/", "")
+
+    for check in checks:
+        findings = tuple(
+            replace(finding, message=shown(finding.message), witness=shown(finding.witness))
+            for finding in check.findings
+        )
+        yield replace(check, findings=findings)
 
 
 def _snapshot(window: Window) -> SnapshotSummary | None:
@@ -71,11 +87,11 @@ def without_backup(setting: Setting, case: Case, stages: Stages) -> CaseRecord:
         mode=case.recovery,
         seed=setting.seed,
         writers=setting.plan.workload.writers,
-        databases=len(setting.description.databases),
+        databases=len(setting.description.folders),
         recovered=Look(floor={}, ceiling={}),
         problems=tuple(stages.problems),
     )
-    checks = judge_all(evidence)
+    checks = list(_lasting(judge_all(evidence), setting.work))
     return CaseRecord(
         name=case.name,
         verdict=Verdict.worst(check.verdict for check in checks),

@@ -34,7 +34,7 @@ from harness.instance.base import Place
 from harness.instance.iris import Committed, Instance, JournalFile, MarkerReading, RollforwardAnswer, left_out
 from harness.model import CaseRecord, RecoveryMode, RestoreSummary, RollforwardSummary
 from harness.plan.model import Case
-from harness.restore import Exposed, expose, require_isolated, restore
+from harness.restore import Exposed, expose, others_of, require_isolated, restore
 from harness.rollforward import roll_forward
 from harness.setting import Setting
 from harness.targets import Targets
@@ -246,7 +246,9 @@ class _Recovery:
     ) -> Look:
         """Structure and state of the databases of an instance."""
         seed, writers = self._setting.seed, self._setting.plan.workload.writers
-        databases = list(target.describe().databases.values())
+        own, source = target.describe(), self._setting.description
+        others = own.others or others_of(target, source).values()  # a booted instance knows them
+        databases = [*own.databases.values(), *others]
         integrity = self.stages.attempt(f"{prefix}integrity", lambda: target.integrity(databases))
         state = None
         if walk:
@@ -335,7 +337,7 @@ class _Recovery:
             mode=self._mode,
             seed=self._setting.seed,
             writers=self._setting.plan.workload.writers,
-            databases=len(self._setting.description.databases),
+            databases=len(self._setting.description.folders),
             recovered=replace(
                 self._recovered or self._promised(), unconfirmed=unconfirmed(*self._engines, mode=self._mode)
             ),

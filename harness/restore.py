@@ -34,12 +34,15 @@ class Exposed:
         source: What was captured.
         bytes: What the provider put there.
         files: Size of every regular file in it, by its path relative to `folder`.
+        own: Whether a change of these files changes nobody else's: nothing is mounted there, and no file has a second
+            name.
     """
 
     folder: Path
     source: Source
     bytes: int
     files: dict[Path, int]
+    own: bool
 
     def of(self, path: Path) -> Path:
         """Where something of the source lies in the image. Raises SnapshotError if it was not captured."""
@@ -68,7 +71,9 @@ def expose(provider: SnapshotProvider, snapshot: Snapshot, source: Source, folde
         for path, status in statuses.items()
         if stat.S_ISREG(status.st_mode)
     }
-    return Exposed(folder=folder, source=source, bytes=copied, files=sizes)
+    linked = any(stat.S_ISREG(status.st_mode) and status.st_nlink > 1 for status in statuses.values())
+    own = not linked and not mounts_below(folder)
+    return Exposed(folder=folder, source=source, bytes=copied, files=sizes, own=own)
 
 
 def restore(target: Instance, source: Description, image: Exposed, *, keep_image: bool = False) -> None:
@@ -85,16 +90,38 @@ def restore(target: Instance, source: Description, image: Exposed, *, keep_image
     """
     places = target.describe().databases
     require_separate(source, places)
+    copy = keep_image or not image.own
     for role, folder in source.databases.items():
-        _replace(target, places[role], image.of(folder), keep_image)
+        _replace(target, places[role], image.of(folder), copy)
+    for folder in source.others:
+        place = others_of(target, source)[folder]
+        _make_like(place, image.of(folder))
+        _replace(target, place, image.of(folder), copy)
 
 
-def _replace(target: Instance, place: Path, image: Path, keep_image: bool) -> None:
-    target.dismount(place)
+def _make_like(place: Path, image: Path) -> None:
+    """A folder that the engine's own user may use as it did the one in the image."""
+    with _as_restore_error(image):
+        place.parent.mkdir(exist_ok=True)
+        place.mkdir()
+        status = image.stat()
+        with contextlib.suppress(PermissionError):  # who is not root owns everything himself
+            os.chown(place, status.st_uid, status.st_gid)
+
+
+def others_of(target: Instance, source: Description) -> dict[Path, Path]:
+    """Where the other databases of the source lie in a target, which does not know them: below its root."""
+    root = target.describe().root / "restored"
+    return {folder: root / f"{number}-{folder.name}" for number, folder in enumerate(source.others, 1)}
+
+
+def _replace(target: Instance, place: Path, image: Path, copy: bool) -> None:
+    if place in target.describe().folders:
+        target.dismount(place)
     with _as_restore_error(image):
         for old in place.iterdir():
             remove_tree(old)
-        if keep_image or _belongs_to_others(image):
+        if copy:
             copy_paths(
                 image,
                 sorted(file.relative_to(image) for file in image.iterdir()),
@@ -110,12 +137,6 @@ def _replace(target: Instance, place: Path, image: Path, keep_image: bool) -> No
         raise  # an instance that was ended from outside has said nothing about the files
     except InstanceError as error:
         raise RestoreError(f"the engine does not take the restored files in {place}: {error}") from error
-
-
-def _belongs_to_others(image: Path) -> bool:
-    """Whether a change of these files could change others': through a mount, or another name of the same file."""
-    linked = (file.lstat() for file in walk(image))
-    return bool(mounts_below(image)) or any(stat.S_ISREG(s.st_mode) and s.st_nlink > 1 for s in linked)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 class Run:
@@ -79,6 +80,13 @@ class Run:
     def left(self) -> list[str]:
         """Processes, mounts and folders of this run."""
         return left_below(self.out)
+
+
+def record_of(out: Path) -> dict[str, Any]:
+    """The record of the only run below a results folder."""
+    (file,) = out.glob("*/*/record.json")
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
 
 
 def left_below(folder: Path) -> list[str]:

@@ -20,7 +20,7 @@ def reporter_named(name: str) -> Reporter:
 
 
 def rendered(reporter: Reporter, name: str, record: Record) -> str:
-    """A report. Raises PreconditionError if the reporter breaks off: the record is whole, and another can be asked."""
+    """A report. Raises PreconditionError if the reporter breaks off; the record is whole."""
     try:
         return reporter.render(record)
     except Exception as error:  # whatever a plug-in does, what was recorded is not lost

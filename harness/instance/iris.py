@@ -52,7 +52,8 @@ def left_out(path: Path) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What an instance is and where it keeps its data; `databases` by their role, `one` and `two`.
+    """What an instance is and where it keeps its data; `databases` by their role, `one` and `two`; `others` are the
+    folders of its other databases, which a backup must bring back, too.
 
     `sessions_max` is how many sessions its licence allows at a time, None if that is not known or not limited.
     """
@@ -65,11 +66,17 @@ class Description:
     databases: dict[str, Path]
     notes: tuple[str, ...]
     sessions_max: int | None = None
+    others: tuple[Path, ...] = ()
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of all databases."""
+        return (*self.databases.values(), *self.others)
 
     @property
     def volume(self) -> Path:
         """What a snapshot of the databases is taken of: the root, or what holds them all if one lies outside."""
-        folders = self.databases.values()
+        folders = self.folders
         inside = all(folder.is_relative_to(self.root) for folder in folders)
         return self.root if inside else Path(os.path.commonpath(list(folders)))
 
@@ -189,6 +196,7 @@ class Instance:
             root=answer.folder("root"),
             journal_folder=answer.folder("journal_directory"),
             databases=answer.roles("databases", ROLES),
+            others=answer.folders("other_databases"),
             notes=answer.texts("notes"),
             sessions_max=answer.optional("sessions_max", answer.whole),
         )

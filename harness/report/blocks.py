@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.model import Finding, Record, Verdict
+from harness.model import CaseRecord, Finding, Record, Verdict
 from harness.report.base import not_passed, reasons
+from harness.report.cause import cause
 
 _BLIND = ".not_checked"
 
@@ -47,16 +48,23 @@ def blocks(record: Record) -> list[Block]:
 
 def blind(record: Record) -> list[Blind]:
     """The checks that could not look; cases that lack the same for the same reason are one."""
-    by_case: dict[str, list[tuple[str, str]]] = {}
-    for case, check in not_passed(record):
-        for finding in check.findings:
-            if is_blind(finding):
-                by_case.setdefault(case.name, []).append((check.name, finding.witness or finding.message))
     alike: dict[tuple[tuple[str, ...], str], list[str]] = {}
-    for name, found in by_case.items():
-        why = "; ".join(dict.fromkeys(reason for _, reason in found))
-        alike.setdefault((tuple(check for check, _ in found), why), []).append(name)
+    for case in record.cases:
+        found = [(check.name, f) for check in case.checks for f in check.findings if is_blind(f)]
+        if found:
+            names = tuple(name for name, _ in found)
+            alike.setdefault((names, _why(case, [f for _, f in found])), []).append(case.name)
     return [Blind(checks=checks, cases=tuple(cases), why=why) for (checks, why), cases in alike.items()]
+
+
+def _why(case: CaseRecord, found: list[Finding]) -> str:
+    """What a stage said; else the cause that the case has; else what was missing."""
+    if said := "; ".join(dict.fromkeys(finding.witness for finding in found if finding.witness)):
+        return said
+    first = cause(case)
+    if first and not is_blind(first):
+        return f"of {first.code}"
+    return "; ".join(dict.fromkeys(finding.message for finding in found))
 
 
 def is_blind(finding: Finding) -> bool:

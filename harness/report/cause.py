@@ -94,6 +94,8 @@ def cause_line(cases: Iterable[CaseRecord]) -> str:
     if not found:
         return ""
     finding = min(found, key=_rank)
+    if finding.code.endswith(".not_checked") and finding.witness:
+        return finding.witness  # why nothing could be looked at, said by the stage that failed
     witness = f" ({finding.witness})" if finding.witness else ""
     return f"{finding.code}: {finding.message}{witness}"
 

@@ -55,6 +55,7 @@ class Agent:
                 "root": f"{self._layout.root}/",
                 "journal_directory": f"{self._layout.journal}/",
                 "databases": {name: f"{self._layout.database(name)}/" for name in DATABASES},
+                "other_databases": [f"{self._layout.database(name)}/" for name in self._layout.others()],
                 "notes": [],
                 "sessions_max": self._layout.sessions_max(),
             }
@@ -97,6 +98,11 @@ class Agent:
         return [{"database": f"{self._layout.database(self._database(database))}/"}]
 
     def mount(self, database: str) -> Objects:
+        """A database of this instance, or any other folder that holds one."""
+        if self._layout.database_named(database) is None:
+            file = _database_file(database)
+            self._engine.forget(file)
+            return [{"database": f"{file.parent}/"}]
         name = self._database(database)
         self._engine.make_usable(name)
         self._engine.journal_off(name)
@@ -136,12 +142,12 @@ class Agent:
         )
 
     def integrity(self, *folders: str) -> Objects:
-        names = [self._database(folder) for folder in folders]
+        files = [_database_file(folder) for folder in folders]
         with ThreadPoolExecutor(max_workers=2) as pool:
-            errors = list(pool.map(self._engine.integrity, names))
+            errors = list(pool.map(self._engine.integrity, files))
         found: Objects = [
-            {"database": f"{self._layout.database(n)}/", "clean": not e, "errors": e}
-            for n, e in zip(names, errors, strict=True)
+            {"database": f"{file.parent}/", "clean": not e, "errors": e}
+            for file, e in zip(files, errors, strict=True)
         ]
         return [*found, {"complete": True}]
 
@@ -235,6 +241,13 @@ def _folder(path: str) -> Path:
     if not place.is_dir():
         raise Refused(f"there is no folder {path}")
     return place
+
+
+def _database_file(folder: str) -> Path:
+    file = _folder(folder) / "IRIS.DAT"
+    if not file.is_file():
+        raise Refused(f"<DIRECTORY> there is no database in {folder}")
+    return file
 
 
 def _log_of(place: Path) -> Path:

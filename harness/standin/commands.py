@@ -7,6 +7,7 @@ and public samples; `create` and `delete` exist because a stand-in has no instal
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -72,13 +73,14 @@ def create(name: str, options: list[str]) -> None:
     """`iris create NAME directory=ROOT`: make the folders, list the instance. Databases come at the start.
 
     `users` names a file of lines `user:password`: then sessions need a login, with `os_authentication=1` all but
-    those of the owner. `sessions` is how many there may be at a time, as a licence limits them.
+    those of the owner. `sessions` is how many there may be at a time, as a licence limits them. `databases` names
+    more databases, between commas, that the instance has beside the two of the harness.
     """
     given = dict(option.partition("=")[::2] for option in options)
     if not given.get("directory"):
         raise CommandFailed(
             "usage: iris create NAME directory=FOLDER [globals=BUFFERS] [users=FILE] [os_authentication=1]"
-            " [sessions=N]"
+            " [sessions=N] [databases=NAME,...]"
         )
     new = Layout(name.upper(), Path(given["directory"]).resolve())
     new.create()
@@ -88,6 +90,10 @@ def create(name: str, options: list[str]) -> None:
     with new.cpf.open("a") as cpf:
         for key in {"sessions", "os_authentication"} & given.keys():
             cpf.write(f"{key}={int(given[key])}\n")
+    for database in filter(None, given.get("databases", "").split(",")):
+        if not re.fullmatch("[a-z]{1,8}", database) or database in DATABASES:
+            raise CommandFailed(f"databases={database}: up to eight lower-case letters, not one or two")
+        new.add_database(database)
     if "users" in given:
         _keep_users(Path(given["users"]), new)
     layout.register(new)

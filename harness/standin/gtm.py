@@ -37,8 +37,14 @@ add -region TWO -dynamic=TWO
 change -region DEFAULT -record_size=1000000 -key_size=255 -stdnullcoll
 change -region TWO -record_size=1000000 -key_size=255 -stdnullcoll
 add -name RVB* -region=TWO
-exit
 """
+_GDE_OTHER = """\
+add -segment {region} -allocation=500 -file="$iris_root/db/{name}/IRIS.DAT"
+add -region {region} -dynamic={region}
+add -name {region}* -region={region}
+"""
+_OTHER_NODES = 1000
+"""What another database holds, so that it has blocks to look at."""
 
 
 class GTMError(Exception):
@@ -118,9 +124,15 @@ class Engine:
         for name in DATABASES:
             if not self.layout.database_file(name).exists():
                 self.mupip("create", f"-region={REGIONS[name]}")
+        for name in self.layout.others():
+            if not self.layout.database_file(name).exists():
+                self.mupip("create", f"-region={name.upper()}")
+                code = f"for i=1:1:{_OTHER_NODES} set ^{name.upper()}(i)=$justify(i,200)"
+                self._run(self.mumps_argv("%XCMD", code), (0,), 30.0)
 
     def _global_directory(self) -> None:
-        commands = _GDE.format(buffers=self.layout.buffers())
+        others = [_GDE_OTHER.format(name=name, region=name.upper()) for name in self.layout.others()]
+        commands = "".join([_GDE.format(buffers=self.layout.buffers()), *others, "exit\n"])
         kept = registry_folder() / f"{hashlib.sha256(commands.encode()).hexdigest()[:16]}.gld"
         target = self.layout.gtm / "gtm.gld"
         if target.exists():
@@ -146,6 +158,10 @@ class Engine:
     def thaw(self) -> None:
         self.mupip("freeze", "-off", "*", timeout_s=30.0)
 
+    def forget(self, file: Path) -> None:
+        """Make a copied file of any database one whose structure can be checked: no foreign memory."""
+        self.mupip("rundown", "-file", str(file), accept=range(256))
+
     def make_usable(self, name: str) -> None:
         """Make a copied or crashed database file one that can be opened here: no freeze, no foreign memory."""
         self.mupip("rundown", "-file", str(self.layout.database_file(name)))
@@ -165,9 +181,8 @@ class Engine:
         """Recover both databases from their journals after a crash, as a start of IRIS does."""
         return self.mupip("journal", "-recover", "-backward", "*", timeout_s=600.0)
 
-    def integrity(self, name: str) -> list[str]:
-        """Structure errors of a database, empty if there is none. GTMError if the check did not complete."""
-        file = self.layout.database_file(name)
+    def integrity(self, file: Path) -> list[str]:
+        """Structure errors of a database file, empty if there is none. GTMError if the check did not complete."""
         text = self.mupip("integ", "-full", "-file", str(file), accept=range(256), timeout_s=600.0)
         if "No errors detected by integ." in text:
             return []

@@ -3,7 +3,7 @@
 An instance is a folder (its root) that resembles a durable %SYS folder of IRIS:
 
     iris.cpf               configuration: databases, global mapping, buffers
-    db/one/, db/two/       one database each: IRIS.DAT
+    db/one/, db/two/       one database each: IRIS.DAT; others beside them if `iris create` was told of them
     mgr/messages.log       the log people read
     mgr/journal/           journals under IRIS's names (hard links, see `journals`)
     mgr/users              accounts, if sessions need a login (see `accounts`)
@@ -90,21 +90,35 @@ class Layout:
     def database_file(self, name: str) -> Path:
         return self.database(name) / "IRIS.DAT"
 
+    def others(self) -> list[str]:
+        """Names of databases beside the two of the harness, as the configuration has them."""
+        parser = self._configured()
+        names = parser.options("Databases") if parser.has_section("Databases") else []
+        return sorted(name.lower() for name in names if name.lower() not in DATABASES)
+
     def stream(self, name: str) -> Path:
         """GT.M's current journal file of a database."""
         return self.gtm / f"{name}.mjl"
 
     def database_named(self, folder: str) -> str | None:
-        """Which database a folder is, or None."""
+        """Which database of this instance a folder is, or None."""
         wanted = os.path.realpath(folder)
-        return next((d for d in DATABASES if os.path.realpath(self.database(d)) == wanted), None)
+        known = (*DATABASES, *self.others())
+        return next((d for d in known if os.path.realpath(self.database(d)) == wanted), None)
 
     def create(self) -> None:
         """Make the folders and the configuration; what is there already stays."""
-        for folder in (self.journal, self.gtm, *(self.database(d) for d in DATABASES)):
-            folder.mkdir(parents=True, exist_ok=True)
         if not self.cpf.exists():
+            self.root.mkdir(parents=True, exist_ok=True)
             self.cpf.write_text(_CPF)
+        for folder in (self.journal, self.gtm, *(self.database(d) for d in (*DATABASES, *self.others()))):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def add_database(self, name: str) -> None:
+        """One more database, which holds the globals that begin with its name. Not journaled, and empty of load."""
+        text = self.cpf.read_text()
+        self.cpf.write_text(text.replace("[Databases]\n", f"[Databases]\n{name.upper()}=db/{name}/\n"))
+        self.database(name).mkdir(parents=True, exist_ok=True)
 
     def buffers(self) -> int:
         return self._configured().getint("config", "globals", fallback=8192)

@@ -314,3 +314,34 @@ def test_more_writers_than_the_licence_allows_would_be_refused(demo: Demo, tmp_p
     ledger.close()
     assert wait_for(lambda: not demo.sessions(), 5)
     assert 8 == source.describe().sessions_max
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_every_database_of_an_instance_is_brought_back_and_looked_at(demo: Demo, broken: bool) -> None:
+    """Those beside the two of the harness, too: a damaged one is named, in each recovery mode."""
+    demo.create("databases=app,audit")
+    damage = 'dd if=/dev/zero of="$2"/db/app/IRIS.DAT bs=4096 seek=132 count=16 conv=notrunc status=none'
+    script = f'cp -a "$1"/. "$2" && {damage if broken else ":"}'
+    done = demo.run(
+        snapshot=f"{{provider: command, run: [sh, -c, '{script}', sh, '{{source}}', '{{target}}']}}"
+    )
+    checks = [check for case in done.record["cases"] for check in case["checks"]]
+    found = {f["code"] for check in checks for f in check["findings"]}
+    if broken:
+        assert "FAIL" == done.record["verdict"] and {"image.integrity.damaged", "integrity.damaged"} == found
+        assert all("1-app" in f["message"] for check in checks for f in check["findings"])
+    else:
+        assert "PASS" == done.record["verdict"], found
+
+
+def test_a_database_that_was_left_out_is_missed(demo: Demo) -> None:
+    demo.create("databases=app")
+    script = 'cp -a "$1"/. "$2" && rm "$2"/db/app/IRIS.DAT'
+    done = demo.run(
+        snapshot=f"{{provider: command, run: [sh, -c, '{script}', sh, '{{source}}', '{{target}}']}}"
+    )
+    messages = {
+        f["message"] for c in done.record["cases"] for check in c["checks"] for f in check["findings"]
+    }
+    assert "FAIL" == done.record["verdict"]
+    assert any("the image lacks app/IRIS.DAT" in message for message in messages), messages

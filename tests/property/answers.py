@@ -95,6 +95,7 @@ GOOD: dict[str, list[dict[str, Any]]] = {
             "root": "/iris/",
             "journal_directory": "/iris/journal/",
             "databases": {"one": "/db/one/", "two": "/db/two/"},
+            "other_databases": [],
             "notes": [],
             "sessions_max": 8,
         }

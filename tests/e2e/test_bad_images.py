@@ -1,0 +1,155 @@
+"""Snapshot commands that go wrong in ways seen at users, from the plan to the verdict and to what is left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.runs import left_below, record_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
+
+MODES = "as-of-freeze, rollforward"
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+
+
+class Tried:
+    """A run whose snapshot is taken by commands of a shell ($0 source, $1 target, $2 a folder of the test's)."""
+
+    def __init__(self, folder: Path, modes: str, **commands: str) -> None:
+        self.out = folder / "out"
+        self.kept = folder / "kept"
+        self.kept.mkdir()
+        lines = ["plan: bad", "workload: {writers: 2, transactions: 4000, rate: 4000}"]
+        lines += ["snapshot:", "  provider: command"]
+        for option, script in commands.items():
+            (folder / f"{option}.sh").write_text(f"set -e\n{script}\n")
+            lines.append(f"  {option}: [sh, {folder}/{option}.sh, '{{source}}', '{{target}}', {self.kept}]")
+        (folder / "plan.yaml").write_text("\n".join([*lines, f"recovery: [{modes}]", ""]))
+        argv = [sys.executable, "-m", "harness", "run", "plan.yaml", "--out", "out", "--seed", "11"]
+        environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
+        done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+        self.status, self.said, self.err = done.returncode, done.stdout, done.stderr
+
+    @property
+    def cases(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = record_of(self.out)["cases"]
+        return found
+
+    def codes(self, verdict: str = "FAIL") -> set[str]:
+        return {
+            f["code"]
+            for c in self.cases
+            for k in c["checks"]
+            for f in k["findings"]
+            if f["verdict"] == verdict
+        }
+
+
+def test_a_command_that_takes_nothing(tmp_path: Path) -> None:
+    """FAIL, and it says so once; the freeze that was is on record, and what could not be looked at is one line."""
+    tried = Tried(tmp_path, MODES, run="true")
+    assert 1 == tried.status and {"snapshot.incomplete"} == tried.codes()
+    assert all(case["freeze"]["journal_file"] and case["freeze"]["held"] for case in tried.cases)
+    assert 1 == " ".join(tried.said.split("FAIL: ")[0].split()).count("left nothing in")
+    assert 1 == tried.said.count("checks could not look")
+    assert "what to do: do not count on this backup" in tried.said
+
+
+@pytest.mark.parametrize("lost", ["db/two/IRIS.DAT", "db/one", "db/*/IRIS.DAT"])
+def test_an_image_without_a_database_file(tmp_path: Path, lost: str) -> None:
+    """Never called clean: the file that the target had of its own is not taken for it."""
+    tried = Tried(tmp_path, MODES, run=f'cp -a "$1"/. "$2" && rm -rf "$2"/{lost}')
+    assert 1 == tried.status
+    assert {"snapshot.incomplete"} <= tried.codes()
+    verdicts = {c["verdict"] for case in tried.cases for c in case["checks"] if "integrity" in c["name"]}
+    assert "PASS" not in verdicts
+
+
+@pytest.mark.parametrize(
+    "odd", ['mkdir "$f"', 'ln -s /etc/passwd "$f"', 'mkfifo "$f"', 'ln -s "$1"/db/one/IRIS.DAT "$f"']
+)
+def test_something_else_in_the_place_of_a_file(tmp_path: Path, odd: str) -> None:
+    """A folder, a link or a pipe is an answer about the image, no defect of the harness."""
+    script = f'cp -a "$1"/. "$2" && f="$2"/db/one/IRIS.DAT && rm "$f" && {odd}'
+    tried = Tried(
+        tmp_path,
+        MODES,
+        run='mkdir "$2" && cp -a "$1" "$2"/kept',
+        expose=script.replace('"$1"/.', '"$1"/kept/.'),
+    )
+    assert 1 == tried.status, tried.err
+    assert {"snapshot.incomplete"} <= tried.codes()
+    assert [] == left_below(tried.out)
+
+
+def test_an_image_taken_when_it_is_asked_for(tmp_path: Path) -> None:
+    """Long after the thaw, where nobody could watch: the look at the image fails, in a plan without as-of-freeze."""
+    tried = Tried(
+        tmp_path,
+        "rollforward",
+        run='mkdir "$2" && echo "$1" >"$2"/promise',
+        expose='cp -a "$(cat "$1"/promise)"/. "$2"/',
+    )
+    assert 1 == tried.status
+    assert {"image.ceiling.newer"} <= tried.codes()
+    assert "PASS" == next(c["verdict"] for c in tried.cases[0]["checks"] if c["name"] == "ceiling")
+
+
+def test_a_copy_that_sets_access_times_back(tmp_path: Path) -> None:
+    """A change time alone is no write: not FAIL, and what moved is said."""
+    tried = Tried(
+        tmp_path, MODES, run='mkdir "$2" && cd "$1" && tar -c --atime-preserve=replace . | tar -x -C "$2"'
+    )
+    assert 3 == tried.status and set() == tried.codes()
+    assert {"hold.touched"} == tried.codes("UNKNOWN")
+
+
+def test_the_engine_logs_that_it_ended_the_freeze(tmp_path: Path) -> None:
+    script = """cp -a "$1"/. "$2"
+line='Backup.General.ExternalFreeze: WDSuspendLimit of 300 seconds reached, resuming system'
+echo "$(date '+%m/%d/%Y %H:%M:%S'): $line" >>"$1"/../freeze.log"""
+    tried = Tried(tmp_path, MODES, run=script)
+    assert 1 == tried.status and {"hold.self_thaw"} == tried.codes()
+
+
+@pytest.mark.parametrize(
+    "lost", ["mgr/journal", "mgr/gtm/*.mjl*", "iris.cpf", "mgr/messages.log", "mgr/gtm/*.gld"]
+)
+def test_a_machine_boots_from_what_the_image_holds(tmp_path: Path, lost: str) -> None:
+    """What the running instance still has does not count."""
+    tried = Tried(tmp_path, "boot", run=f'cp -a "$1" "$2" && cd "$2" && rm -rf {lost}')
+    assert 1 == tried.status
+    assert {"snapshot.incomplete"} <= tried.codes()
+
+
+@AS_ROOT
+def test_a_clone_that_is_mounted_where_it_is_wanted(tmp_path: Path) -> None:
+    """It is copied from and unmounted: what was mounted is left as it was, and nothing stays mounted."""
+    tried = Tried(
+        tmp_path,
+        MODES,
+        run='mkdir "$2" && cp -a "$1"/. "$3"/',
+        expose='mount --bind "$3" "$2"',
+    )
+    assert 0 == tried.status, tried.said + tried.err
+    assert 2 == len(list(tried.kept.glob("db/*/IRIS.DAT")))
+    assert [] == [path for path in left_below(tried.out) if "/proc/" not in path]
+
+
+def test_hard_links_never_reach_an_instance(tmp_path: Path) -> None:
+    """What `expose` links is copied: the image that the links lead to stays as it is, byte for byte."""
+    tried = Tried(
+        tmp_path,
+        MODES,
+        run='mkdir "$2" && cp -a "$1"/. "$3"/ && cd "$3" && md5sum db/*/IRIS.DAT >"$3"/sums',
+        expose='cp -al "$3"/db "$2"/',
+    )
+    assert 0 == tried.status, tried.said
+    checked = subprocess.run(["md5sum", "--status", "-c", "sums"], cwd=tried.kept)
+    assert 0 == checked.returncode

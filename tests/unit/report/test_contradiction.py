@@ -1,0 +1,135 @@
+"""A record that contradicts itself is not believed: it may say less than PASS, never more."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import store
+from harness.model import CHECKS, CaseRecord, Record, Verdict
+from harness.report.base import final_verdict, summary
+from tests.unit.report.test_reporters import PASSED
+
+FOLDER = Path(__file__).parent
+
+
+def with_case(**changes: Any) -> Record:
+    return replace(PASSED, cases=(replace(PASSED.cases[1], **changes), *PASSED.cases[2:]))
+
+
+def in_part(part: str, **changes: Any) -> Record:
+    return with_case(**{part: replace(getattr(PASSED.cases[1], part), **changes)})
+
+
+def without(name: str) -> Record:
+    return with_case(checks=tuple(check for check in PASSED.cases[1].checks if check.name != name))
+
+
+CASE = PASSED.cases[1]
+
+
+def instance(**changes: Any) -> Record:
+    assert PASSED.instance
+    return replace(PASSED, instance=replace(PASSED.instance, **changes))
+
+
+TAMPERED: dict[str, Record] = {
+    "one check only": with_case(checks=CASE.checks[:1]),
+    "one unknown check only": with_case(checks=(replace(CASE.checks[0], name="foo"),)),
+    "one check twice and nothing else": with_case(checks=(CASE.checks[7], CASE.checks[7])),
+    "every check and one twice": with_case(checks=(*CASE.checks, CASE.checks[3])),
+    "no freeze": with_case(freeze=None),
+    "no snapshot": with_case(snapshot=None),
+    "no restore": with_case(restore=None),
+    "no recovery": with_case(recovery=None),
+    "no roll-forward": with_case(rollforward=None),
+    "a roll-forward as of the freeze": replace(
+        PASSED, cases=(replace(PASSED.cases[0], rollforward=CASE.rollforward),)
+    ),
+    "nothing recovered": in_part("recovery", recovered=0),
+    "one transaction less recovered": in_part("recovery", recovered=CASE.recovery.acknowledged - 1),  # type: ignore[union-attr]
+    "recovered not known": in_part("recovery", recovered=None),
+    "lost not known": in_part("recovery", lost_acknowledged=None),
+    "RPO not known": in_part("recovery", rpo_s=None),
+    "something lost": in_part("recovery", lost_acknowledged=1),
+    "an RPO without a loss": in_part("recovery", rpo_s=1e9),
+    "RTO not known": in_part("recovery", rto_s=None),
+    "an RTO below its restore": in_part("recovery", rto_s=0.001),
+    "another mode": with_case(name="cycle 1 · copy · boot"),
+    "the target saw a network": in_part("restore", interfaces=("lo", "eth0")),
+    "nobody looked at the target's network": in_part("restore", interfaces=()),
+    "nothing restored": in_part("restore", bytes=0),
+    "an empty snapshot": in_part("snapshot", bytes=0),
+    "a freeze that did not hold": in_part("freeze", held=False),
+    "a freeze without a marker": in_part("freeze", journal_file=None),
+    "a window of no time": in_part("freeze", window_s=0.0),
+    "a roll-forward from elsewhere": in_part("rollforward", from_offset_bytes=1),
+    "a roll-forward without its journal": in_part("rollforward", files=()),
+    "no instance": replace(PASSED, instance=None),
+    "the stand-in as IRIS": instance(product="IRIS"),
+    "the stand-in relabelled": instance(product="IRIS", stand_in=False),
+    "the stand-in's image as IRIS": instance(
+        product="IRIS", version="2025.1", stand_in=False, image="stand-in"
+    ),
+    "GT.M that is no stand-in": instance(stand_in=False),
+    "two cases of one name": replace(PASSED, cases=(PASSED.cases[0], PASSED.cases[0])),
+    **{f"without {name}": without(name) for name in CHECKS},
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_a_record_that_was_tampered_with_is_not_believed(what: str) -> None:
+    """UNKNOWN, and the first line names the contradiction."""
+    assert Verdict.UNKNOWN is final_verdict(TAMPERED[what])
+    assert summary(TAMPERED[what])[0].startswith("UNKNOWN: not believed: ")
+
+
+def test_a_record_without_a_contradiction_is_believed() -> None:
+    assert Verdict.PASS is final_verdict(PASSED)
+    assert summary(PASSED) == ["PASS: 7 of 7 cases passed."]
+
+
+def test_a_further_check_contradicts_nothing() -> None:
+    """Checks of other distributions, and the plan's limits."""
+    more = replace(CASE.checks[0], name="limits")
+    assert Verdict.PASS is final_verdict(with_case(checks=(*CASE.checks, more)))
+
+
+def test_a_failure_stays_one() -> None:
+    """What is missing beside it changes nothing."""
+    record = replace(PASSED, verdict=Verdict.FAIL, cases=(replace(CASE, verdict=Verdict.FAIL, freeze=None),))
+    assert Verdict.FAIL is final_verdict(record)
+
+
+def test_an_iris_is_believed() -> None:
+    assert Verdict.PASS is final_verdict(instance(product="IRIS", version="2025.1.0.223.0", stand_in=False))
+
+
+def test_a_record_of_version_0_3_is_readable_and_proves_less() -> None:
+    """It knew no look at the image: that was not looked at."""
+    old = store.load(FOLDER / "record-0.3.json")
+    passed = replace(
+        old, verdict=Verdict.PASS, cases=tuple(c for c in old.cases if c.verdict is Verdict.PASS)
+    )
+    assert 10 == len(passed.cases[0].checks)
+    assert Verdict.UNKNOWN is final_verdict(passed)
+    assert "the check snapshot is missing" in summary(passed)[0]
+
+
+ALTERED: dict[str, Callable[[CaseRecord], CaseRecord]] = {
+    field.name: lambda case, name=field.name: replace(case, **{name: None})  # type: ignore[misc]
+    for field in dataclasses.fields(CaseRecord)
+    if field.name in ("freeze", "snapshot", "restore", "recovery")
+}
+
+
+@pytest.mark.parametrize("part", ALTERED)
+@pytest.mark.parametrize("number", range(len(PASSED.cases)))
+def test_no_case_of_any_mode_passes_without_a_part(number: int, part: str) -> None:
+    case = ALTERED[part](PASSED.cases[number])
+    assert Verdict.UNKNOWN is final_verdict(replace(PASSED, cases=(case,)))
