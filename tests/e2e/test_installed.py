@@ -320,7 +320,7 @@ def test_more_writers_than_the_licence_allows_would_be_refused(demo: Demo, tmp_p
 def test_every_database_of_an_instance_is_brought_back_and_looked_at(demo: Demo, broken: bool) -> None:
     """Those beside the two of the harness, too: a damaged one is named, in each recovery mode."""
     demo.create("databases=app,audit")
-    damage = 'dd if=/dev/zero of="$2"/db/app/IRIS.DAT bs=4096 seek=132 count=16 conv=notrunc status=none'
+    damage = 'dd if=/dev/zero of="$2"/db/app/IRIS.DAT bs=4096 seek=1030 count=12 conv=notrunc status=none'
     script = f'cp -a "$1"/. "$2" && {damage if broken else ":"}'
     done = demo.run(
         snapshot=f"{{provider: command, run: [sh, -c, '{script}', sh, '{{source}}', '{{target}}']}}"
@@ -344,4 +344,4 @@ def test_a_database_that_was_left_out_is_missed(demo: Demo) -> None:
         f["message"] for c in done.record["cases"] for check in c["checks"] for f in check["findings"]
     }
     assert "FAIL" == done.record["verdict"]
-    assert any("the image lacks app/IRIS.DAT" in message for message in messages), messages
+    assert any("the image lacks db/app/IRIS.DAT" in message for message in messages), messages
