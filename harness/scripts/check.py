@@ -6,6 +6,7 @@ last word has `restored`: its backup is restored, rolled forward and held agains
 
 from __future__ import annotations
 
+import os
 import posixpath
 import threading
 import time
@@ -54,7 +55,12 @@ def check(scripts: Scripts, *, only: Collection[str], folder: Path, jobs: int, t
         PreconditionError: machines cannot be made here; nothing is left.
     """
     with _ALONE:
-        return _check(scripts, chosen(only), folder, jobs, tell)
+        # what the machines are told is read by their users too; the run's folder keeps the mode it has
+        before = os.umask(0o022)
+        try:
+            return _check(scripts, chosen(only), folder, jobs, tell)
+        finally:
+            os.umask(before)
 
 
 def _check(scripts: Scripts, wanted: Sequence[Scenario], folder: Path, jobs: int, tell: Tell) -> Report:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from itertools import islice
 from pathlib import Path
 
 from harness.instance.base import Machine, Planted
+from harness.instance.sandbox import interpreter
 from harness.scripts.model import Scripts
 
 _OWN = Path(__file__).parent / "machine"
@@ -50,7 +50,7 @@ def files(machine: Machine, scripts: Scripts, results: Path) -> list[Planted]:
 
 
 def _filled(name: str, machine: Machine) -> bytes:
-    settings = {"IRISSYS": str(machine.inside / "registry"), "IRIS_STANDIN_PYTHON": sys.executable}
+    settings = {"IRISSYS": str(machine.inside / "registry"), "IRIS_STANDIN_PYTHON": str(interpreter())}
     if "gtm_dist" in os.environ:
         settings["gtm_dist"] = os.environ["gtm_dist"]
     pairs = ", ".join(f"'{key}' => '{value}'" for key, value in settings.items())
