@@ -10,7 +10,9 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from pathlib import Path
 
 from harness.command import AT_THE_WORD, Completed, Prepared, Transcript, run
@@ -193,6 +195,14 @@ def require_namespaces(unshare: Sequence[str], advice: str, *more: tuple[str, st
         run([*unshare, "true"], timeout_s=10)
     except CommandError as error:
         raise PreconditionError(f"namespaces cannot be made here: {error.output.strip()}", advice) from error
+
+
+@cache
+def interpreter() -> Path:
+    """The Python that runs the stand-in in a machine, by its real path. The stand-in needs nothing of a virtual
+    environment, so it is the Python that one rests on."""
+    base = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+    return (base if base.exists() else Path(sys.executable)).resolve()
 
 
 def gtm_is_here() -> bool:

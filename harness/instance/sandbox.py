@@ -40,7 +40,13 @@ from pathlib import Path
 from harness.command import Transcript
 from harness.errors import CommandError, InstanceGone, PreconditionError
 from harness.instance.base import Limits, Machine, Place, Planted
-from harness.instance.namespaces import STANDIN_BIN, NamespacePlace, iris, require_namespaces
+from harness.instance.namespaces import (
+    STANDIN_BIN,
+    NamespacePlace,
+    interpreter,
+    iris,
+    require_namespaces,
+)
 from harness.instance.within import Within
 from harness.plan.model import InstanceSpec
 
@@ -48,7 +54,16 @@ OWNER = 51773
 USERS = {"root": 0, "backup": 34, "irisowner": OWNER, "somebody": 1000}
 _SOURCE_NAME = "SOURCE"
 _PACKAGE = Path(__file__).parent.parent
-_UNUSED = {"__pycache__", "site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "ensurepip"}
+_UNUSED = {
+    "__pycache__",
+    "site-packages",
+    "dist-packages",
+    "test",
+    "tests",
+    "idlelib",
+    "tkinter",
+    "ensurepip",
+}
 _SIZE, _INODES = "256m", "100000"
 _USERS_FIRST = 0x60000000
 _USERS_COUNT = 0x10000
@@ -226,7 +241,10 @@ class SandboxPlace(NamespacePlace):
             made.chmod(0o755)
         self.inside, self.told = inside, told
         self._write_accounts(accounts)
-        lent = [*(_Lent(path, path) for path in (accounts, inside, told)), *_lent(folder / "lent", self.users)]
+        lent = [
+            *(_Lent(path, path) for path in (accounts, inside, told)),
+            *_lent(folder / "lent", self.users),
+        ]
         shown = [one.at for one in lent]
         stage = _stage([*shown, *(one.source for one in lent)])
         sources, paths = [str(one.source) for one in lent], list(map(str, shown))
@@ -411,14 +429,6 @@ class _Lent:
     at: Path
 
 
-@cache
-def interpreter() -> Path:
-    """The Python that runs the stand-in in a machine. It needs nothing of a virtual environment, which may rest on one
-    that lies elsewhere: so it is that one, by its real path."""
-    base = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
-    return (base if base.exists() else Path(sys.executable)).resolve()
-
-
 def _lent(copies: Path, several_users: bool) -> list[_Lent]:
     """What the stand-in needs of this machine and is not below /usr; what other users may not read, as a copy."""
     prefix = interpreter().parent.parent
@@ -465,8 +475,8 @@ def _parts(path: Path) -> Iterator[Path]:
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         library = path / "lib" / version
         tops = [path / "bin" / version, library]
-        folders = (path / "bin", path / "lib", library / "site-packages")
-        yield from (part for part in folders if part.exists())
+        above = (path / "bin", path / "lib", library / "site-packages")
+        yield from (part for part in above if part.exists())
         yield from sorted((path / "lib").glob("libpython*.so*"))
     for top in tops:
         if not top.is_dir():
