@@ -222,6 +222,11 @@ def unanswered(scene: Scene) -> Iterator[Finding]:
                 code="instance.ended",
                 message=f"{name} does not answer any more: the scripts called `{ended[-1].program} {ended[-1].what}`",
             )
+        elif scene.killed(name):
+            yield Finding(
+                code="instance.ended",
+                message=f"{name} has ended: the scripts, which call `kill`, ended its processes",
+            )
         else:
             yield not_told(f"{name} did not answer when it was asked whether it is frozen")
 

@@ -67,6 +67,7 @@ _ROOT = {
 }
 
 
+_KILLS = re.compile(rb"\b(kill|pkill|killall|fuser|reboot|shutdown|halt)\b")
 _TAKE_AWAY = """
 for folder in /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin; do rm -f -- "$folder/$1"; done
 ! command -v -- "$1" >/dev/null
@@ -117,7 +118,7 @@ class Scene:
         self._at_first: Mapping[str, object] | None = None
         self._silent: dict[str, None] = {}
         self._program: install.Program | None = None
-        self._named = False
+        self._named = self._kills = False
         self.took = False
         """Whether a job has called its program."""
         self.program_called = False
@@ -138,6 +139,7 @@ class Scene:
         """Put commands and scripts where they are looked for; `iris` and `cache` say which product's commands."""
         planted = install.commands(self.machine, self.scripts, iris=iris, cache=cache)
         files = install.files(self.machine, self.scripts, self.work.parents[2])
+        self._kills = any(_KILLS.search(file.content) for file in files)
         if self.scripts.program:
             (self.machine.inside / "snapshot").mkdir()
             (self.machine.inside / "snapshot").chmod(0o777)
@@ -401,16 +403,27 @@ class Scene:
         """Whether ExternalFreezeTimeOut is over: updates wait and nobody can log in."""
         return "updates are blocked" in self._messages(name)
 
-    def stopped(self, name: str, signal_: signal.Signals) -> None:
-        """Send a signal to an instance's control process, to stop it and let it go on. Raises InstanceError."""
-        wanted, sent = (b"start", name.encode()), 0
+    def killed(self, name: str) -> bool:
+        """Whether an instance has no process any more, and the scripts name a program that ends processes."""
+        return self._kills and not self._control(name)
+
+    def _control(self, name: str) -> list[int]:
+        """Its control process."""
+        wanted, found = (b"start", name.encode()), []
         for number in self.machine.processes():
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
                 if all(word in words for word in wanted):
-                    os.kill(number, signal_)
-                    sent += 1
-        if not sent:
+                    found.append(number)
+        return found
+
+    def stopped(self, name: str, signal_: signal.Signals) -> None:
+        """Send a signal to an instance's control process, to stop it and let it go on. Raises InstanceError."""
+        control = self._control(name)
+        for number in control:
+            with contextlib.suppress(OSError):
+                os.kill(number, signal_)
+        if not control:
             raise InstanceError(f"{name} has no control process")
 
     # --- what the caller does
