@@ -29,6 +29,7 @@ from harness.files import remove_tree
 STANDIN_BIN = Path(__file__).parent.parent / "standin" / "bin"
 START_TIMEOUT_S = 60.0
 _PF_EXITING = 0x4
+_CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
 _KILLED_TOGETHER_S = 0.5
 """Whoever kills a sandbox process by process may come to the command before the first process."""
 
@@ -182,7 +183,7 @@ def require_namespaces(unshare: Sequence[str], advice: str, *more: tuple[str, st
 
     Args:
         unshare: The words that make the namespaces, without a program.
-        advice: What to do if they cannot be made.
+        advice: What to do if they cannot be made; root is told what root can do.
         more: Tools that are needed beside the usual ones, each with its package.
     """
     tools = (("unshare", "util-linux"), ("nsenter", "util-linux"), ("perl", "perl-base"), *more)
@@ -194,7 +195,30 @@ def require_namespaces(unshare: Sequence[str], advice: str, *more: tuple[str, st
     try:
         run([*unshare, "true"], timeout_s=10)
     except CommandError as error:
+        if os.geteuid() == 0:
+            advice = rights_for_root()
         raise PreconditionError(f"namespaces cannot be made here: {error.output.strip()}", advice) from error
+
+
+def rights_for_root() -> str:
+    """What root needs, to make namespaces and to mount in them: it is no longer root that is missing."""
+    if in_container():
+        return (
+            "Start the container with --privileged, or with --cap-add SYS_ADMIN and these --security-opt: "
+            "seccomp=unconfined, apparmor=unconfined, systempaths=unconfined"
+        )
+    return "Root lacks a right here (CAP_SYS_ADMIN, or mounting in namespaces): see seccomp, AppArmor and the kernel"
+
+
+def in_container() -> bool:
+    """By the marks that engines leave: Docker, Podman, systemd-nspawn, LXC, Kubernetes."""
+    if any(Path(mark).exists() for mark in _CONTAINER_MARKS):
+        return True
+    try:
+        groups = Path("/proc/1/cgroup").read_text()
+    except OSError:
+        return False
+    return any(name in groups for name in ("docker", "kubepods", "lxc", "libpod", "containerd"))
 
 
 @cache
