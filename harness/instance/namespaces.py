@@ -76,10 +76,11 @@ class NamespacePlace:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._holder.wait(timeout=_KILLED_TOGETHER_S)
             self._holder.kill()
-            said = self._holder.stderr.read().decode("utf-8", "replace").strip()
+            said = self._holder.stderr.read().decode("utf-8", "replace").strip().partition("\n")[0]
             self.close()
+            advice = f"{rights_for_root()}, or see" if os.geteuid() == 0 else "See"
             raise PreconditionError(
-                f"the sandbox of {name} could not be made: {said}", "See `harness doctor`."
+                f"the sandbox of {name} could not be made: {said}", f"{advice} `harness doctor`."
             )
         self._pid = self._first_process()
         self._enter = ["nsenter", f"--target={self._pid}", *namespaces, "--"]

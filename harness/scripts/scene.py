@@ -12,6 +12,7 @@ import re
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -180,14 +181,15 @@ class Scene:
         """Every way by which scripts come to an instance leads there. Raises PreconditionError with what was said."""
         call = "##class(Backup.General).IsWDSuspendedExt()"
         for user in ("irisowner", "root") if self.machine.users else ("root",):
-            argv = [*self.machine.way_in(user), "/usr/bin/iris", "session", self.first, "-U%SYS", call]
-            try:
-                done = run(argv, accept=None, timeout_s=_ANSWER_S)
-            except HarnessError as error:
-                raise _unable(str(error)) from error
-            if done.status != 3:
-                said = (done.stdout + done.stderr).strip().splitlines() or ["it said nothing"]
-                raise _unable(f"asked as {user}, the session ended with {done.status}: {said[0][:200]}")
+            for words, right in (("session", self.first, "-U%SYS", call), 3), (("qlist",), 0):
+                try:
+                    way = self.machine.way_in(user)
+                    done = run([*way, "/usr/bin/iris", *words], accept=None, timeout_s=_ANSWER_S)
+                except HarnessError as error:
+                    raise _unable(str(error)) from error
+                if done.status != right:
+                    said = (done.stdout + done.stderr).strip().splitlines() or ["it said nothing"]
+                    raise _unable(f"`iris {words[0]}` by {user} ended with {done.status}: {said[0][:200]}")
 
     def describe(self) -> None:
         """Learn which engine answers, for the report."""
@@ -660,18 +662,19 @@ class Scene:
         asked, taken = self.asked_for(self._round), self.machine.told / f"taken-{self._round}"
         (self.machine.told / "round").write_text(f"{self._round}\n")
         held: list[bool] = []
+        one_looks = threading.Lock()
         timeout_s = self.scripts.timeout_s + _OTHER_S
 
         def look() -> None:
-            if not held and asked():
-                held.append(False)
-                held[0] = bool(self._snapshot(tuple(self.names), lambda: None, _OTHER_S))
-                _tell(taken, "0")
+            with one_looks:  # either may come first, or end first
+                if not held and asked():
+                    held.append(bool(self._snapshot(tuple(self.names), lambda: None, _OTHER_S)))
+                    _tell(taken, "0")
 
         def one(number: int) -> Ran:
             environment = {**_ROOT, "SNAPSHOT": install.PROGRAM}
             words = self.scripts.freeze, f"job-{number}", self.scripts.user, environment, timeout_s, None
-            return self._ran(*words, look if number == 1 else lambda: None)
+            return self._ran(*words, look)
 
         with ThreadPoolExecutor(2) as pool:
             rans = list(pool.map(one, (1, 2)))
