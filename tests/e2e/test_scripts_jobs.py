@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.model import Verdict
+from harness.scripts import init
 from harness.scripts.check import check
 from harness.scripts.model import Outcome, Report
 from harness.scripts.suite import of_job
@@ -140,6 +141,36 @@ def test_what_a_job_is_spared_does_not_apply_to_it(tmp_path: Path) -> None:
     assert counts[PASS] > 2 * counts[SKIPPED]
     reasons = {one.seen for one in report.outcomes if one.verdict is SKIPPED}
     assert not [text for text in reasons if "two scripts" in text or "called apart" in text], reasons
+
+
+@pytest.mark.slow
+def test_a_job_of_the_reference_scripts_is_right(tmp_path: Path) -> None:
+    """Freeze script, snapshot, thaw script: put into all situations, and spared what needs a thaw script alone."""
+    folder = tmp_path / "job"
+    init.write(init.variant("vmware"), folder, force=False)
+    job = folder / "job.sh"
+    job.write_text(_WHOLE)
+    job.chmod(0o755)
+    run = tmp_path / "results" / "job" / "run"
+    run.mkdir(parents=True)
+    scripts = of_job(str(job), "lvcreate", 30.0)
+    report = check(scripts, only=(), folder=run, jobs=4, tell=lambda outcome: None)
+    assert PASS is report.verdict, [one for one in report.outcomes if one.verdict not in (PASS, SKIPPED)]
+    skipped = {one.name for one in report.outcomes if one.verdict is SKIPPED}
+    alone = {"thaw-without-freeze", "thaw-after-failed-freeze", "wrong-argument"}
+    assert alone | {"credentials"} == skipped
+
+
+_WHOLE = """#!/bin/sh
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+here=$(dirname -- "$0")
+"$here/pre-freeze-script" || exit 1
+trap '"$here/post-thaw-script"; exit 1' TERM INT HUP
+status=0
+lvcreate -s -n night vg/iris || status=1
+"$here/post-thaw-script" || status=1
+exit $status
+"""
 
 
 def test_the_folder_of_a_shared_log_really_goes(tmp_path: Path) -> None:
