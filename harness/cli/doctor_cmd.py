@@ -207,8 +207,10 @@ def _namespaces() -> Row:
 
 def _rights() -> str:
     """What to do if namespaces or mounts are refused, for whoever asks."""
-    if os.geteuid() == 0 or in_container():
+    if os.geteuid() == 0:
         return rights_for_root()
+    if in_container():
+        return f"run as root, if that does not help: {rights_for_root()}"
     return "run as root, or permit user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
 
 
