@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     default="snapshot",
     show_default=True,
     metavar="NAME",
-    help="With --job: the program by which it takes the snapshot, such as lvcreate.",
+    help="With --job: the program by which it takes the snapshot, such as lvcreate; with its folder if it lies where "
+    "nobody would look.",
 )
 @click.option(
     "--instance",

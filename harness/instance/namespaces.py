@@ -10,7 +10,9 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from pathlib import Path
 
 from harness.command import AT_THE_WORD, HERE, Completed, Prepared, Transcript, run
@@ -27,6 +29,7 @@ from harness.files import remove_tree
 STANDIN_BIN = Path(__file__).parent.parent / "standin" / "bin"
 START_TIMEOUT_S = 60.0
 _PF_EXITING = 0x4
+_CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
 _KILLED_TOGETHER_S = 0.5
 """Whoever kills a sandbox process by process may come to the command before the first process."""
 
@@ -74,10 +77,11 @@ class NamespacePlace:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._holder.wait(timeout=_KILLED_TOGETHER_S)
             self._holder.kill()
-            said = self._holder.stderr.read().decode("utf-8", "replace").strip()
+            said = self._holder.stderr.read().decode("utf-8", "replace").strip().partition("\n")[0]
             self.close()
+            advice = f"{rights_for_root()}, or see" if os.geteuid() == 0 else "See"
             raise PreconditionError(
-                f"the sandbox of {name} could not be made: {said}", "See `harness doctor`."
+                f"the sandbox of {name} could not be made: {said}", f"{advice} `harness doctor`."
             )
         self._pid = self._first_process()
         self._enter = ["nsenter", f"--target={self._pid}", *namespaces, "--"]
@@ -182,7 +186,7 @@ def require_namespaces(unshare: Sequence[str], advice: str, *more: tuple[str, st
 
     Args:
         unshare: The words that make the namespaces, without a program.
-        advice: What to do if they cannot be made.
+        advice: What to do if they cannot be made; root is told what root can do.
         more: Tools that are needed beside the usual ones, each with its package.
     """
     tools = (("unshare", "util-linux"), ("nsenter", "util-linux"), ("perl", "perl-base"), *more)
@@ -194,7 +198,38 @@ def require_namespaces(unshare: Sequence[str], advice: str, *more: tuple[str, st
     try:
         run([*unshare, "true"], timeout_s=10)
     except CommandError as error:
+        if os.geteuid() == 0:
+            advice = rights_for_root()
         raise PreconditionError(f"namespaces cannot be made here: {error.output.strip()}", advice) from error
+
+
+def rights_for_root() -> str:
+    """What root needs, to make namespaces and to mount in them: it is no longer root that is missing."""
+    if in_container():
+        return (
+            "Start the container with --privileged, or with --cap-add SYS_ADMIN and these --security-opt: "
+            "seccomp=unconfined, apparmor=unconfined, systempaths=unconfined"
+        )
+    return "Root lacks a right here (CAP_SYS_ADMIN, or mounting in namespaces): see seccomp, AppArmor and the kernel"
+
+
+def in_container() -> bool:
+    """By the marks that engines leave: Docker, Podman, systemd-nspawn, LXC, Kubernetes."""
+    if any(Path(mark).exists() for mark in _CONTAINER_MARKS):
+        return True
+    try:
+        groups = Path("/proc/1/cgroup").read_text()
+    except OSError:
+        return False
+    return any(name in groups for name in ("docker", "kubepods", "lxc", "libpod", "containerd"))
+
+
+@cache
+def interpreter() -> Path:
+    """The Python that runs the stand-in in a machine, by its real path. The stand-in needs nothing of a virtual
+    environment, so it is the Python that one rests on."""
+    base = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+    return (base if base.exists() else Path(sys.executable)).resolve()
 
 
 def gtm_is_here() -> bool:

@@ -13,6 +13,11 @@ cannot be tried. The instance belongs to `irisowner` (51773, as in InterSystems'
 Why not a container where an engine is there: a script wants the tools of the machine that it was written for, and
 an image has others; and an engine as root would have to be asked whom to trust. Namespaces are what it uses itself.
 
+What the stand-in needs and is not below `/usr` (this package, a Python of one's own) is shown at its own path. The
+folders above it are the machine's, and everybody may pass through them, whatever their modes are on the real machine:
+a checkout below /root is as good as any. What is itself closed to others, as a `umask 077` leaves it, is shown as a
+copy that is open.
+
 Nothing is restored in here; a plan that names this host names another as its target.
 """
 
@@ -22,22 +27,43 @@ import contextlib
 import copy
 import io
 import os
+import shutil
+import stat
 import subprocess
 import sys
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from harness.command import Transcript
 from harness.errors import CommandError, InstanceGone, PreconditionError
 from harness.instance.base import Limits, Machine, Place, Planted
-from harness.instance.namespaces import STANDIN_BIN, NamespacePlace, iris, require_namespaces
+from harness.instance.namespaces import (
+    STANDIN_BIN,
+    NamespacePlace,
+    interpreter,
+    iris,
+    require_namespaces,
+)
 from harness.instance.within import Within
 from harness.plan.model import InstanceSpec
 
 OWNER = 51773
 USERS = {"root": 0, "backup": 34, "irisowner": OWNER, "somebody": 1000}
 _SOURCE_NAME = "SOURCE"
+_PACKAGE = Path(__file__).parent.parent
+_UNUSED = {
+    "__pycache__",
+    "site-packages",
+    "dist-packages",
+    "test",
+    "tests",
+    "idlelib",
+    "tkinter",
+    "ensurepip",
+}
 _SIZE, _INODES = "256m", "100000"
 _USERS_FIRST = 0x60000000
 _USERS_COUNT = 0x10000
@@ -46,6 +72,7 @@ _COMMANDS = ("iris", "ccontrol", "csession", "irissession")
 _DIRECTORIES: dict[str, bytes] = {}
 """GT.M's global directories, as the first machine of this process made them: that takes half a second (layout.py)."""
 _STAGE = r"""
+umask 022
 stage=$1 count=$2
 shift 2
 mount --make-rprivate /
@@ -73,15 +100,16 @@ _WEAKENED = (
 )
 """Root of the machine without mounts, namespaces and a way around limits. Source: capabilities(7)."""
 _INIT = r"""
-stage=$1 size=$2 inodes=$3
-shift 3
+umask 022
+stage=$1 size=$2 inodes=$3 home=$4
+shift 4
 mount --make-rprivate /
 mount -t tmpfs -o "size=$size,nr_inodes=$inodes,mode=755" machine "$stage/root"
 cd "$stage/root"
 mkdir -p dev/shm etc home mnt old opt proc root run/host run/lock srv sys tmp usr/local
 mkdir -p var/lib var/log var/spool var/tmp
 chmod 1777 tmp var/tmp dev/shm
-chmod 700 root
+chmod "$home" root
 # a folder with other mounts in it can only be shown with them; then each is made read-only by itself
 shown() {
     mkdir -p ".$2"
@@ -210,14 +238,20 @@ class SandboxPlace(NamespacePlace):
         inside, accounts, told = folder / "inside", folder / "accounts", folder / "told"
         for made in (inside, accounts, told):
             made.mkdir()
+            made.chmod(0o755)
         self.inside, self.told = inside, told
         self._write_accounts(accounts)
-        staged = [accounts, inside, told, *_needed()]
-        stage = _stage(staged)
-        paths = list(map(str, staged))
+        lent = [
+            *(_Lent(path, path) for path in (accounts, inside, told)),
+            *_lent(folder / "lent", self.users),
+        ]
+        shown = [one.at for one in lent]
+        stage = _stage([*shown, *(one.source for one in lent)])
+        sources, paths = [str(one.source) for one in lent], list(map(str, shown))
+        home = "711" if any(path.is_relative_to("/root") for path in shown) else "700"
         self._given = {
             "IRISSYS": str(inside / "registry"),
-            "IRIS_STANDIN_PYTHON": sys.executable,
+            "IRIS_STANDIN_PYTHON": str(interpreter()),
             "HOME": "/root",
             "LC_ALL": "C",
             **({"gtm_dist": os.environ["gtm_dist"]} if "gtm_dist" in os.environ else {}),
@@ -225,8 +259,8 @@ class SandboxPlace(NamespacePlace):
         super().__init__(
             _SOURCE_NAME,
             [
-                *(*self._unshare(), "sh", "-euc", _STAGE, "stage", stage, str(len(paths)), *paths),
-                *(*self._machine(), "sh", "-euc", _INIT, "init", stage, _SIZE, _INODES, *paths),
+                *(*self._unshare(), "sh", "-euc", _STAGE, "stage", stage, str(len(paths)), *sources),
+                *(*self._machine(), "sh", "-euc", _INIT, "init", stage, _SIZE, _INODES, home, *paths),
                 *("--", *_WEAKENED, "sleep", "infinity"),
             ],
             [],
@@ -269,6 +303,8 @@ class SandboxPlace(NamespacePlace):
         (folder / "group").write_text("".join(f"{name}:x:{user}:\n" for name, user in users.items()))
         (folder / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
         (folder / "hosts").write_text("127.0.0.1 localhost\n")
+        for file in folder.iterdir():
+            file.chmod(0o644)
 
     def _path_first(self) -> dict[str, str]:
         return {**self._given, "PATH": f"{STANDIN_BIN}:/usr/bin:/bin:/usr/sbin:/sbin"}
@@ -290,6 +326,7 @@ class SandboxPlace(NamespacePlace):
         registry.mkdir(exist_ok=True)
         for name_, content in _DIRECTORIES.items():
             (registry / name_).write_bytes(content)
+            (registry / name_).chmod(0o644)
         for owned in (root, registry):
             if self.users:
                 os.chown(owned, self._first + OWNER, self._first + OWNER)
@@ -319,6 +356,7 @@ class SandboxPlace(NamespacePlace):
             input=archive.getvalue(),
             capture_output=True,
             timeout=30,
+            umask=0o022,  # of the folders above the files
         )
         if done.returncode:
             raise CommandError(["tar"], done.returncode, 0.0, done.stderr.decode("utf-8", "replace"))
@@ -383,16 +421,92 @@ class SandboxPlace(NamespacePlace):
         raise InstanceGone("an instance in a sandbox is not restarted")
 
 
-def _needed() -> list[Path]:
-    """What the stand-in itself needs of this machine and is not below /usr."""
-    package = Path(__file__).parent.parent
-    interpreter = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent]
-    dist = [Path(os.environ["gtm_dist"])] if "gtm_dist" in os.environ else []
-    found = {path for path in (package, *interpreter, *dist) if not path.is_relative_to("/usr")}
-    # a folder inside another one that is shown already needs no mount of its own
-    return sorted(
-        path for path in found if not any(path != other and path.is_relative_to(other) for other in found)
-    )
+@dataclass(frozen=True, slots=True)
+class _Lent:
+    """What a machine is shown: a path of this one, and the path at which the machine has it."""
+
+    source: Path
+    at: Path
+
+
+def _lent(copies: Path, several_users: bool) -> list[_Lent]:
+    """What the stand-in needs of this machine and is not below /usr; what other users may not read, as a copy."""
+    prefix = interpreter().parent.parent
+    copied = {_PACKAGE, prefix, *_dist()}
+    environment = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent]
+    wanted = [*copied, *environment]
+    found: dict[Path, _Lent] = {}
+    for path in sorted(path for path in set(wanted) if not path.is_relative_to("/usr")):
+        # whoever is the only user in there reads what he reads here
+        if not several_users or not _closed(path):
+            # a folder inside another one that is shown already needs no mount of its own
+            if not any(path.is_relative_to(other) for other in found):
+                found[path] = _Lent(path, path)
+        elif path in copied:
+            found[path] = _Lent(_open_copy(path, copies / str(len(found))), path)
+    return list(found.values())
+
+
+def _dist() -> list[Path]:
+    return [Path(os.environ["gtm_dist"])] if "gtm_dist" in os.environ else []
+
+
+@cache
+def _closed(path: Path) -> bool:
+    """Whether other users may not read all that the stand-in may need there."""
+    if not _for_all(path):
+        return True
+    return any(not _for_all(below) for below in _parts(path))
+
+
+def _for_all(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    wanted = stat.S_IROTH | (stat.S_IXOTH if stat.S_ISDIR(mode) or mode & stat.S_IXUSR else 0)
+    return mode & wanted == wanted
+
+
+def _parts(path: Path) -> Iterator[Path]:
+    """Files and folders of a package or of a Python that the stand-in may need: no other packages, no tests."""
+    tops = [path]
+    if path not in (_PACKAGE, *_dist()):
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        library = path / "lib" / version
+        tops = [path / "bin" / version, library]
+        above = (path / "bin", path / "lib", library / "site-packages")
+        yield from (part for part in above if part.exists())
+        yield from sorted((path / "lib").glob("libpython*.so*"))
+    for top in tops:
+        if not top.is_dir():
+            yield from (top,) if top.exists() else ()
+            continue
+        for folder, folders, files in os.walk(top):
+            folders[:] = [name for name in folders if name not in _UNUSED and not name.startswith("config-")]
+            yield Path(folder)
+            yield from (Path(folder, name) for name in files)
+
+
+def _open_copy(path: Path, copy_: Path) -> Path:
+    """A copy that everybody may read."""
+    copy_.parent.mkdir(exist_ok=True)
+    copy_.mkdir()
+    for part in _parts(path):
+        target = copy_ / part.relative_to(path)
+        if part.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(part, target)
+            target.chmod(target.stat().st_mode | stat.S_IRGRP | stat.S_IROTH | _executable_for_all(part))
+    for folder in (copy_.parent, copy_, *(below for below in copy_.rglob("*") if below.is_dir())):
+        folder.chmod(0o755)
+    return copy_
+
+
+def _executable_for_all(path: Path) -> int:
+    return stat.S_IXGRP | stat.S_IXOTH if path.stat().st_mode & stat.S_IXUSR else 0
 
 
 def _stage(paths: Sequence[Path]) -> str:

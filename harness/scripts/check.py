@@ -6,7 +6,7 @@ last word has `restored`: its backup is restored, rolled forward and held agains
 
 from __future__ import annotations
 
-import posixpath
+import os
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -25,6 +25,7 @@ from harness.scripts.scenarios.base import Need, Scenario
 from harness.scripts.scene import NotHere, Scene, opened
 
 FIRST = "one-instance"
+_UNTOLD = f"the scripts froze nothing in {FIRST}, so it is not known whether this applies to them"
 _LISTINGS = {"qlist", "list", "all", "qall"}
 _ALONE = threading.Lock()
 """One check at a time in a process: what a run makes carries its token, which is one variable of the process."""
@@ -54,7 +55,12 @@ def check(scripts: Scripts, *, only: Collection[str], folder: Path, jobs: int, t
         PreconditionError: machines cannot be made here; nothing is left.
     """
     with _ALONE:
-        return _check(scripts, chosen(only), folder, jobs, tell)
+        # what the machines are told is read by their users too; the run's folder keeps the mode it has
+        before = os.umask(0o022)
+        try:
+            return _check(scripts, chosen(only), folder, jobs, tell)
+        finally:
+            os.umask(before)
 
 
 def _check(scripts: Scripts, wanted: Sequence[Scenario], folder: Path, jobs: int, tell: Tell) -> Report:
@@ -63,17 +69,15 @@ def _check(scripts: Scripts, wanted: Sequence[Scenario], folder: Path, jobs: int
     entry = registered.register(work)
     work.mkdir()
     try:
-        first = _discover(scripts, folder, work)
-        found = [first.outcome] if any(one.name == FIRST for one in wanted) else []
-        for outcome in found:
-            tell(outcome)
+        _require_answers(scripts, work)
+        outcome, first = _discover(scripts, folder, work)
+        found = [outcome] if any(one.name == FIRST for one in wanted) else []
+        for one in found:
+            tell(one)
         rest = sorted((one for one in wanted if one.name != FIRST), key=lambda one: -one.waits_s)
         scenes = _Scenes()
         with ThreadPoolExecutor(jobs) as pool:
-            running = [
-                pool.submit(_play, one, scripts, first.log_file, first.unmet, folder, work, scenes)
-                for one in rest
-            ]
+            running = [pool.submit(_play, one, scripts, first, folder, work, scenes) for one in rest]
             try:
                 for done in as_completed(running):
                     found.append(done.result()[0])
@@ -93,6 +97,23 @@ def _check(scripts: Scripts, wanted: Sequence[Scenario], folder: Path, jobs: int
         duration_s=time.monotonic() - began,
         outcomes=tuple(sorted(found, key=lambda one: order.index(one.name))),
     )
+
+
+def _require_answers(scripts: Scripts, work: Path) -> None:
+    """Before the first scenario: an instance can be made here, and scripts can come to it. Raises PreconditionError;
+    what follows would be held against the scripts."""
+    try:
+        with opened(scripts, work / "probe", work / "probe-kept") as scene:
+            scene.install()
+            scene.instance(scene.first, load=False)
+            scene.require_answers()
+    except PreconditionError:
+        raise
+    except HarnessError as error:
+        raise PreconditionError(
+            f"no instance of the stand-in runs in the machine, so no script can be judged: {error}",
+            "`harness doctor` tells what is missing",
+        ) from error
 
 
 class _Scenes:
@@ -116,43 +137,48 @@ class _Scenes:
 class _Discovered:
     """What the first scenario shows of the scripts, beside its outcome."""
 
-    def __init__(self, outcome: Outcome, scene: Scene | None, scripts: Scripts) -> None:
-        self.outcome = outcome
+    def __init__(self) -> None:
         self.log_file = ""
         self.engine = ""
+        self.program_called = False
         self.unmet: set[Need] = set()
-        if scene is None:
-            return
+        self.untold: set[Need] = set()
+        """What nothing is known of, as the scripts did not come so far."""
+
+    def learn(self, scene: Scene, scripts: Scripts) -> None:
+        self.program_called = scene.took
         self.engine = scene.engine
-        freezes = scene.calls("externalfreeze")
-        logs = [call.argument(1) for call in freezes if posixpath.isabs(call.argument(1))]
+        logs = scene.logs()
         self.log_file = logs[0] if logs else ""
         if not logs:
-            self.unmet.add(Need.LOG_FILE)
+            froze = scene.calls("externalfreeze") or scene.calls("freeze")
+            (self.unmet if froze else self.untold).add(Need.LOG_FILE)
         if not scene.machine.users:
             self.unmet.add(Need.SEVERAL_USERS)
         if scripts.instances:
             if len(scripts.instances) < 2:
                 self.unmet.add(Need.TWO_INSTANCES)
             if not any(call.what in _LISTINGS for call in scene.calls()):
-                self.unmet.add(Need.LISTING)
+                (self.unmet if scene.calls() else self.untold).add(Need.LISTING)
         if not scripts.credentials:
             self.unmet.add(Need.CREDENTIALS)
         if scripts.freeze[0] != scripts.thaw[0] or len(scripts.freeze) < 2:
             self.unmet.add(Need.ONE_SCRIPT)
 
 
-def _discover(scripts: Scripts, folder: Path, work: Path) -> _Discovered:
+def _discover(scripts: Scripts, folder: Path, work: Path) -> tuple[Outcome, _Discovered]:
     (scenario,) = chosen([FIRST])
-    outcome, scene = _play(scenario, scripts, "", set(), folder, work, _Scenes())
-    return _Discovered(outcome, scene, scripts)
+    first = _Discovered()
+    outcome, scene = _play(scenario, scripts, first, folder, work, _Scenes())
+    if scene:
+        first.learn(scene, scripts)
+    return outcome, first
 
 
 def _play(
     scenario: Scenario,
     scripts: Scripts,
-    log_file: str,
-    unmet: Collection[Need],
+    first: _Discovered,
     folder: Path,
     work: Path,
     scenes: _Scenes,
@@ -175,13 +201,16 @@ def _play(
 
     if scenario.name in scripts.skip:
         return outcome(Verdict.SKIPPED, scripts.skip[scenario.name]), None
-    if missing := [need for need in scenario.needs if need in unmet]:
+    if missing := [need for need in scenario.needs if need in first.unmet]:
         return outcome(Verdict.SKIPPED, missing[0].value), None
+    if any(need in first.untold for need in scenario.needs):
+        finding = Finding(code="not_measured", message=_UNTOLD, verdict=Verdict.UNKNOWN)
+        return outcome(Verdict.UNKNOWN, _UNTOLD, [finding]), None
     kept = folder / "scenarios" / scenario.name
     try:
         with opened(scripts, work / scenario.name, kept) as scene:
             scenes.add(scene)
-            scene.log_file = log_file
+            scene.log_file, scene.program_called = first.log_file, first.program_called
             findings = _each_once(scenario.play(scene))
             seen = "; ".join(scene.notes)
             return outcome(

@@ -47,12 +47,13 @@ class Scripts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
     """One run of a script. `status` is as a shell shows it (128 + signal), None if it did not end in time; `killed`
-    says what was done to it."""
+    says what was done to it; `limit` is the `timeout` that a job which did not end had set itself."""
 
     status: int | None
     output: str
     duration_s: float
     killed: str = ""
+    limit: str = ""
 
     def __str__(self) -> str:
         how = "did not end" if self.status is None else f"ended with {self.status}{_name(self.status)}"
@@ -98,7 +99,8 @@ class Seen:
         expected: Instances that have to be frozen for the snapshot to be good.
         frozen_after: Instance → whether it was frozen when the freeze script had ended; None: it did not tell.
         held: Those that were frozen from before the snapshot until after it, by their own log as well.
-        taken: Whether the snapshot was taken.
+        taken: Whether the snapshot was taken; of a job: whether it called its program.
+        known: Of a job that did not call it: whether it is certain that it takes its snapshot by it.
         left_frozen: Instances frozen when everything was over.
         left_running: Commands of processes that the scripts left behind.
     """
@@ -107,6 +109,7 @@ class Seen:
     expected: tuple[str, ...]
     frozen_after: Mapping[str, bool | None]
     taken: bool = False
+    known: bool = True
     held: tuple[str, ...] = ()
     thaw: Ran | None = None
     left_frozen: tuple[str, ...] = ()

@@ -19,11 +19,16 @@ from harness.scripts.model import Call, Ran, Scripts, Seen
 from harness.scripts.scene import Scene
 
 HISTORY = "externalsethistory"
+_ENDS = ("stop", "force", "restart", "stopstart", "stopnoshut", "delete")
 
 
 def must_succeed(seen: Seen, scripts: Scripts) -> Iterator[Finding]:
     """A backup that can be made: both scripts say so, and it was one."""
     yield from honest(seen, scripts)
+    if unknown := _never_called(seen, scripts):
+        if seen.freeze.status not in scripts.success:
+            yield unknown
+        return
     all_frozen = all(seen.frozen_after.get(name) is True for name in seen.expected)
     if seen.freeze.status not in scripts.success and seen.freeze.status is not None:
         if all_frozen and seen.freeze.status == 5:
@@ -74,10 +79,43 @@ def must_refuse(seen: Seen, scripts: Scripts, why: str) -> Iterator[Finding]:
     yield from nothing_left(seen)
 
 
+def refused(seen: Seen, scripts: Scripts, why: str) -> Iterator[Finding]:
+    """A freeze that must not be called a success, whatever else is frozen."""
+    yield from claims(seen.freeze, scripts, "freeze", why)
+    if scripts.program and seen.taken:
+        yield Finding(
+            code="snapshot.taken",
+            message=f"the job took its snapshot, though {why}: an image that looks like a backup is left",
+        )
+
+
+def nothing_taken(seen: Seen, scripts: Scripts) -> Finding:
+    """No snapshot was taken, so what comes after it could not be seen."""
+    return _never_called(seen, scripts) or not_told(
+        f"the job {seen.freeze}, without a snapshot" if scripts.program else "the freeze script froze nothing"
+    )
+
+
+def _never_called(seen: Seen, scripts: Scripts) -> Finding | None:
+    """A job that did not call what `--program` names, and may well have taken its snapshot by something else."""
+    if not scripts.program or seen.taken or seen.known:
+        return None
+    return not_told(
+        f"{scripts.program} of --program was never called, so nothing is known of the snapshot; was it called by "
+        f"another path or name? The job {seen.freeze}"
+    )
+
+
 def honest(seen: Seen, scripts: Scripts) -> Iterator[Finding]:
     """Whatever could be done, the caller was told the truth and nothing stayed frozen."""
     yield from in_time(seen.freeze, "freeze")
-    if seen.freeze.status in scripts.success:
+    if seen.freeze.status in scripts.success and scripts.program and not seen.taken:
+        yield _never_called(seen, scripts) or Finding(
+            code="freeze.claimed",
+            message=f"the job ended with {seen.freeze.status} and took no snapshot: {scripts.program} was not called",
+            witness=_last_line(seen.freeze),
+        )
+    elif seen.freeze.status in scripts.success:
         for name in seen.expected:
             if seen.frozen_after.get(name) is not True:
                 yield Finding(
@@ -128,7 +166,13 @@ def nothing_left(seen: Seen) -> Iterator[Finding]:
 
 
 def in_time(ran: Ran, hook: str) -> Iterator[Finding]:
-    if ran.status is None:
+    """A script ends while its caller waits. Nobody need wait for a job: one with a limit of its own may be right."""
+    if ran.status is None and ran.limit:
+        yield not_told(
+            f"the job had not ended when the check ended it ({ran.killed}), but `{ran.limit[:60]}` would "
+            "have; give a longer --timeout"
+        )
+    elif ran.status is None:
         yield Finding(
             code=f"{hook}.no_end",
             message=f"the {hook} script did not end by itself while its caller waited ({ran.killed})",
@@ -167,6 +211,24 @@ def thaws_itself(scene: Scene) -> Iterator[Finding]:
     if left:
         why = "its WDSuspendLimit does not end it" if limited else "the freeze has no WDSuspendLimit"
         yield Finding(code="left_frozen", message=f"{', '.join(left)} stays frozen: {why}")
+
+
+def unanswered(scene: Scene) -> Iterator[Finding]:
+    """Instances that did not answer when something rested on it: nobody can say then what the scripts did."""
+    for name in scene.silent():
+        ended = [call for call in scene.calls() if call.what in _ENDS and call.instance == name]
+        if ended:
+            yield Finding(
+                code="instance.ended",
+                message=f"{name} does not answer any more: the scripts called `{ended[-1].program} {ended[-1].what}`",
+            )
+        elif scene.killed(name):
+            yield Finding(
+                code="instance.ended",
+                message=f"{name} has ended: the scripts, which call `kill`, ended its processes",
+            )
+        else:
+            yield not_told(f"{name} did not answer when it was asked whether it is frozen")
 
 
 def came_about(scene: Scene) -> Iterator[Finding]:

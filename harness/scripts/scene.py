@@ -12,15 +12,24 @@ import re
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import registry
 from harness.command import Transcript, run
-from harness.errors import CommandTimeout, HarnessError, InstanceError, InstanceGone, StartError
+from harness.errors import (
+    CommandTimeout,
+    HarnessError,
+    InstanceError,
+    InstanceGone,
+    PreconditionError,
+    StartError,
+)
 from harness.freeze import FileStatus
 from harness.instance.base import Machine
 from harness.instance.iris import Instance
@@ -40,6 +49,7 @@ _LAST_BREATH_S = 5.0
 _ROLLED_BACK_S = 1.0
 _ANSWER_S = 20.0
 _LAST_STEPS_S = 3.0
+_OTHER_S = 2.0
 _HURRY = 500
 _HARMLESS = re.compile(
     r"^(?:\S*/)?sleep\s|^\S*perl \S*/(?:iris|irissession|ccontrol|csession)\b|^\S*/(?:mumps|mupip)\b"
@@ -56,6 +66,13 @@ _ROOT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C.UTF-8",
 }
+
+
+_KILLS = re.compile(rb"\b(kill|pkill|killall|fuser|reboot|shutdown|halt)\b")
+_TAKE_AWAY = """
+for folder in /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin; do rm -f -- "$folder/$1"; done
+! command -v -- "$1" >/dev/null
+"""
 
 
 class NotHere(Exception):
@@ -100,6 +117,13 @@ class Scene:
         self._own_freezes = 0
         self._round = 0
         self._at_first: Mapping[str, object] | None = None
+        self._silent: dict[str, None] = {}
+        self._program: install.Program | None = None
+        self._named = self._kills = False
+        self.took = False
+        """Whether a job has called its program."""
+        self.program_called = False
+        """By a job in the scenario before this one: then it is what takes the snapshot."""
         self._guard = Guard(machine)
 
     @property
@@ -115,26 +139,57 @@ class Scene:
     def install(self, *, iris: bool = True, cache: bool = True) -> None:
         """Put commands and scripts where they are looked for; `iris` and `cache` say which product's commands."""
         planted = install.commands(self.machine, self.scripts, iris=iris, cache=cache)
+        files = install.files(self.machine, self.scripts, self.work.parents[2])
+        self._kills = any(_KILLS.search(file.content) for file in files)
         if self.scripts.program:
             (self.machine.inside / "snapshot").mkdir()
             (self.machine.inside / "snapshot").chmod(0o777)
+            self._program = install.program(self.machine, self.scripts)
+            self._named = install.names_program(files, self.scripts)
+            planted += self._program.planted
         for file in ("calls", "syslog"):
             (self.machine.inside / file).touch()
             (self.machine.inside / file).chmod(0o666)
         (self.machine.told / "plants").touch()
         self._watched += [file.path for file in planted]
-        self.machine.put(planted + install.files(self.machine, self.scripts, self.work.parents[2]))
+        self.machine.put(planted + files)
+        for path in self._program.over if self._program else ():
+            self.sh('mount --bind "$1" "$2"', install.PROGRAM, path)
         self._guard.start()
 
     def instance(self, name: str, *options: str, load: bool = True, start: bool = True) -> None:
-        """Make an instance, started and under a light load unless told otherwise."""
+        """Make an instance, started and under a light load unless told otherwise. Raises InstanceError if it is not
+        then what it was to be: a scenario must not blame the scripts for that."""
         root = self.machine.inside / "iris" / name.lower().replace("%", "_")
         self.machine.create(name, root, *options, start=start)
         self._roots[name] = root
-        if start:
-            self.names.append(name)
-            if load:
-                self.load(name)
+        if not start:
+            self._require_down(name)
+            return
+        self.names.append(name)
+        if self._state(name) is None:
+            raise InstanceError(f"{name} was started and does not answer")
+        if load:
+            self.load(name)
+
+    def _require_down(self, name: str) -> None:
+        listed = self.machine.run(["iris", "qlist"], accept=None).stdout
+        if not re.search(rf"^{re.escape(name)}\^.*\^down", listed, re.MULTILINE | re.IGNORECASE):
+            raise InstanceError(f"{name} is not listed as down")
+
+    def require_answers(self) -> None:
+        """Every way by which scripts come to an instance leads there. Raises PreconditionError with what was said."""
+        call = "##class(Backup.General).IsWDSuspendedExt()"
+        for user in ("irisowner", "root") if self.machine.users else ("root",):
+            for words, right in (("session", self.first, "-U%SYS", call), 3), (("qlist",), 0):
+                try:
+                    way = self.machine.way_in(user)
+                    done = run([*way, "/usr/bin/iris", *words], accept=None, timeout_s=_ANSWER_S)
+                except HarnessError as error:
+                    raise _unable(str(error)) from error
+                if done.status != right:
+                    said = (done.stdout + done.stderr).strip().splitlines() or ["it said nothing"]
+                    raise _unable(f"`iris {words[0]}` by {user} ended with {done.status}: {said[0][:200]}")
 
     def describe(self) -> None:
         """Learn which engine answers, for the report."""
@@ -238,6 +293,23 @@ class Scene:
             kept = self.folder / "calls"
             return kept.read_text(errors="replace") if kept.exists() else ""
 
+    def logs(self) -> list[str]:
+        """Log files that the scripts have given ExternalFreeze in this machine, each once, the last one last."""
+        found = [call.argument(1) for call in self.calls("externalfreeze")]
+        return list(dict.fromkeys(path for path in found if path.startswith("/")))
+
+    def take_away(self, *names: str) -> None:
+        """Let programs not be there. Raises InstanceError if one still is."""
+        for name in names:
+            self.sh(_TAKE_AWAY, name)
+
+    def require_denied(self, user: str) -> None:
+        """Raises InstanceError if an instance lets in somebody who is to be refused."""
+        call = "##class(Backup.General).IsWDSuspendedExt()"
+        argv = [*self.machine.way_in(user), "/usr/bin/iris", "session", self.first, "-U%SYS", call]
+        if run(argv, accept=None, timeout_s=_ANSWER_S).status in (3, 5):
+            raise InstanceError(f"{self.first} lets {user} in without a password")
+
     def limited(self) -> bool:
         """Whether a freeze was given a WDSuspendLimit."""
         return any(call.argument(10).strip() not in ("", "0") for call in self.calls("externalfreeze"))
@@ -251,7 +323,17 @@ class Scene:
     # --- what the instances say
 
     def frozen(self, name: str) -> bool | None:
-        """What an instance says of itself, asked as its owner; None if it does not answer."""
+        """What an instance says of itself, asked as its owner; None if it does not answer, which is noted."""
+        state = self._state(name)
+        if state is None:
+            self._silent[name] = None
+        return state
+
+    def silent(self) -> list[str]:
+        """Instances that did not answer when something rested on it; not those that the scenario has ended."""
+        return [name for name in self._silent if name in self.names]
+
+    def _state(self, name: str) -> bool | None:
         call = "##class(Backup.General).IsWDSuspendedExt()"
         place = self.machine.instance(name)
         try:
@@ -273,8 +355,8 @@ class Scene:
         return any("System suspended" in line for line in self.events(name)[-1:])
 
     def which_frozen(self) -> tuple[str, ...]:
-        """Instances that do not say that they are running as ever."""
-        return tuple(name for name in self.names if self.frozen(name) is not False)
+        """Instances that say that they are frozen."""
+        return tuple(name for name in self.names if self.frozen(name))
 
     def events(self, name: str) -> list[str]:
         """Freezes and their ends in messages.log, in order: the text of each line."""
@@ -314,24 +396,36 @@ class Scene:
             raise InstanceError(f"{call}: {done.stdout}{done.stderr}")
 
     def force(self, name: str) -> None:
-        """Kill every process of an instance."""
+        """Kill every process of an instance. Raises InstanceError if it did not end."""
         self.machine.run(["iris", "force", name], accept=None)
+        self._require_down(name)
         self.names.remove(name)
 
     def blocked(self, name: str) -> bool:
         """Whether ExternalFreezeTimeOut is over: updates wait and nobody can log in."""
         return "updates are blocked" in self._messages(name)
 
-    def stopped(self, name: str, signal_: signal.Signals) -> None:
-        """Send a signal to an instance's control process, to stop it and let it go on. Raises InstanceError."""
-        wanted, sent = (b"start", name.encode()), 0
+    def killed(self, name: str) -> bool:
+        """Whether an instance has no process any more, and the scripts name a program that ends processes."""
+        return self._kills and not self._control(name)
+
+    def _control(self, name: str) -> list[int]:
+        """Its control process."""
+        wanted, found = (b"start", name.encode()), []
         for number in self.machine.processes():
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
                 if all(word in words for word in wanted):
-                    os.kill(number, signal_)
-                    sent += 1
-        if not sent:
+                    found.append(number)
+        return found
+
+    def stopped(self, name: str, signal_: signal.Signals) -> None:
+        """Send a signal to an instance's control process, to stop it and let it go on. Raises InstanceError."""
+        control = self._control(name)
+        for number in control:
+            with contextlib.suppress(OSError):
+                os.kill(number, signal_)
+        if not control:
             raise InstanceError(f"{name} has no control process")
 
     # --- what the caller does
@@ -354,7 +448,7 @@ class Scene:
         Raises Contained if it takes more than the machine gives.
         """
         if self.scripts.program:
-            raise NotHere("freeze and thaw are one job, and cannot be called apart")
+            raise NotHere("a job has no thaw script that could be called by itself")
         argv = self.scripts.freeze if hook == "freeze" else self.scripts.thaw
         user = user or self.scripts.user
         ran = self._ran(argv, hook, user, environment, timeout_s or self.scripts.timeout_s, kill)
@@ -389,7 +483,7 @@ class Scene:
                 output=out.fileno(),
                 limits=LIMITS,
             )
-        killed = ""
+        killed = limit = ""
 
         def look() -> None:
             nonlocal killed
@@ -402,6 +496,7 @@ class Scene:
             status: int | None = _wait(process, began + timeout_s, look)
         except subprocess.TimeoutExpired:
             status = None
+            limit = self._own_limit() if self.scripts.program else ""
             killed = f"{killed}, " if killed else ""
             killed += f"TERM after {timeout_s:.0f} s"
             if not _ended(process, signal.SIGTERM):
@@ -416,7 +511,13 @@ class Scene:
             output=_some(output),
             duration_s=time.monotonic() - began,
             killed=killed,
+            limit=limit,
         )
+
+    def _own_limit(self) -> str:
+        """The `timeout` under which a script runs something; empty if there is none."""
+        words = (_words(number) for number in self.machine.processes())
+        return next((found for found in words if re.match(r"(\S*/)?(busybox )?timeout\s", found)), "")
 
     def backup(
         self,
@@ -461,6 +562,26 @@ class Scene:
             left_running=running,
         )
 
+    def attempt(
+        self,
+        *,
+        after: Callable[[], object] = lambda: None,
+        kill: tuple[Callable[[], bool], signal.Signals] | None = None,
+    ) -> Seen:
+        """Call the freeze script and nothing more, or a job from its beginning to its end.
+
+        Args:
+            after: Done when it has ended, before an instance is asked anything: until then none need answer.
+            kill: As `call`.
+        """
+        if self.scripts.program:
+            return self._job(
+                tuple(self.names), lambda: None, lambda: None, 0.0, "", None, after, kill, ask=False
+            )
+        ran = self.call("freeze", kill=kill)
+        after()
+        return Seen(freeze=ran, expected=tuple(self.names), frozen_after={})
+
     def _job(
         self,
         wanted: tuple[str, ...],
@@ -469,10 +590,16 @@ class Scene:
         snapshot_s: float,
         user: str,
         environment: dict[str, str] | None,
+        after: Callable[[], object] = lambda: None,
+        kill: tuple[Callable[[], bool], signal.Signals] | None = None,
+        *,
+        ask: bool = True,
+        ends: str = "0",
     ) -> Seen:
-        """A job that does everything: when it takes the snapshot the instances are looked at."""
+        """A job that does everything: when it takes the snapshot the instances are looked at, unless `ask` is False.
+        Its program ends as `ends` says: with a status, or `killed`."""
         self._round += 1
-        asked, taken = f"snapshot/asked-{self._round}", self.machine.told / f"taken-{self._round}"
+        asked, taken = self.asked_for(self._round), self.machine.told / f"taken-{self._round}"
         (self.machine.told / "round").write_text(f"{self._round}\n")
         running = set(self.machine.processes())
         frozen: dict[str, bool | None] = {}
@@ -480,18 +607,20 @@ class Scene:
 
         def look() -> None:
             nonlocal frozen, held
-            if not frozen and self._shared.exists(asked):
-                frozen = {name: self.frozen(name) for name in self.names} or {"": None}
-                held = self._snapshot(wanted, during, snapshot_s)
-                before_thaw()
-                taken.touch()
+            if not frozen and asked():
+                frozen, self.took = {"": None}, True
+                if ask:
+                    frozen = {name: self.frozen(name) for name in self.names} or frozen
+                    held = self._snapshot(wanted, during, snapshot_s)
+                    before_thaw()
+                if not kill:
+                    _tell(taken, ends)
 
         timeout_s = self.scripts.timeout_s + snapshot_s
-        given = {
-            **(_ROOT if environment is None else environment),
-            "SNAPSHOT": f"/usr/sbin/{self.scripts.program}",
-        }
-        ran = self._ran(self.scripts.freeze, "job", user or self.scripts.user, given, timeout_s, None, look)
+        given = {**(_ROOT if environment is None else environment), "SNAPSHOT": install.PROGRAM}
+        ran = self._ran(self.scripts.freeze, "job", user or self.scripts.user, given, timeout_s, kill, look)
+        _tell(taken, ends)
+        after()
         self.notes.append(f"job {ran}" + ("" if frozen else ", no snapshot"))
         still = self._left_running(running)
         left = self._left_frozen(_ROLLED_BACK_S)
@@ -500,11 +629,58 @@ class Scene:
             expected=wanted,
             frozen_after=frozen or dict.fromkeys(wanted),
             taken=bool(frozen),
+            known=self._is_known(environment, ran),
             held=held,
             thaw=ran if frozen else None,
             left_frozen=left,
             left_running=still,
         )
+
+    def asked_for(self, number: int) -> Callable[[], bool]:
+        """Whether a job has called its program, in its round of that number: 1 for the first."""
+        return lambda: self._shared.exists(f"snapshot/asked-{number}")
+
+    def fail_snapshot(self, ends: str) -> Seen:
+        """A backup whose snapshot fails: a job's program ends so; a pair's caller calls the thaw script."""
+        if self.scripts.program:
+            return self._job(tuple(self.names), lambda: None, lambda: None, 0.3, "", None, ends=ends)
+        return self.backup(snapshot_s=0.0)
+
+    def _is_known(self, environment: dict[str, str] | None, ran: Ran) -> bool:
+        """Whether a job that did not call its program was free to: it has called it before, from a place that is not
+        guessed; or it names it, and ended with failure before it froze anything."""
+        assert self._program
+        if self.program_called and not (self._program.guessed and environment is not None):
+            return True
+        froze = any("System suspended" in line for name in self._roots for line in self.events(name))
+        return self._named and ran.status not in self.scripts.success and not froze
+
+    def jobs_at_once(self) -> tuple[list[Ran], bool, int]:
+        """Two jobs, started together: how each ended, whether the first snapshot that was asked for stayed frozen for
+        as long as the other had time to begin, and how often the program was called."""
+        self._round += 1
+        asked, taken = self.asked_for(self._round), self.machine.told / f"taken-{self._round}"
+        (self.machine.told / "round").write_text(f"{self._round}\n")
+        held: list[bool] = []
+        one_looks = threading.Lock()
+        timeout_s = self.scripts.timeout_s + _OTHER_S
+
+        def look() -> None:
+            with one_looks:  # either may come first, or end first
+                if not held and asked():
+                    held.append(bool(self._snapshot(tuple(self.names), lambda: None, _OTHER_S)))
+                    _tell(taken, "0")
+
+        def one(number: int) -> Ran:
+            environment = {**_ROOT, "SNAPSHOT": install.PROGRAM}
+            words = self.scripts.freeze, f"job-{number}", self.scripts.user, environment, timeout_s, None
+            return self._ran(*words, look)
+
+        with ThreadPoolExecutor(2) as pool:
+            rans = list(pool.map(one, (1, 2)))
+        self.notes += [f"job {ran}" for ran in rans]
+        times = len(self._shared.text(f"snapshot/asked-{self._round}").splitlines()) if asked() else 0
+        return rans, held == [True], times
 
     def _snapshot(
         self, wanted: Sequence[str], during: Callable[[], object], seconds: float
@@ -563,9 +739,9 @@ class Scene:
     def wait_thawed(self, within_s: float) -> tuple[str, ...]:
         """Instances still frozen when the time is over."""
         deadline = time.monotonic() + within_s
-        while (left := self.which_frozen()) and time.monotonic() < deadline:
+        while any(self._state(name) is not False for name in self.names) and time.monotonic() < deadline:
             time.sleep(0.1)
-        return left
+        return self.which_frozen()
 
     # --- limits and end
 
@@ -577,6 +753,20 @@ class Scene:
                 writer.wait(5)
             if writer.stdout:
                 writer.stdout.close()
+
+
+def _tell(file: Path, word: str) -> None:
+    """Whole from the first moment at which it is seen."""
+    new = file.with_suffix(".new")
+    new.write_text(f"{word}\n")
+    new.replace(file)
+
+
+def _unable(why: str) -> PreconditionError:
+    return PreconditionError(
+        f"an instance of the stand-in does not answer in the machine, so no script can be judged: {why}",
+        "`harness doctor` tells what is missing",
+    )
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 import re
 import shlex
 from collections.abc import Iterator
@@ -64,6 +65,8 @@ def of_words(freeze: str, thaw: str, snapshot: str, timeout_s: float) -> Scripts
 def of_job(job: str, program: str, timeout_s: float) -> Scripts:
     """A suite of one job that does everything, with the program by which it takes the snapshot. Raises UsageError."""
     argv = _command(job)
+    if not posixpath.basename(program):
+        raise UsageError(f"--program {program!r} names no program by which the job takes its snapshot")
     return require_runnable(
         Scripts(name=_name(argv), freeze=argv, thaw=argv, program=program, timeout_s=timeout_s)
     )

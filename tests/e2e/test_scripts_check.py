@@ -202,6 +202,7 @@ WRONG = {
     "no alternatives": (["--script", "a.sh freeze"], "{freeze|thaw}"),
     "no end": (["--freeze", "a.sh 'x", "--thaw", "a.sh"], "no closing quotation"),
     "blank": (["--job", " "], "names no script"),
+    "no program": (["--job", "a.sh", "--program", ""], "names no program"),
     "no such suite": (["absent.yaml"], "absent.yaml"),
     "a wrong suite": (["suite.yaml"], "colour"),
     "a script as a suite": (["a.sh"], "a.sh"),

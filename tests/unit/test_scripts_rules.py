@@ -109,6 +109,35 @@ def test_a_job_that_fails_after_its_snapshot_has_left_an_image() -> None:
     assert [] == codes(rules.must_refuse(seen(1), PAIR, "it was refused"))
 
 
+UNTAKEN = {"frozen_after": {}, "taken": False, "held": (), "thaw": None}
+
+
+@pytest.mark.parametrize(
+    ("status", "known", "expected"),
+    [
+        (0, False, Verdict.UNKNOWN),
+        (1, False, Verdict.UNKNOWN),
+        (0, True, Verdict.FAIL),
+        (1, True, Verdict.FAIL),
+    ],
+)
+def test_a_job_that_never_called_its_program(status: int, known: bool, expected: Verdict) -> None:
+    """What it did not call may have another name: only where that is out of the question is it a fault."""
+    found = list(rules.must_succeed(seen(status, known=known, **UNTAKEN), JOB))
+    assert [expected] == [one.verdict for one in found]
+    asked = "lvcreate of --program was never called" in found[0].message
+    assert asked is not known
+    assert not any("was not frozen" in one.message for one in found)
+
+
+def test_a_job_with_a_limit_of_its_own_is_not_called_endless() -> None:
+    """Nobody waits for it; a script without one, or whose caller waits, has no end."""
+    limited = Ran(status=None, output="", duration_s=9.0, killed="TERM after 9 s", limit="timeout 120 iris")
+    (found,) = rules.in_time(limited, "freeze")
+    assert Verdict.UNKNOWN is found.verdict and "--timeout" in found.message
+    assert ["freeze.no_end"] == codes(rules.in_time(ran(None), "freeze"))
+
+
 @pytest.mark.parametrize(
     ("what", "expected"),
     [

@@ -23,7 +23,7 @@ for my $plant ( planted() ) {
     if ( $action eq 'late' ) { late($argument) }
     if ( $action eq 'list' ) { list( $argument, $text ); exit 0 }
 }
-exec real();
+exec real() or do { print STDERR "iris: the stand-in cannot be run: $!\n"; exit 126 };
 
 # Perl's own sleep knows whole seconds only, and Time::HiRes is not in every Debian.
 sub rest { return select undef, undef, undef, $_[0] }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from harness.model import Finding
+from harness.model import Finding, Verdict
 from harness.scripts import rules
 from harness.scripts.scene import Scene
 
@@ -25,7 +25,7 @@ class Need(Enum):
     LOG_FILE = "the scripts gave ExternalFreeze no log file with a path, so there is none to spoil"
     LISTING = "the scripts name their instances and list none"
     CREDENTIALS = "nothing says where the scripts expect their credentials"
-    ONE_SCRIPT = "freeze and thaw are two scripts without an argument"
+    ONE_SCRIPT = "freeze and thaw are not one script that is told by an argument which of them to do"
     MACHINE_ROOT = "the scripts are not run as root"
 
 
@@ -51,6 +51,27 @@ class Scenario:
     play: Play
     needs: tuple[Need, ...] = ()
     waits_s: float = 0.0
+
+
+Look = Callable[[], Iterable[Finding]]
+
+
+def once_frozen(scene: Scene, look: Look) -> Iterator[Finding]:
+    """What is to be seen when the freeze script has ended well; of a job, when it takes its snapshot."""
+    found: list[Finding] = []
+
+    def when_frozen() -> None:
+        found.extend(look() if scene.frozen(scene.first) else [_NOTHING_FROZEN])
+
+    if not scene.scripts.program:
+        scene.call("freeze")
+        when_frozen()
+    elif not (seen := scene.backup(during=when_frozen)).taken:
+        found.append(_NOTHING_FROZEN if seen.known else rules.nothing_taken(seen, scene.scripts))
+    yield from found
+
+
+_NOTHING_FROZEN = Finding(code="freeze.none", message="the freeze script froze nothing")
 
 
 class Family:
@@ -89,10 +110,15 @@ class Family:
 
 
 def _doubted(play: Play) -> Play:
-    """After each scenario: did its situation come about, and can what was seen be believed?"""
+    """After each scenario: did its situation come about, and can what was seen be believed? Where an instance did not
+    answer, through no doing of the scripts, nothing that was seen is held against them."""
 
     def played(scene: Scene) -> Iterator[Finding]:
-        yield from play(scene)
+        found = list(play(scene))
+        silent = list(rules.unanswered(scene))
+        doubted = any(one.verdict is Verdict.UNKNOWN for one in silent)
+        yield from (replace(one, verdict=Verdict.UNKNOWN) if doubted else one for one in found)
+        yield from silent
         yield from rules.came_about(scene)
 
     return played

@@ -21,7 +21,7 @@ _SWITCH = CLASS_REFERENCE + ": WDSuspendLimit; ExternalFreezeTimeOut thaws nothi
 
 @family.scenario(
     "caller-dies",
-    situation="the freeze script has ended well; the thaw script is never called",
+    situation="the freeze script has ended well, the thaw script is never called; a job is killed in its snapshot",
     right="WDSuspendLimit ends the freeze",
     source=_SWITCH,
     waits_s=5,
@@ -29,9 +29,16 @@ _SWITCH = CLASS_REFERENCE + ": WDSuspendLimit; ExternalFreezeTimeOut thaws nothi
 def caller_dies(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    ran = scene.call("freeze")
-    if ran.status not in scene.scripts.success or not scene.frozen(scene.first):
-        yield rules.not_told(f"nothing was frozen: the freeze script {ran}")
+    job = bool(scene.scripts.program)
+    seen = scene.attempt(kill=(scene.asked_for(1), signal.SIGKILL) if job else None)
+    if job and not seen.taken:
+        yield rules.nothing_taken(seen, scene.scripts)
+        return
+    if not job and (seen.freeze.status not in scene.scripts.success or not scene.frozen(scene.first)):
+        yield rules.not_told(f"nothing was frozen: the freeze script {seen.freeze}")
+        return
+    if job and not scene.events(scene.first):
+        yield rules.not_told(f"nothing was frozen: the job {seen.freeze}")
         return
     yield from rules.thaws_itself(scene)
 
@@ -71,10 +78,11 @@ def _interrupted(scene: Scene, number: signal.Signals) -> Iterator[Finding]:
     def second_asked() -> bool:
         return not scene.never_called() and any(scene.events(name) for name in scene.names)
 
-    ran = scene.call("freeze", kill=(second_asked, number))
-    if not ran.killed:
+    seen = scene.attempt(kill=(second_asked, number))
+    ran = seen.freeze
+    if not ran.killed.startswith(number.name):
         yield rules.not_told(f"the freeze script {ran}, before it asked for a second freeze")
-    yield from rules.claims(ran, scene.scripts, "freeze", "it was interrupted before both were frozen")
+    yield from rules.refused(seen, scene.scripts, "it was interrupted before both were frozen")
     yield from rules.thaws_itself(scene)
 
 
@@ -134,10 +142,10 @@ def thawed_by_another(scene: Scene) -> Iterator[Finding]:
 
 def _torn(scene: Scene, seen: Seen, why: str) -> Iterator[Finding]:
     if not seen.taken or not scene.events(scene.first):
-        yield rules.not_told("the freeze script froze nothing")
+        yield rules.nothing_taken(seen, scene.scripts)
         return
     if len(scene.events(scene.first)) < 2:
-        yield rules.not_told("the freeze has no WDSuspendLimit that would end it")
+        yield rules.not_told("nothing ended the freeze: it has no WDSuspendLimit that would")
         return
     yield from rules.honest(seen, scene.scripts)
     yield from rules.no_history(scene.calls(), f"although {scene.first} {why}")
@@ -166,7 +174,7 @@ def past_the_timeout(scene: Scene) -> Iterator[Finding]:
 
     seen = scene.backup(during=wait)
     if not seen.taken or not scene.events(scene.first):
-        yield rules.not_told("the freeze script froze nothing")
+        yield rules.nothing_taken(seen, scene.scripts)
     elif not over():
         yield rules.not_told("neither limit of the freeze came")
     elif scene.blocked(scene.first):
@@ -189,7 +197,7 @@ def instance_ends(scene: Scene) -> Iterator[Finding]:
     scene.instance(scene.second)
     seen = scene.backup(during=lambda: scene.force(scene.first))
     if not seen.taken:
-        yield rules.not_told("the freeze script froze nothing")
+        yield rules.nothing_taken(seen, scene.scripts)
         return
     if seen.thaw:
         yield from rules.claims(seen.thaw, scene.scripts, "thaw", f"{scene.first} ended in the snapshot")
@@ -209,6 +217,9 @@ def instance_ends(scene: Scene) -> Iterator[Finding]:
 def two_at_once(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
+    if scene.scripts.program:
+        yield from _two_jobs(scene)
+        return
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(scene.call, "freeze") for _ in range(2)]
         rans = [one.result() for one in both]
@@ -229,6 +240,57 @@ def two_at_once(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             code="left_frozen", message="both freeze scripts said failure and left the instance frozen"
         )
+
+
+def _two_jobs(scene: Scene) -> Iterator[Finding]:
+    """The second may wait until the first is done: then each has a freeze of its own."""
+    rans, held, snapshots = scene.jobs_at_once()
+    won = [ran for ran in rans if ran.status in scene.scripts.success]
+    freezes = [line for line in scene.events(scene.first) if "System suspended" in line]
+    if not snapshots:
+        yield rules.not_told(f"neither job called {scene.scripts.program}")
+        return
+    if len(won) > len(freezes):
+        yield Finding(
+            code="freeze.claimed",
+            message=f"both jobs said success, and {scene.first} was frozen once: the thaw of the one tears the "
+            "other's snapshot",
+        )
+    if won and not held:
+        yield Finding(
+            code="freeze.claimed",
+            message="one job said success, and the other one thawed what it had frozen",
+        )
+    for ran in rans:
+        yield from rules.in_time(ran, "freeze")
+    for name in scene.wait_thawed(1.0):
+        yield Finding(code="left_frozen", message=f"both jobs have ended and left {name} frozen")
+
+
+@family.scenario(
+    "snapshot-fails",
+    situation="the snapshot fails: its program ends with 1, is not there (127), or is killed; of a pair, the caller "
+    "calls the thaw script all the same",
+    right="everything is thawed, and a job says failure",
+    source=INTEGRITY_GUIDE + ": freeze, snapshot, thaw; no thaw comes from elsewhere",
+)
+def snapshot_fails(scene: Scene) -> Iterator[Finding]:
+    scene.install()
+    scene.instance(scene.first)
+    for ends in ("1", "127", "killed") if scene.scripts.program else ("1",):
+        seen = scene.fail_snapshot(ends)
+        if not seen.taken:
+            yield rules.nothing_taken(seen, scene.scripts)
+            return
+        yield from rules.in_time(seen.freeze, "freeze")
+        if scene.scripts.program and seen.freeze.status in scene.scripts.success:
+            yield Finding(
+                code="snapshot.claimed",
+                message=f"the job ended with {seen.freeze.status}, though its snapshot had failed ({ends})",
+            )
+        yield from rules.nothing_left(seen)
+        for name in seen.left_frozen:
+            scene.thaw_oneself(name)
 
 
 SCENARIOS = family.scenarios

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
+from harness.errors import InstanceError
 from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.model import Seen
@@ -17,10 +18,29 @@ _OPEN = "Error Reference: Failed to open logfile; " + CLASS_REFERENCE
 
 
 def _folder(scene: Scene) -> str:
-    folder = posixpath.dirname(scene.log_file)
+    """The folder of the log: of this backup's if there was one, else of the one before."""
+    folder = posixpath.dirname((scene.logs() or [scene.log_file])[-1])
+    if not folder:
+        raise InstanceError("the scripts have named no log so far")
     if folder == "/":
         raise NotHere("the log lies in the root folder, which cannot be spoiled alone")
     return folder
+
+
+def _take_away(scene: Scene) -> None:
+    """The folder is gone, also one that others use: the machine is thrown away. Raises NotHere, InstanceError."""
+    folder = _folder(scene)
+    if any(argv[0].startswith(f"{folder}/") for argv in (scene.scripts.freeze, scene.scripts.thaw)):
+        raise NotHere(f"the scripts themselves lie below {folder}, the folder of their log")
+    _require_apart(scene, folder)
+    scene.sh('rm -rf -- "$1"; ! [ -e "$1" ]', folder)
+
+
+def _require_apart(scene: Scene, folder: str) -> None:
+    if scene.machine.inside.is_relative_to(folder):
+        raise InstanceError(
+            f"the instances lie below {folder}, the folder of the log: name another one with --out"
+        )
 
 
 @family.scenario(
@@ -33,8 +53,7 @@ def _folder(scene: Scene) -> str:
 def log_folder_missing(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    if _is_own(scene):
-        scene.sh('rm -rf -- "$1"', _folder(scene))
+    _take_away(scene)
     yield from rules.honest(scene.backup(), scene.scripts)
 
 
@@ -48,9 +67,7 @@ def log_folder_missing(scene: Scene) -> Iterator[Finding]:
 def log_folder_gone(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    folder = _folder(scene)
-    gone = folder if _is_own(scene) else scene.log_file
-    yield from _must_thaw(scene, scene.backup(before_thaw=lambda: scene.sh('rm -rf -- "$1"', gone)))
+    yield from _must_thaw(scene, scene.backup(before_thaw=lambda: _take_away(scene)))
 
 
 @family.scenario(
@@ -90,7 +107,7 @@ def log_folder_turns_read_only(scene: Scene) -> Iterator[Finding]:
 def log_folder_full(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.sh(_FULL, _folder(scene))
+    _fill(scene)
     yield from rules.honest(scene.backup(), scene.scripts)
 
 
@@ -104,7 +121,7 @@ def log_folder_full(scene: Scene) -> Iterator[Finding]:
 def log_folder_fills_up(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    yield from _must_thaw(scene, scene.backup(before_thaw=lambda: scene.sh(_FULL, _folder(scene))))
+    yield from _must_thaw(scene, scene.backup(before_thaw=lambda: _fill(scene)))
 
 
 @family.scenario(
@@ -117,14 +134,16 @@ def log_folder_fills_up(scene: Scene) -> Iterator[Finding]:
 def log_rotated(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    own = 'for file in "$1"/*; do [ ! -f "$file" ] || mv -- "$file" "$file.1"; done'
-    rotate, what = (own, _folder(scene)) if _is_own(scene) else ('mv -- "$1" "$1.1"', scene.log_file)
+    rotated: list[str] = []
 
-    def rotated() -> None:
-        if scene.machine.tree.exists(scene.log_file) or _is_own(scene):
-            scene.sh(rotate, what)
+    def rotate() -> None:
+        rotated.extend(path for path in scene.logs() if scene.machine.tree.exists(path))
+        for path in rotated:
+            scene.sh('mv -- "$1" "$1.1"', path)
 
-    yield from _must_thaw(scene, scene.backup(before_thaw=rotated))
+    yield from _must_thaw(scene, scene.backup(before_thaw=rotate))
+    if not rotated:
+        yield rules.not_told("the situation did not come about: there was no log to rotate")
 
 
 @family.scenario(
@@ -155,8 +174,13 @@ def log_kept(scene: Scene) -> Iterator[Finding]:
         )
 
 
-_ALWAYS_THERE = ("/", "/tmp", "/var/log", "/var/tmp", "/var", "/root", "/home", "/var/lib")
-_READ_ONLY = 'mkdir -p "$1"; mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"'
+_READ_ONLY = """
+mkdir -p "$1"
+mount --rbind "$1" "$1"
+mount -o remount,bind,ro "$1"
+! echo more 2>/dev/null >"$1"/still
+"""
+"""Fails if something can be written after all. What is mounted below stays as it is."""
 _FULL = """
 mkdir -p "$1"
 cp -a "$1" /run/kept
@@ -169,17 +193,15 @@ dd if=/dev/zero of="$1"/filler bs=4k 2>/dev/null || :
 """Fails if there is room left after all."""
 
 
-def _is_own(scene: Scene) -> bool:
-    """A folder of the scripts' own, which may be missing; /var/log and its like are always there, and a folder with
-    the scripts in it is needed for more than logs."""
+def _fill(scene: Scene) -> None:
     folder = _folder(scene)
-    beside = any(argv[0].startswith(f"{folder}/") for argv in (scene.scripts.freeze, scene.scripts.thaw))
-    return not beside and folder not in _ALWAYS_THERE
+    _require_apart(scene, folder)
+    scene.sh(_FULL, folder)
 
 
 def _must_thaw(scene: Scene, seen: Seen) -> Iterator[Finding]:
     if not seen.taken:
-        yield rules.not_told("the freeze script froze nothing")
+        yield rules.nothing_taken(seen, scene.scripts)
         return
     yield from rules.nothing_left(seen)
     if seen.thaw:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.model import Finding
 from harness.scripts import rules
-from harness.scripts.scenarios.base import CLASS_REFERENCE, INTEGRITY_GUIDE, Family, Need
+from harness.scripts.scenarios.base import CLASS_REFERENCE, INTEGRITY_GUIDE, Family, Need, once_frozen
 from harness.scripts.scene import NotHere, Scene, cron_environment
 
 family = Family("ordinary")
@@ -80,8 +80,9 @@ def night_after_a_failure(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     scene.plant(f"{FREEZE}|freeze", "end", 3, "ERROR #7200: System failed to quiesce")
-    scene.call("freeze")
-    scene.call("thaw")
+    scene.attempt()
+    if not scene.scripts.program:
+        scene.call("thaw")
     scene.unplant()
     for name in scene.which_frozen():
         scene.thaw_oneself(name)
@@ -114,6 +115,7 @@ def only_cache(scene: Scene) -> Iterator[Finding]:
 
 def _one_product(scene: Scene, *absent: str) -> Iterator[Finding]:
     """Scripts for one product may refuse where the other is; they must not call it a success."""
+    scene.take_away(*absent)
     yield from rules.honest(scene.backup(), scene.scripts)
 
 
@@ -143,7 +145,7 @@ def no_environment(scene: Scene) -> Iterator[Finding]:
 
 @family.scenario(
     "other-locale",
-    situation="the caller's locale is Turkish, its time zone is in Nepal",
+    situation="the caller names a Turkish locale, installed or not, and a time zone in Nepal",
     right="as ever: neither case nor dates decide anything",
     source="locale(7)",
 )
@@ -170,17 +172,18 @@ def journal_switched(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     before = scene.journals(scene.first)
-    scene.call("freeze")
-    if not scene.frozen(scene.first):
-        yield _nothing_frozen()
-    elif not scene.journals(scene.first).keys() - before.keys() or any(
-        call.argument(3).strip() == "0" for call in scene.calls(FREEZE)
-    ):
-        yield Finding(
-            code="marker.none",
-            message="ExternalFreeze was called with SwitchJournalFile 0: there is no journal marker, and nobody "
-            "knows where a roll-forward has to begin",
-        )
+
+    def look() -> Iterator[Finding]:
+        if not scene.journals(scene.first).keys() - before.keys() or any(
+            call.argument(3).strip() == "0" for call in scene.calls(FREEZE)
+        ):
+            yield Finding(
+                code="marker.none",
+                message="ExternalFreeze was called with SwitchJournalFile 0: there is no journal marker, and nobody "
+                "knows where a roll-forward has to begin",
+            )
+
+    yield from once_frozen(scene, look)
 
 
 @family.scenario(
@@ -193,17 +196,18 @@ def marker_kept(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     before = scene.journals(scene.first)
-    scene.call("freeze")
-    if not scene.frozen(scene.first):
-        yield _nothing_frozen()
-        return
-    new = {name: at for name, at in scene.journals(scene.first).items() if name not in before}
-    if not any(_tells(text, new) for _, text in scene.written()):
-        yield Finding(
-            code="marker.not_kept",
-            message="no file holds the journal marker of this freeze: ExternalFreeze was given no log file, and its "
-            "words were not kept. Whoever restores this backup has to search for the place to roll forward from",
-        )
+
+    def look() -> Iterator[Finding]:
+        new = {name: at for name, at in scene.journals(scene.first).items() if name not in before}
+        if not any(_tells(text, new) for _, text in scene.written()):
+            yield Finding(
+                code="marker.not_kept",
+                message="no file holds the journal marker of this freeze: ExternalFreeze was given no log file, and "
+                "its words were not kept. Whoever restores this backup has to search for the place to roll forward "
+                "from",
+            )
+
+    yield from once_frozen(scene, look)
 
 
 @family.scenario(
@@ -215,19 +219,19 @@ def marker_kept(scene: Scene) -> Iterator[Finding]:
 def dead_mans_switch(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.call("freeze")
-    if not scene.frozen(scene.first):
-        yield _nothing_frozen()
-        return
-    for call in scene.calls(FREEZE) + scene.calls("freeze"):
-        if call.what == "freeze" or not _seconds(call.argument(10)):
-            yield Finding(
-                code="limit.none",
-                message=f"{'iris freeze has' if call.what == 'freeze' else 'ExternalFreeze was given'} no "
-                "WDSuspendLimit: an instance whose backup job died stays frozen, and its users are blocked when "
-                "ExternalFreezeTimeOut is over",
-                witness=", ".join(call.arguments),
-            )
+
+    def look() -> Iterator[Finding]:
+        for call in scene.calls(FREEZE) + scene.calls("freeze"):
+            if call.what == "freeze" or not _seconds(call.argument(10)):
+                yield Finding(
+                    code="limit.none",
+                    message=f"{'iris freeze has' if call.what == 'freeze' else 'ExternalFreeze was given'} no "
+                    "WDSuspendLimit: an instance whose backup job died stays frozen, and its users are blocked when "
+                    "ExternalFreezeTimeOut is over",
+                    witness=", ".join(call.arguments),
+                )
+
+    yield from once_frozen(scene, look)
 
 
 @family.scenario(
@@ -239,20 +243,20 @@ def dead_mans_switch(scene: Scene) -> Iterator[Finding]:
 def freeze_timeout(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.call("freeze")
-    if not scene.frozen(scene.first):
-        yield _nothing_frozen()
-        return
-    for call in scene.calls(FREEZE) + scene.calls("freeze"):
-        option = next((word[8:] for word in call.arguments if word.startswith("timeout=")), "")
-        asked = _seconds(option if call.what == "freeze" else call.argument(7)) or _TIMEOUT_DEFAULT_S
-        if asked > _TIMEOUT_MAX_S:
-            yield Finding(
-                code="timeout.too_long",
-                message=f"ExternalFreezeTimeOut is {asked} s, of which {_TIMEOUT_MAX_S} count: users are blocked "
-                "earlier than whoever wrote this expects",
-                witness=", ".join(call.arguments),
-            )
+
+    def look() -> Iterator[Finding]:
+        for call in scene.calls(FREEZE) + scene.calls("freeze"):
+            option = next((word[8:] for word in call.arguments if word.startswith("timeout=")), "")
+            asked = _seconds(option if call.what == "freeze" else call.argument(7)) or _TIMEOUT_DEFAULT_S
+            if asked > _TIMEOUT_MAX_S:
+                yield Finding(
+                    code="timeout.too_long",
+                    message=f"ExternalFreezeTimeOut is {asked} s, of which {_TIMEOUT_MAX_S} count: users are blocked "
+                    "earlier than whoever wrote this expects",
+                    witness=", ".join(call.arguments),
+                )
+
+    yield from once_frozen(scene, look)
 
 
 @family.scenario(
@@ -265,8 +269,9 @@ def freeze_timeout(scene: Scene) -> Iterator[Finding]:
 def no_history(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    if not scene.backup().taken:
-        yield rules.not_told("no backup was made")
+    seen = scene.backup()
+    if not seen.taken:
+        yield rules.nothing_taken(seen, scene.scripts)
     yield from rules.no_history(scene.calls(), "before the copy had been made")
 
 
@@ -282,12 +287,12 @@ def logs_apart(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     scene.instance(scene.second)
-    scene.call("freeze")
+    seen = scene.attempt()
     logs = {call.instance: call.argument(1) for call in scene.calls(FREEZE)}
     if scene.calls("freeze"):
         raise NotHere("`iris freeze` has no log")
     if len(logs) < 2:
-        yield _nothing_frozen()
+        yield _nothing_frozen() if seen.known else rules.nothing_taken(seen, scene.scripts)
     elif len(set(logs.values())) < 2 and set(logs.values()) not in ({""}, {"0"}):
         yield Finding(
             code="log.shared",

@@ -14,6 +14,7 @@ from harness.scripts.scene import SECRET, NotHere, Scene
 family = Family("refusals")
 FREEZE = "externalfreeze|freeze"
 _UNDOCUMENTED = (1, 2, 4, 6, 127, 255)
+_LISTINGS = ("qlist", "list", "all", "qall")
 _SESSIONS = "session|terminal|externalfreeze|externalthaw|iswdsuspendedext|iswdsuspended|freeze"
 
 
@@ -161,9 +162,10 @@ def session_hangs(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     scene.stopped(scene.first, signal.SIGSTOP)
-    ran = scene.call("freeze")
-    scene.stopped(scene.first, signal.SIGCONT)
-    yield from rules.claims(ran, scene.scripts, "freeze", "no session got an answer")
+    seen = scene.attempt(after=lambda: scene.stopped(scene.first, signal.SIGCONT))
+    if not [call for call in scene.calls() if call.what not in _LISTINGS]:
+        yield rules.not_told("the situation did not come about: no session was asked for")
+    yield from rules.refused(seen, scene.scripts, "no session got an answer")
 
 
 @family.scenario(
@@ -191,8 +193,8 @@ def too_slow_freeze(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     scene.plant(FREEZE, "late", scene.scripts.timeout_s + 4, times=1)
-    ran = scene.call("freeze")
-    yield from rules.claims(ran, scene.scripts, "freeze", "the freeze had not come about")
+    seen = scene.attempt()
+    yield from rules.refused(seen, scene.scripts, "the freeze had not come about")
     if not scene.wait_for(lambda: bool(scene.events(scene.first)), within_s=scene.scripts.timeout_s + 20):
         yield rules.not_told("the late freeze did not come about")
     yield from rules.thaws_itself(scene)
@@ -208,8 +210,8 @@ def frozen_by_another(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     scene.freeze_oneself(scene.first)
-    ran = scene.call("freeze")
-    yield from rules.claims(ran, scene.scripts, "freeze", "it did not freeze anything: another backup had")
+    why = "it did not freeze anything: another backup had"
+    yield from rules.refused(scene.attempt(), scene.scripts, why)
     if scene.frozen(scene.first) is not True:
         yield Finding(
             code="other.thawed",
@@ -219,23 +221,34 @@ def frozen_by_another(scene: Scene) -> Iterator[Finding]:
 
 @family.scenario(
     "freeze-twice",
-    situation="the freeze script runs again while its first freeze holds",
+    situation="the freeze script, or the job, runs again while its first freeze holds",
     right="the second says failure, the first freeze stays as it is",
     source="as frozen-by-another",
 )
 def freeze_twice(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    first = scene.call("freeze")
-    if first.status not in scene.scripts.success:
-        yield rules.not_told("the first freeze was not made")
-        return
-    second = scene.call("freeze")
-    yield from rules.claims(second, scene.scripts, "freeze", "everything was frozen already, by another run")
-    if scene.frozen(scene.first) is not True:
-        yield Finding(
-            code="other.thawed", message="the second run ended the freeze of the first: its snapshot is torn"
-        )
+    found: list[Finding] = []
+
+    def again() -> None:
+        if scene.frozen(scene.first) is not True:
+            found.append(rules.not_told("the first freeze was not made"))
+            return
+        why = "everything was frozen already, by another run"
+        found.extend(rules.refused(scene.attempt(), scene.scripts, why))
+        if scene.frozen(scene.first) is not True:
+            message = "the second run ended the freeze of the first: its snapshot is torn"
+            found.append(Finding(code="other.thawed", message=message))
+
+    if scene.scripts.program:
+        seen = scene.backup(during=again)
+        if not seen.taken:
+            found.append(rules.nothing_taken(seen, scene.scripts))
+    elif scene.call("freeze").status in scene.scripts.success:
+        again()
+    else:
+        found.append(rules.not_told("the first freeze was not made"))
+    yield from found
 
 
 @family.scenario(
@@ -252,6 +265,9 @@ def stale_log(scene: Scene) -> Iterator[Finding]:
     if good.freeze.status not in scene.scripts.success:
         yield rules.not_told("no good backup could be made first")
         return
+    if not [path for path in scene.logs() if scene.machine.tree.exists(path)]:
+        yield rules.not_told("the situation did not come about: the scripts keep no log of yesterday")
+        return
     scene.plant(FREEZE, "end", 3, "ERROR #7200: System failed to quiesce")
     yield from _refused(scene, "ExternalFreeze ended with 3, and its log tells of yesterday")
 
@@ -263,6 +279,7 @@ def _with_accounts(scene: Scene, *, owner: bool) -> None:
     options = [f"users={users}", *(["os_authentication=1"] if owner else [])]
     scene.instance(scene.first, *options, load=owner)
     users.unlink()
+    scene.require_denied("somebody")
 
 
 SCENARIOS = family.scenarios

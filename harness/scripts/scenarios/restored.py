@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from harness import registry
 from harness.backup import back_up, discard
 from harness.command import Deadline
 from harness.errors import FreezeError, HarnessError
-from harness.freeze import FileStatus, Window, expected_files, listed
+from harness.freeze import ExpectedFile, FileStatus, Window, expected_files, listed
 from harness.instance.iris import FreezeAnswer, Instance, ThawAnswer
 from harness.model import CaseRecord, Finding, RecoveryMode, Verdict
 from harness.plan.expand import expand
@@ -24,9 +24,9 @@ from harness.recovery import recover
 from harness.report.cause import cause
 from harness.scripts import rules
 from harness.scripts.scenarios.base import INTEGRITY_GUIDE, Family
-from harness.scripts.scene import NotHere, Scene
+from harness.scripts.scene import Scene
 from harness.setting import Setting
-from harness.snapshot.base import SnapshotProvider, Source
+from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from harness.targets import Targets
 from harness.watchdog import Watchdog
 from harness.workload.ledger import Ledger
@@ -56,8 +56,6 @@ _PLAN = Plan(
     waits_s=20,
 )
 def restored(scene: Scene) -> Iterator[Finding]:
-    if scene.scripts.program:
-        raise NotHere("freeze and thaw are one job, and cannot be called apart")
     scene.install()
     scene.instance(scene.first, load=False)
     with ExitStack() as ending:
@@ -129,44 +127,81 @@ def _setting(scene: Scene, ending: ExitStack) -> Setting:
     )
 
 
-def _hold(scene: Scene, setting: Setting, provider: SnapshotProvider, source: Source) -> Window:
-    """Freeze and thaw by the scripts; the snapshot is the harness's. Raises FreezeError: the freeze script failed."""
-    files = [file for place in setting.description.databases.values() for file in sorted(place.iterdir())]
-    called = time.monotonic()
-    ran = scene.call("freeze")
-    frozen = FreezeAnswer(called_s=called, returned_s=time.monotonic(), frozen_utc=datetime.now(UTC))
-    if ran.status not in scene.scripts.success:
-        raise FreezeError(f"there is no backup to restore: the freeze script {ran}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """The snapshot, and what was seen around it."""
+
+    began_s: float
+    ended_s: float
+    before: tuple[FileStatus, ...]
+    after: tuple[FileStatus, ...]
+    snapshot: Snapshot
+    files: tuple[ExpectedFile, ...] | None
+    suspended: bool
+
+
+def _take(scene: Scene, provider: SnapshotProvider, source: Source, files: list[Path]) -> _Taken:
     _require_plain(scene.root(scene.first))
     there = listed(source)
     before = tuple(map(FileStatus.of, files))
     began = time.monotonic()
     snapshot = provider.capture(source, Deadline.after(_CAPTURE_S))
-    captured = time.monotonic()
+    ended = time.monotonic()
     after = tuple(map(FileStatus.of, files))
     suspended = scene.frozen(scene.first) is True
-    called = time.monotonic()
-    scene.call("thaw")
+    return _Taken(
+        began_s=began,
+        ended_s=ended,
+        before=before,
+        after=after,
+        snapshot=snapshot,
+        files=expected_files(source, there, before, listed(source)),
+        suspended=suspended,
+    )
+
+
+def _hold(scene: Scene, setting: Setting, provider: SnapshotProvider, source: Source) -> Window:
+    """Freeze and thaw by the scripts; the snapshot is the harness's. Raises FreezeError: the freeze script failed."""
+    files = [file for place in setting.description.databases.values() for file in sorted(place.iterdir())]
+    called, frozen_utc = time.monotonic(), datetime.now(UTC)
+    made: list[_Taken] = []
+
+    def take() -> None:
+        nonlocal frozen_utc
+        frozen_utc = datetime.now(UTC)
+        made.append(_take(scene, provider, source, files))
+
+    if scene.scripts.program:
+        seen = scene.backup(during=take, snapshot_s=0.0)
+        if not made:
+            raise FreezeError(rules.nothing_taken(seen, scene.scripts).message)
+    else:
+        ran = scene.call("freeze")
+        if ran.status not in scene.scripts.success:
+            raise FreezeError(f"there is no backup to restore: the freeze script {ran}")
+        take()
+        scene.call("thaw")
+    (taken,) = made
     _require_plain(scene.root(scene.first))
     log, text = _logged(scene)
     return Window(
         log=log,
         log_from_byte=0,
         text=text,
-        frozen=frozen,
+        frozen=FreezeAnswer(called_s=called, returned_s=taken.began_s, frozen_utc=frozen_utc),
         thawed=ThawAnswer(
-            suspended=suspended,
-            called_s=called,
+            suspended=taken.suspended,
+            called_s=taken.ended_s,
             returned_s=time.monotonic(),
             thawed_utc=datetime.now(UTC),
             message="by the thaw script",
         ),
-        captured_s=captured,
-        capture_duration_s=captured - began,
-        before=before,
-        after=after,
-        snapshot=snapshot,
-        files=expected_files(source, there, before, listed(source)),
+        captured_s=taken.ended_s,
+        capture_duration_s=taken.ended_s - taken.began_s,
+        before=taken.before,
+        after=taken.after,
+        snapshot=taken.snapshot,
+        files=taken.files,
     )
 
 

@@ -26,7 +26,7 @@ def thaw_fails(scene: Scene) -> Iterator[Finding]:
     scene.plant("stat", "end", 1, may=True)
     seen = scene.backup()
     if not seen.taken:
-        yield rules.not_told("the freeze script froze nothing")
+        yield rules.nothing_taken(seen, scene.scripts)
         return
     if seen.thaw:
         yield from rules.claims(seen.thaw, scene.scripts, "thaw", f"{scene.first} is still frozen")
@@ -45,7 +45,7 @@ def thaw_fails_once(scene: Scene) -> Iterator[Finding]:
     scene.plant(THAW, "end", 1, "<DISCONNECT>", times=1)
     seen = scene.backup()
     if not seen.taken:
-        yield rules.not_told("the freeze script froze nothing")
+        yield rules.nothing_taken(seen, scene.scripts)
     elif seen.thaw:
         yield from rules.thaw_told(seen, seen.thaw, scene.scripts)
 
@@ -65,7 +65,7 @@ def one_thaw_of_two_fails(scene: Scene) -> Iterator[Finding]:
     scene.plant("stat", "end", 1, of=scene.first, may=True)
     seen = scene.backup()
     if not seen.taken:
-        yield rules.not_told("the freeze script froze nothing")
+        yield rules.nothing_taken(seen, scene.scripts)
         return
     if seen.thaw:
         yield from rules.claims(seen.thaw, scene.scripts, "thaw", f"{scene.first} is still frozen")

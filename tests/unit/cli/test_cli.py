@@ -26,6 +26,7 @@ from harness.errors import (
     PreconditionError,
     ThawError,
 )
+from harness.instance import local, namespaces
 from harness.model import Record, Verdict
 from harness.plan.load import load
 from harness.progress import SilentProgress
@@ -386,6 +387,94 @@ def test_doctor_leaves_nothing_behind(tmp_path: Path, machine: set[str]) -> None
     out.mkdir()
     call("doctor", "--out", out)
     assert list(out.iterdir()) == []
+
+
+def test_doctor_tries_the_namespaces_that_a_run_makes() -> None:
+    """With a /proc of their own: where that is refused `run` cannot work, though namespaces can be made."""
+    wanted = set(local._unshare(network=False)) - {"--user", "--map-root-user"}
+    assert wanted == set(doctor_cmd.RUN_NAMESPACES)
+
+
+def test_doctor_says_no_where_proc_cannot_be_mounted(
+    tmp_path: Path, machine: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container with SYS_ADMIN whose /proc is masked: status 3, and what the kernel said."""
+    said = "unshare: mount /proc failed: Operation not permitted"
+    _refuse(monkeypatch, "--mount-proc", said)
+    result = call("doctor", "--out", tmp_path)
+    assert result.exit_code == ExitCode.UNKNOWN
+    assert said in result.stdout and "cannot run here" in result.stdout.splitlines()[-1]
+
+
+def _refuse(monkeypatch: pytest.MonkeyPatch, word: str, said: str) -> None:
+    allowed = doctor_cmd.run
+
+    def run(argv: list[str], **options: Any) -> Completed:
+        if word in argv:
+            raise CommandError(argv, 1, 0.0, said)
+        return allowed(argv, **options)
+
+    monkeypatch.setattr(doctor_cmd, "run", run)
+
+
+@pytest.mark.parametrize(
+    ("user", "inside", "expected"),
+    [
+        (0, True, "--privileged"),
+        (0, False, "CAP_SYS_ADMIN"),
+        (1000, False, "run as root"),
+    ],
+)
+def test_advice_is_true_for_whoever_asks(
+    tmp_path: Path,
+    machine: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    user: int,
+    inside: bool,
+    expected: str,
+) -> None:
+    """Root is never told to be root; in a container the rights are named."""
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    monkeypatch.setattr(doctor_cmd, "in_container", lambda: inside)
+    monkeypatch.setattr(namespaces, "in_container", lambda: inside)
+    _refuse(monkeypatch, "--mount-proc", "unshare: refused")
+    shown = call("doctor", "--out", tmp_path).stdout
+    assert expected in shown
+    assert user or "as root" not in shown
+    if inside:
+        assert "systempaths=unconfined" in shown
+
+
+def test_doctor_has_a_line_for_each_ability(tmp_path: Path, machine: set[str]) -> None:
+    """And `--for` chooses the one that the status speaks of; here there is no engine, and no setpriv."""
+    shown = call("doctor", "--out", tmp_path).stdout.splitlines()[-3:]
+    assert ["scripts check", "a plan with containers", "testplans/quick.yaml"] == [
+        line.partition(" can")[0] for line in shown
+    ]
+    for ability in ("scripts-check", "containers"):
+        assert call("doctor", "--out", tmp_path, "--for", ability).exit_code == ExitCode.UNKNOWN
+
+
+def test_doctor_names_no_plan_that_is_not_there(
+    tmp_path: Path, machine: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from an installed wheel."""
+    monkeypatch.setattr(doctor_cmd, "_CHECKOUT", tmp_path)
+    shown = call("doctor", "--out", tmp_path).stdout
+    assert "quick.yaml" not in shown
+    assert shown.endswith("a plan with the stand-in on host local can run here.\n")
+
+
+def test_doctor_tells_who_may_use_the_socket(
+    tmp_path: Path, machine: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that is there need not be installed."""
+    socket = tmp_path / "docker.sock"
+    socket.touch()
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    (row,) = [row for row in doctor_cmd.examine(tmp_path) if row.what == "container engine"]
+    assert "be root, or a member of group" in row.remedy and "apt-get" not in row.remedy
 
 
 def _commands(group: click.Group) -> Iterator[click.Command]:
