@@ -44,7 +44,18 @@ class RecoveryPointChecker:
         exact = evidence.mode in _EXACT
         if exact and not any(one.one or one.two for one in evidence.committed):
             return [*findings, _NOTHING_BETWEEN]
+        if not exact and (unread := _unread(evidence)):
+            return [
+                *findings,
+                *not_checked("recovery_point", evidence, f"commit of writer {unread} in the journals"),
+            ]
         return [*findings, *(f for one in evidence.committed for f in _compare(one, evidence.state, exact))]
+
+
+def _unread(evidence: Evidence) -> int | None:
+    """A writer whose transactions were acknowledged, and of which the journals before the marker show none."""
+    read = {one.writer for one in evidence.committed or () if one.one and one.two}
+    return next((w for w, promised in sorted(evidence.floor.items()) if promised and w not in read), None)
 
 
 def _skipped(evidence: Evidence) -> list[Finding]:
