@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from harness.errors import InstanceError, InstanceGone, RestoreError, SnapshotError
+from harness.errors import InstanceError, InstanceRefused, RestoreError, SnapshotError
 from harness.files import remove_tree
 from harness.instance.base import Place
 from harness.instance.iris import Description, Instance
@@ -33,8 +33,9 @@ def restore(
         staging: A folder that does not exist yet, on the target's volume.
     Raises:
         SnapshotError: the snapshot could not be read, or target and source are one; nothing was replaced.
-        RestoreError: a database is not in the snapshot, or the engine would not take it.
-        InstanceError: the target is not isolated, or would not let go of a database; InstanceGone: it was ended.
+        RestoreError: a database is not in the snapshot, or the engine refused to take it.
+        InstanceError: the target is not isolated, would not let go of a database, or broke off; InstanceGone: it was
+            ended.
     """
     interfaces = require_isolated(target.place)
     began = time.monotonic()
@@ -62,9 +63,7 @@ def _replace(target: Instance, place: Path, image: Path) -> None:
         file.replace(place / file.name)
     try:
         target.mount(place)
-    except InstanceGone:
-        raise  # an instance that was ended from outside has said nothing about the files
-    except InstanceError as error:
+    except InstanceRefused as error:
         raise RestoreError(f"the engine does not take the restored files in {place}: {error}") from error
 
 
