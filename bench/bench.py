@@ -108,6 +108,10 @@ def main(series: str, pairs: int, load: str, work: Path | None, file: Path | Non
                 rows.extend(SERIES[name](pairs, load, Path(folder)))
     finally:
         show(rows, file)  # also what was measured before something broke
+    if not all(row.comparable for row in rows):
+        sys.exit(
+            "the two sides of a series did not do the same work: NOT COMPARABLE above, see bench/README.md"
+        )
 
 
 def show(rows: list[Row], file: Path | None) -> None:
