@@ -13,7 +13,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparable(Generic[Measured]):
-    """Pairs whose sides did the same, and why others were left out; `enough` if there are as many as were asked for."""
+    """Pairs whose sides did the same, and why others were left out; `enough` if they are as many as was asked for."""
 
     found: dict[str, list[Measured]]
     refused: tuple[str, ...]

@@ -201,7 +201,9 @@ def _boot(
         except StartError as error:
             recovered.refusal = f"the engine does not start from the restored image: {error}"
             return None
-        return Instance(scratch.place)
+        target = Instance(scratch.place)
+        target.describe()  # kept by it: what comes later needs it also where the instance has ended by then
+        return target
 
     recovered.restored = stages.attempt("restore", expose)
     if recovered.restored:
