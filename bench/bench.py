@@ -86,6 +86,10 @@ SERIES: dict[str, Callable[[int, str, Path], Iterator[Row]]] = {
 }
 
 
+WITH_LOAD = ("window-copy", "window-reflink")
+"""Series that know `--load`."""
+
+
 @click.command()
 @click.argument("series", type=click.Choice([*SERIES, "all"]), default="all")
 @click.option("--pairs", default=15, show_default=True, help="Pairs of runs, one of each side.")
@@ -94,7 +98,8 @@ SERIES: dict[str, Callable[[int, str, Path], Iterator[Row]]] = {
     type=click.Choice(["idle", "durable"]),
     default="idle",
     show_default=True,
-    help="What the instance does while its window is measured: nothing, or four writers with durable commits.",
+    help="What the instance does while its window is measured: nothing, or four writers with durable commits. "
+    "`all` measures both.",
 )
 @click.option("--work", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Where to work.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Also write every single number here.")
@@ -104,14 +109,22 @@ def main(series: str, pairs: int, load: str, work: Path | None, file: Path | Non
     rows: list[Row] = []
     try:
         with tempfile.TemporaryDirectory(prefix="bench-", dir=work) as folder:
-            for name in SERIES if series == "all" else [series]:
-                rows.extend(SERIES[name](pairs, load, Path(folder)))
+            for name, during in [(series, load)] if series != "all" else _everything():
+                rows.extend(SERIES[name](pairs, during, Path(folder)))
     finally:
         show(rows, file)  # also what was measured before something broke
     if not all(row.comparable for row in rows):
         sys.exit(
             "the two sides of a series did not do the same work: NOT COMPARABLE above, see bench/README.md"
         )
+
+
+def _everything() -> Iterator[tuple[str, str]]:
+    """Every series; windows also under load."""
+    for name in SERIES:
+        yield name, "idle"
+        if name in WITH_LOAD:
+            yield name, "durable"
 
 
 def show(rows: list[Row], file: Path | None) -> None:
