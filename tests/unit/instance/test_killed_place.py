@@ -52,7 +52,6 @@ VERBS: dict[str, Asked] = {
     ),
     "integrity": lambda i: i.integrity([FOLDER]),
     "journals": lambda i: i.journals(FOLDER),
-    "restore": lambda i: _replace(i, FOLDER, Path("/proc/self/task")),
 }
 
 
@@ -81,7 +80,7 @@ def saying(place: DockerPlace, said: Said, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.mark.parametrize("said", SAID, ids=lambda said: f"{said[0]} {(said[1] + said[2])[:24].strip()}")
-@pytest.mark.parametrize("verb", [name for name in VERBS if name != "restore"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_whatever_is_said_by_a_place_that_was_killed_it_is_gone(
     place: DockerPlace, said: Said, verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +105,7 @@ def test_a_session_that_never_began_is_no_answer_about_the_backup(
     monkeypatch.setattr("harness.instance.first.ENDS_TOGETHER_S", 0.0)
     with pytest.raises(HarnessError) as raised:
         VERBS[verb](saying(place, said, monkeypatch))
-    assert not isinstance(raised.value, RestoreError | RollforwardError)
+    assert not isinstance(raised.value, InstanceRefused | RollforwardError)
 
 
 def test_a_living_engine_that_refuses_gives_an_answer(
@@ -119,6 +118,30 @@ def test_a_living_engine_that_refuses_gives_an_answer(
         VERBS["roll_forward"](instance)
     with pytest.raises(InstanceRefused, match="the files are damaged"):
         VERBS["mount"](instance)
+
+
+@pytest.mark.parametrize(
+    ("error", "seen"),
+    [
+        (InstanceRefused("damaged"), RestoreError),
+        (InstanceError("status 126"), InstanceError),
+        (InstanceGone("gone"), InstanceGone),
+    ],
+)
+def test_only_a_refusal_to_mount_speaks_of_the_files(
+    error: InstanceError, seen: type[InstanceError], tmp_path: Path
+) -> None:
+    """Of a session that broke off nothing is known, so it must not become a FAIL."""
+
+    def mount(place: Path) -> None:
+        raise error
+
+    target = SimpleNamespace(dismount=lambda place: None, mount=mount)
+    for name in ("place", "image"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(InstanceError) as raised:
+        _replace(target, tmp_path / "place", tmp_path / "image")  # type: ignore[arg-type]
+    assert seen is type(raised.value)
 
 
 def test_an_engine_that_learns_of_the_end_late_is_waited_for(
