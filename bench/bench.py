@@ -76,6 +76,8 @@ def state(pairs: int, load: str, work: Path) -> Iterator[Row]:
         yield from state_series.measure(transactions, min(pairs, repeats), work, say)
 
 
+BEGAN_WITH = os.getloadavg()[0]
+"""Of other work on this machine, for who reads the figures: above one they are noise."""
 SERIES: dict[str, Callable[[int, str, Path], Iterator[Row]]] = {
     "window-copy": window_copy,
     "window-reflink": window_reflink,
@@ -129,7 +131,10 @@ def _everything() -> Iterator[tuple[str, str]]:
 
 def show(rows: list[Row], file: Path | None) -> None:
     """The table, and every number as JSON."""
-    print(f"{datetime.now(UTC):%Y-%m-%d} · {os.cpu_count()} processors · Linux {platform.release()}")
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d} · {os.cpu_count()} processors · Linux {platform.release()} · "
+        f"load average as it began: {BEGAN_WITH:.1f}"
+    )
     print("median (quartiles); ratio of medians")
     print(tabulate([row.cells() for row in rows], HEADERS, tablefmt="github", disable_numparse=True))
     if file:

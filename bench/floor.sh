@@ -86,7 +86,9 @@ load() { # WRITERS SEED TRANSACTIONS: starts the writers. What they print goes n
     writers=()
     for ((writer = 1; writer <= $1; writer++)); do
         share=$(($3 / $1 + (writer <= $3 % $1)))
-        mumps "do write^RVWORK($writer,$1,$2,1,$share,600,\"buffered\",0)" >/dev/null &
+        # in a session of its own, as the harness starts it: by sessions a busy kernel shares the processors out
+        setsid "$gtm_dist/mumps" -run %XCMD \
+            "do write^RVWORK($writer,$1,$2,1,$share,600,\"buffered\",0)" >/dev/null &
         writers+=($!)
     done
 }
