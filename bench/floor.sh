@@ -100,7 +100,7 @@ loaded() { # waits until the last writer is gone
 
 reach() { # WRITERS COUNT: waits until so many are committed; sets committed
     # One process looks at the nodes that each writer sets after a commit, as often as the harness looks at its pipes.
-    # That is the cheapest way: it costs the writers no system call more, and 0.1 % of a processor.
+    # That is the cheapest way: it costs the writers no system call more, and 1 % of one processor.
     local sum
     sum=$(printf '+$get(^RVAC(%d))' $(seq "$1"))
     committed=$(mumps "xecute \"for i=1:1:150000 set n=0$sum quit:n'<$2  hang 0.004\" write n")
