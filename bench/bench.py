@@ -31,8 +31,7 @@ from volume import CannotClone, xfs_volume
 
 from harness.errors import PreconditionError
 
-GROWTH = (10_000, 1_000_000)
-GROWTH_PAIRS = 3
+GROWTH_PAIRS = {10_000: 9, 1_000_000: 3}
 STATE_REPEATS = {10_000: 15, 100_000: 15, 1_000_000: 5}
 
 
@@ -66,8 +65,8 @@ def command(pairs: int, load: str, work: Path) -> Iterator[Row]:
 def cycle(pairs: int, load: str, work: Path) -> Iterator[Row]:
     """At the size of the target; the others with few pairs, to show how it grows."""
     yield from cycle_series.measure(cycle_series.TARGET_AT, pairs, work, say)
-    for transactions in GROWTH:
-        yield from cycle_series.measure(transactions, min(pairs, GROWTH_PAIRS), work, say)
+    for transactions, most in GROWTH_PAIRS.items():
+        yield from cycle_series.measure(transactions, min(pairs, most), work, say)
 
 
 def state(pairs: int, load: str, work: Path) -> Iterator[Row]:

@@ -8,10 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TOLERANCE = 0.04
-"""Highest difference between the sides, as a share of the load, in each of the three numbers."""
+"""Highest difference between the sides, as a share of the load, in transactions before the freeze and after it."""
 TOLERANCE_LEAST = 1_500
 """Below 37,500 transactions the tolerance is so many transactions: what a load does in some 15 ms, which is how
 punctual a freeze is on either side."""
+LOAD_TOLERANCE = 0.25
+"""Highest difference between the times of the loads, as a share of the shorter one: a load is no backup, and a writer
+that meets a freeze may rest for two seconds, on either side."""
+LOAD_TOLERANCE_LEAST_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,4 +62,7 @@ def difference(floor: Work, harness: Work) -> str:
         for what, (ours, theirs) in numbers.items()
         if abs(ours - theirs) > most
     ]
+    shorter, longer = sorted((floor.load_s, harness.load_s))
+    if longer - shorter > max(LOAD_TOLERANCE_LEAST_S, LOAD_TOLERANCE * shorter):
+        wrong.append(f"time of the load: floor {floor.load_s:.2f} s, harness {harness.load_s:.2f} s")
     return "; ".join(wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,14 @@ MOST = 5
 
 
 def test_floor_and_harness_do_the_same_work(tmp_path: Path) -> None:
-    """Everything comes back on both sides; nothing is asserted of times."""
+    """Everything comes back on both sides."""
     reasons = []
     for number in range(MOST):
         floor, harness = pair(tmp_path, number)
         assert TRANSACTIONS == floor.transactions == harness.transactions
         assert 0 < floor.acknowledged <= TRANSACTIONS and 0 < floor.journal_bytes
-        reasons.append(work.difference(floor, harness))
+        alike = replace(floor, load_s=harness.load_s)  # nothing is asserted of times
+        reasons.append(work.difference(alike, harness))
         if not reasons[-1]:
             most = work.tolerance(TRANSACTIONS)
             assert abs(floor.acknowledged - harness.acknowledged) <= most

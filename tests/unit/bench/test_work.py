@@ -44,6 +44,16 @@ def test_sides_may_differ_by_the_tolerance_and_by_no_more(what: str, sign: int) 
     assert f"floor {value:,}, harness {value + sign * 4_001:,}" in reason and "4,000" in reason
 
 
+@pytest.mark.parametrize(("seconds", "alike"), [(1.25, True), (0.80, True), (1.26, False), (2.2, False)])
+def test_a_load_that_took_longer_is_no_slower_backup(seconds: float, alike: bool) -> None:
+    reason = work.difference(done(), done(load_s=seconds))
+    assert alike is (reason == "") and alike is ("time of the load" not in reason)
+
+
+def test_short_loads_may_differ_by_what_starting_them_takes() -> None:
+    assert "" == work.difference(done(load_s=0.1), done(load_s=0.149))
+
+
 def test_a_floor_that_freezes_as_the_load_begins_is_refused() -> None:
     """What it once did, at every share: all of the load was rolled forward, twice as much as by the harness."""
     once = done(acknowledged=300, rolled=99_500)
