@@ -23,6 +23,7 @@ import click
 import command_series
 import container_series
 import cycle_series
+import publish as publishing
 import state_series
 import window_series
 from figures import HEADERS, Row
@@ -87,6 +88,7 @@ SERIES: dict[str, Callable[[int, str, Path], Iterator[Row]]] = {
 }
 
 
+_HERE = Path(__file__).parent
 WITH_LOAD = ("window-copy", "window-reflink")
 """Series that know `--load`."""
 
@@ -104,7 +106,10 @@ WITH_LOAD = ("window-copy", "window-reflink")
 )
 @click.option("--work", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Where to work.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Also write every single number here.")
-def main(series: str, pairs: int, load: str, work: Path | None, file: Path | None) -> None:
+@click.option(
+    "--publish", is_flag=True, help="Put the figures into the tables of README.md and bench/README.md."
+)
+def main(series: str, pairs: int, load: str, work: Path | None, file: Path | None, publish: bool) -> None:
     """Measure the harness against bare mupip commands, in turn, and print medians and ratios."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything made is taken down again
     rows: list[Row] = []
@@ -114,6 +119,8 @@ def main(series: str, pairs: int, load: str, work: Path | None, file: Path | Non
                 rows.extend(SERIES[name](pairs, during, Path(folder)))
     finally:
         show(rows, file)  # also what was measured before something broke
+    if publish:
+        put_into_readmes(rows)
     if not all(row.comparable for row in rows):
         sys.exit(
             "the two sides of a series did not do the same work: NOT COMPARABLE above, see bench/README.md"
@@ -138,6 +145,15 @@ def show(rows: list[Row], file: Path | None) -> None:
     print(tabulate([row.cells() for row in rows], HEADERS, tablefmt="github", disable_numparse=True))
     if file:
         file.write_text(json.dumps([{**asdict(row), "ratio": row.ratio} for row in rows], indent=1) + "\n")
+
+
+def put_into_readmes(rows: list[Row]) -> None:
+    """Every row must be in the longer of the two."""
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    for file in (_HERE.parent / "README.md", _HERE / "README.md"):
+        absent = publishing.publish(rows, file, day)
+    for what in absent:
+        say(f"no table of {file} has a row: {what}")
 
 
 def say(text: str) -> None:
