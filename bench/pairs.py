@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Measured = TypeVar("Measured")
+REFUSED_MOST = 3
 Say = Callable[[str], None]
 """Told what is being done; nothing is printed where results are."""
 
@@ -39,11 +40,11 @@ def comparably(
     say: Say,
 ) -> Comparable[Measured]:
     """As `alternately`, but a pair of which `why_not` says something is refused, and another one is measured in its
-    place: at most as many as were asked for."""
+    place: at most REFUSED_MOST times as many as were asked for."""
     found: dict[str, list[Measured]] = {name: [] for name in sides}
     refused: list[str] = []
     accepted = 0
-    while accepted < pairs and len(refused) <= pairs:
+    while accepted < pairs and len(refused) < REFUSED_MOST * pairs:
         number = accepted + len(refused) + 1
         say(f"pair {number}, {accepted} of {pairs} accepted")
         pair = _pair(sides, number, say)

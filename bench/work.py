@@ -13,8 +13,8 @@ TOLERANCE_LEAST = 1_500
 """Below 37,500 transactions the tolerance is so many transactions: what a load does in some 15 ms, which is how
 punctual a freeze is on either side."""
 LOAD_TOLERANCE = 0.25
-"""Highest difference between the times of the loads, as a share of the shorter one: a load is no backup, and a writer
-that meets a freeze may rest for two seconds, on either side."""
+"""Highest difference between the times of the loads, as a share of the shorter one: a load is no backup, and a
+small one sometimes takes two seconds longer, on either side (why was not established)."""
 LOAD_TOLERANCE_LEAST_S = 0.05
 
 

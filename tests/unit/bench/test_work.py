@@ -88,7 +88,7 @@ def test_another_pair_is_measured_for_one_that_is_refused() -> None:
 def test_a_series_without_enough_pairs_ends_and_says_so() -> None:
     """It does not go on for ever; what there is has no ratio and meets no target."""
     found = pairs.comparably({"floor": float, "harness": float}, 2, lambda pair: "unlike", quiet)
-    assert (3, False) == (len(found.refused), found.enough)
+    assert (6, False) == (len(found.refused), found.enough)
     row = figures.Row(
         what="w", unit="s", floor=(1.0,), harness=(1.0,), target=1.2, refused=3, comparable=found.enough
     )
