@@ -23,6 +23,7 @@ import click
 import command_series
 import container_series
 import cycle_series
+import publish as publishing
 import state_series
 import window_series
 from figures import HEADERS, Row
@@ -31,8 +32,7 @@ from volume import CannotClone, xfs_volume
 
 from harness.errors import PreconditionError
 
-GROWTH = (10_000, 1_000_000)
-GROWTH_PAIRS = 3
+GROWTH_PAIRS = {10_000: 9, 1_000_000: 3}
 STATE_REPEATS = {10_000: 15, 100_000: 15, 1_000_000: 5}
 
 
@@ -66,8 +66,8 @@ def command(pairs: int, load: str, work: Path) -> Iterator[Row]:
 def cycle(pairs: int, load: str, work: Path) -> Iterator[Row]:
     """At the size of the target; the others with few pairs, to show how it grows."""
     yield from cycle_series.measure(cycle_series.TARGET_AT, pairs, work, say)
-    for transactions in GROWTH:
-        yield from cycle_series.measure(transactions, min(pairs, GROWTH_PAIRS), work, say)
+    for transactions, most in GROWTH_PAIRS.items():
+        yield from cycle_series.measure(transactions, min(pairs, most), work, say)
 
 
 def state(pairs: int, load: str, work: Path) -> Iterator[Row]:
@@ -76,6 +76,8 @@ def state(pairs: int, load: str, work: Path) -> Iterator[Row]:
         yield from state_series.measure(transactions, min(pairs, repeats), work, say)
 
 
+BEGAN_WITH = os.getloadavg()[0]
+"""Of other work on this machine, for who reads the figures: above one they are noise."""
 SERIES: dict[str, Callable[[int, str, Path], Iterator[Row]]] = {
     "window-copy": window_copy,
     "window-reflink": window_reflink,
@@ -86,6 +88,11 @@ SERIES: dict[str, Callable[[int, str, Path], Iterator[Row]]] = {
 }
 
 
+_HERE = Path(__file__).parent
+WITH_LOAD = ("window-copy", "window-reflink")
+"""Series that know `--load`."""
+
+
 @click.command()
 @click.argument("series", type=click.Choice([*SERIES, "all"]), default="all")
 @click.option("--pairs", default=15, show_default=True, help="Pairs of runs, one of each side.")
@@ -94,29 +101,59 @@ SERIES: dict[str, Callable[[int, str, Path], Iterator[Row]]] = {
     type=click.Choice(["idle", "durable"]),
     default="idle",
     show_default=True,
-    help="What the instance does while its window is measured: nothing, or four writers with durable commits.",
+    help="What the instance does while its window is measured: nothing, or four writers with durable commits. "
+    "`all` measures both.",
 )
 @click.option("--work", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Where to work.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Also write every single number here.")
-def main(series: str, pairs: int, load: str, work: Path | None, file: Path | None) -> None:
+@click.option(
+    "--publish", is_flag=True, help="Put the figures into the tables of README.md and bench/README.md."
+)
+def main(series: str, pairs: int, load: str, work: Path | None, file: Path | None, publish: bool) -> None:
     """Measure the harness against bare mupip commands, in turn, and print medians and ratios."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything made is taken down again
     rows: list[Row] = []
     try:
         with tempfile.TemporaryDirectory(prefix="bench-", dir=work) as folder:
-            for name in SERIES if series == "all" else [series]:
-                rows.extend(SERIES[name](pairs, load, Path(folder)))
+            for name, during in [(series, load)] if series != "all" else _everything():
+                rows.extend(SERIES[name](pairs, during, Path(folder)))
     finally:
         show(rows, file)  # also what was measured before something broke
+    if publish:
+        put_into_readmes(rows)
+    if not all(row.comparable for row in rows):
+        sys.exit(
+            "the two sides of a series did not do the same work: NOT COMPARABLE above, see bench/README.md"
+        )
+
+
+def _everything() -> Iterator[tuple[str, str]]:
+    """Every series; windows also under load."""
+    for name in SERIES:
+        yield name, "idle"
+        if name in WITH_LOAD:
+            yield name, "durable"
 
 
 def show(rows: list[Row], file: Path | None) -> None:
     """The table, and every number as JSON."""
-    print(f"{datetime.now(UTC):%Y-%m-%d} · {os.cpu_count()} processors · Linux {platform.release()}")
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d} · {os.cpu_count()} processors · Linux {platform.release()} · "
+        f"load average as it began: {BEGAN_WITH:.1f}"
+    )
     print("median (quartiles); ratio of medians")
     print(tabulate([row.cells() for row in rows], HEADERS, tablefmt="github", disable_numparse=True))
     if file:
         file.write_text(json.dumps([{**asdict(row), "ratio": row.ratio} for row in rows], indent=1) + "\n")
+
+
+def put_into_readmes(rows: list[Row]) -> None:
+    """Every row must be in the longer of the two."""
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    for file in (_HERE.parent / "README.md", _HERE / "README.md"):
+        absent = publishing.publish(rows, file, day)
+    for what in absent:
+        say(f"no table of {file} has a row: {what}")
 
 
 def say(text: str) -> None:

@@ -17,6 +17,8 @@ class Row:
         floor, harness: One number a run, in the order they were measured; `floor` is empty if there is none.
         target: Highest ratio allowed, or with `at_least` the lowest median of the harness, or with neither
             the highest; None if nothing was promised.
+        refused: Pairs that were measured and left out, as their sides did not do the same.
+        comparable: False if too many were; then there is no ratio, and nothing is met.
     """
 
     what: str
@@ -25,17 +27,19 @@ class Row:
     floor: tuple[float, ...] = ()
     target: float | None = None
     at_least: bool = False
+    refused: int = 0
+    comparable: bool = True
 
     @property
     def ratio(self) -> float | None:
         """Median of the harness over median of the floor."""
-        if not self.floor:
+        if not self.floor or not self.comparable:
             return None
         return statistics.median(self.harness) / statistics.median(self.floor)
 
     @property
     def met(self) -> bool | None:
-        if self.target is None:
+        if self.target is None or not self.comparable:
             return None
         if self.ratio is not None:
             return self.ratio <= self.target
@@ -47,10 +51,11 @@ class Row:
         sign = "x" if self.floor else f" {self.unit}"
         word = "≥" if self.at_least else "≤"
         target = "" if self.target is None else f"{word} {_text(self.target)}{sign}"
-        verdict = {None: "", True: "met", False: "NOT MET"}[self.met]
+        verdict = {None: "", True: "met", False: "NOT MET"}[self.met] if self.comparable else "NOT COMPARABLE"
+        runs = f"{len(self.harness)}" + (f" of {len(self.harness) + self.refused}" if self.refused else "")
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}x"
         spread = [_spread(numbers) for numbers in (self.floor, self.harness)]
-        return [self.what, self.unit, *spread, str(len(self.harness)), ratio, target, verdict]
+        return [self.what, self.unit, *spread, runs, ratio, target, verdict]
 
 
 HEADERS = ["figure", "unit", "floor", "harness", "n", "ratio", "target", "verdict"]

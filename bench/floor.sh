@@ -1,7 +1,7 @@
 #!/bin/bash
 # The floor to measure the harness against: the same work with bare mupip commands, and no verification.
 #
-#   floor.sh cycle  ROOT WRITERS SEED TRANSACTIONS SHARE copy|reflink    one whole backup and recovery
+#   floor.sh cycle  ROOT WRITERS SEED TRANSACTIONS COUNT copy|reflink    one whole backup and recovery
 #   floor.sh window ROOT SNAPSHOT copy|reflink                           one freeze window of a live instance
 #   floor.sh fill   ROOT MEGABYTES                                       grow both databases of it, half each
 #   floor.sh walk   ROOT WRITERS                                         print the history, compare nothing
@@ -12,6 +12,10 @@
 #   cycle   before anything is created → the last structure check ended
 #   after   the load ended (the last writer is gone) → the last structure check ended. The load between thaw
 #           and its own end is not in it, since the transactions are the same on both sides.
+#
+# A `cycle` freezes when COUNT transactions have been committed, and tells what it did, so that it can be held against
+# what the harness did: how many were `committed` when it asked for the freeze, how many the snapshot holds (`frozen`)
+# and how many came back (`recovered`), and the bytes of the journals that were applied.
 #
 # ROOT has the folders of a stand-in instance, so that `window`, `fill` and `walk` can be run inside one.
 # Databases, buffers, journal options and the freeze are those of harness/standin/gtm.py; a unit test compares
@@ -77,24 +81,34 @@ hold() { # ROOT SNAPSHOT METHOD: the freeze window; sets called, frozen, thawed
     now; thawed=$moment
 }
 
-acknowledged() { # SHARE: sets count to the acknowledgements in all files; who has ended did its share
-    local last
-    count=0
-    for last in $(tail -qn1 "$root"/ack.*); do
-        case $last in
-            end) count=$((count + $1)) ;;
-            *[!0-9]*) ;; # ready, or a line half written
-            *) count=$((count + last)) ;;
-        esac
+load() { # WRITERS SEED TRANSACTIONS: starts the writers. What they print goes nowhere, as it is no part of a backup
+    local writer share
+    writers=()
+    for ((writer = 1; writer <= $1; writer++)); do
+        share=$(($3 / $1 + (writer <= $3 % $1)))
+        # in a session of its own, as the harness starts it: by sessions a busy kernel shares the processors out
+        setsid "$gtm_dist/mumps" -run %XCMD \
+            "do write^RVWORK($writer,$1,$2,1,$share,600,\"buffered\",0)" >/dev/null &
+        writers+=($!)
     done
 }
 
-load() { # WRITERS SEED TRANSACTIONS: starts the writers
-    local writer share
-    for ((writer = 1; writer <= $1; writer++)); do
-        share=$(($3 / $1 + (writer <= $3 % $1)))
-        mumps "do write^RVWORK($writer,$1,$2,1,$share,600,\"buffered\",0)" >"$root/ack.$writer" 2>&1 &
-    done
+loaded() { # waits until the last writer is gone
+    local writer
+    for writer in "${writers[@]}"; do wait "$writer" || die "a writer ended with $?"; done
+}
+
+reach() { # WRITERS COUNT: waits until so many are committed; sets committed
+    # One process looks at the nodes that each writer sets after a commit, as often as the harness looks at its pipes.
+    # That is the cheapest way: it costs the writers no system call more, and 1 % of one processor.
+    local sum
+    sum=$(printf '+$get(^RVAC(%d))' $(seq "$1"))
+    committed=$(mumps "xecute \"for i=1:1:150000 set n=0$sum quit:n'<$2  hang 0.004\" write n")
+    [ "$committed" -ge "$2" ] || die "the load came to $committed of $2 transactions"
+}
+
+total() { # how many transactions the databases hold
+    mumps 'set n=0 xecute "for w=1:1:999 set n=n+$get(^RVAS(w))" write n'
 }
 
 collect() { # closes the journals; copies those from the freeze on, and lists them in `journals`
@@ -128,11 +142,19 @@ recover() { # ROOT RESTORED JOURNALS: in memory of its own, since a copy's heade
     mupip integ -full -file "$2/db/two/IRIS.DAT" & two=$!
     wait $one && wait $two || die "the structure check found errors"
     now; checked=$moment
-    # outside the times: what came back, as a proof that both sides did the same work
-    echo "$rolled $checked $(mumps 'set n=0 xecute "for w=1:1:999 set n=n+$get(^RVAS(w))" write n')"
+    # outside of the times: what came back, and what the snapshot held before
+    local recovered
+    recovered=$(total)
+    mkdir "$1/frozen"
+    mv "$1/snapshot" "$1/frozen/db"
+    iris_root=$1/frozen
+    for database in one two; do mupip rundown -file "$iris_root/db/$database/IRIS.DAT"; done
+    mupip freeze -off "*"
+    mupip set -journal=off -region "*"
+    echo "$rolled $checked $recovered $(total)"
 }
 
-cycle() { # ROOT WRITERS SEED TRANSACTIONS SHARE METHOD
+cycle() { # ROOT WRITERS SEED TRANSACTIONS COUNT METHOD
     root=$1
     now; local began=$moment
     engine "$root"
@@ -140,23 +162,24 @@ cycle() { # ROOT WRITERS SEED TRANSACTIONS SHARE METHOD
     mumps 'zlink "RVWORK"'
     now; local started=$moment
     load "$2" "$3" "$4"
-    local wanted=$(($4 * 10#${5/./} / 1000000)) # SHARE has six decimals
-    while acknowledged $(($4 / $2)) && ((count < wanted)); do sleep 0.01; done
+    reach "$2" "$5"
     hold "$root" "$root/snapshot" "$6"
-    wait
+    loaded
     now; local ended=$moment
     collect
     now; local collected=$moment
     mkdir -p "$root/restored/db"
     copy "$6" "$root"/snapshot/one "$root"/snapshot/two "$root/restored/db"
-    now; local restored=$moment rolled checked recovered
-    read -r rolled checked recovered < <(unshare --ipc "$here/floor.sh" recover "$root" "$root/restored" "$journals")
-    [ -n "${recovered:-}" ] || die "the recovery broke off"
+    now; local restored=$moment rolled checked recovered held
+    read -r rolled checked recovered held < <(unshare --ipc "$here/floor.sh" recover "$root" "$root/restored" "$journals")
+    [ -n "${held:-}" ] || die "the recovery broke off"
     echo "{\"start_us\": $((started - began)), \"freeze_us\": $((frozen - called)), \"window_us\": $((thawed - frozen))," \
         "\"load_us\": $((ended - started)), \"collect_us\": $((collected - ended))," \
         "\"restore_us\": $((restored - collected)), \"rollforward_us\": $((rolled - restored))," \
         "\"integrity_us\": $((checked - rolled)), \"after_us\": $((checked - ended))," \
-        "\"cycle_us\": $((checked - began)), \"recovered\": $recovered}"
+        "\"cycle_us\": $((checked - began)), \"committed\": $committed," \
+        "\"frozen\": $held, \"recovered\": $recovered," \
+        "\"journal_bytes\": $(stat -c %s "$root"/journals/* | awk '{n += $1} END {print n}')}"
 }
 
 window() { # ROOT SNAPSHOT METHOD

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from work import Work
+
 import harness
 from harness.backup import Backup, back_up
 from harness.cycle import opened
@@ -39,11 +41,12 @@ AGENT = Path(harness.__file__).parent / "instance" / "agent"
 FLOOR = Path(__file__).parent / "floor.sh"
 WRITERS = 4
 FLOOR_TIMEOUT_S = 600.0
+_JOURNAL_LIST = "journal.log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleTimes:
-    """Seconds of one cycle, from the same moments on both sides (`floor.sh` defines them).
+    """Seconds of one cycle, from the same moments on both sides (`floor.sh` defines them), and what was done in them.
 
     `stages` shows where they went; the names differ between the sides.
     """
@@ -53,6 +56,7 @@ class CycleTimes:
     load_s: float
     window_s: float
     stages: dict[str, float]
+    work: Work
 
 
 def plan(
@@ -107,22 +111,47 @@ def harness_cycle(folder: Path, transactions: int, seed: int) -> CycleTimes:
     """One cycle of the harness. Raises RuntimeError unless every check passed."""
     began = time.monotonic()
     with opened_in(folder, plan(transactions), seed) as setting:
+        started = time.monotonic()
         case, stages, backup = backed_up(setting)
         record = recover(setting, backup, case)
         ended = time.monotonic()
+        held, journals = _committed_before(setting, backup), backup.journals
+        assert journals
+        read = sum(file.stat().st_size for file in journals.folder.iterdir() if file.name != _JOURNAL_LIST)
     require_sound(record.checks)
     loads = [stage for stage in stages.done if stage.name == "load"]
     load_ended = began + loads[-1].started_s + loads[-1].duration_s
-    named = {"start": loads[0].started_s}
-    for stage in record.stages:
+    named = {"start": started - began, "load": load_ended - started}
+    for stage in (one for one in record.stages if one.name != "load"):
         named[stage.name] = named.get(stage.name, 0.0) + stage.duration_s
     return CycleTimes(
         cycle_s=ended - began,
         after_s=ended - load_ended,
-        load_s=load_ended - began - loads[0].started_s,
+        load_s=load_ended - started,
         window_s=backup.window.duration_s,
         stages=named,
+        work=Work(
+            transactions=transactions,
+            acknowledged=sum(backup.promises[RecoveryMode.AS_OF_FREEZE].floor.values()),
+            rolled=transactions - held,
+            journal_bytes=read,
+            load_s=load_ended - started,
+        ),
     )
+
+
+def share_of(seed: int) -> float:
+    """Where in its load the harness begins to freeze with a seed (`harness.backup`)."""
+    return 0.3 + 0.3 * random.Random(seed).random()
+
+
+def _committed_before(setting: Setting, backup: Backup) -> int:
+    """Transactions that lie before the marker, by the journals of the instance that was backed up."""
+    assert backup.journals
+    folder, start = setting.description.journal_folder, backup.journals.start
+    first = setting.source.journals(folder)[0].name
+    found = setting.source.last_committed(folder, first, start.journal_file, start.offset_bytes, WRITERS)
+    return sum(one.one for one in found)
 
 
 def require_sound(checks: Sequence[Check]) -> None:
@@ -142,22 +171,30 @@ def require_sound(checks: Sequence[Check]) -> None:
         raise RuntimeError(f"the harness found {found}")
 
 
-def floor_cycle(folder: Path, transactions: int, seed: int) -> CycleTimes:
-    """The same with bare commands. Raises RuntimeError unless every transaction came back."""
-    # the freeze falls where harness.backup puts it
-    share = 0.3 + 0.3 * random.Random(seed).random()
-    words = ["cycle", str(folder), str(WRITERS), str(seed), str(transactions), f"{share:.6f}", "copy"]
+def floor_cycle(folder: Path, transactions: int, seed: int, freeze_at: int) -> CycleTimes:
+    """The same with bare commands, frozen when so many transactions are committed. Raises RuntimeError unless every
+    transaction came back."""
+    words = ["cycle", str(folder), str(WRITERS), str(seed), str(transactions), str(freeze_at), "copy"]
     apart = ["unshare", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
     answer = _last_line([*apart, str(FLOOR), *words])
     if answer["recovered"] != transactions:
         raise RuntimeError(f"the floor recovered {answer['recovered']} of {transactions} transactions")
-    seconds = {name.removesuffix("_us"): value / 1e6 for name, value in answer.items() if name != "recovered"}
+    seconds = {
+        name.removesuffix("_us"): value / 1e6 for name, value in answer.items() if name.endswith("_us")
+    }
     return CycleTimes(
         cycle_s=seconds.pop("cycle"),
         after_s=seconds.pop("after"),
         load_s=seconds["load"],
         window_s=seconds["window"],
         stages=seconds,
+        work=Work(
+            transactions=transactions,
+            acknowledged=answer["committed"],
+            rolled=transactions - answer["frozen"],
+            journal_bytes=answer["journal_bytes"],
+            load_s=seconds["load"],
+        ),
     )
 
 

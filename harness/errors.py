@@ -8,6 +8,7 @@ HarnessError
 │   └── CommandTimeout  a program did not end in time; it was killed
 ├── InstanceError       an instance answered, but not as asked
 │   ├── InstanceGone    it has ended: its machine, container or processes are not there
+│   ├── InstanceRefused it will not do what was asked, and says so itself
 │   ├── StartError      it did not start; nothing of it is running
 │   ├── FreezeError     the freeze was refused; the instance runs and is not frozen
 │   ├── ThawError       the thaw was not confirmed; the instance may still be frozen
@@ -114,6 +115,11 @@ class InstanceError(HarnessError):
 
 class InstanceGone(InstanceError):
     """It has ended: nothing of it runs, so nothing of it is frozen."""
+
+
+class InstanceRefused(InstanceError):
+    """It ran the call to its end and said no. Only this may be an answer about a backup: a session that broke off has
+    said nothing."""
 
 
 class StartError(InstanceError):

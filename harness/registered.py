@@ -22,6 +22,7 @@ from harness.command import Deadline
 from harness.errors import PreconditionError
 from harness.watchdog import LIMIT_S, TOKEN_VARIABLE, WATCHDOG_VARIABLE
 
+_ASIDE = ".new"
 _ASKED_TIMEOUT_S = 1.0
 _GONE_TIMEOUT_S = 10.0
 
@@ -56,7 +57,9 @@ def register(folder: Path, *, containers: bool = False) -> Registered:
         _started(os.getpid()) or 0,
         containers,
     )
-    entry.file.write_text(
+    # written aside: an entry is whole, or not there
+    aside = entry.file.with_suffix(_ASIDE)
+    aside.write_text(
         json.dumps(
             {
                 "token": token,
@@ -67,6 +70,7 @@ def register(folder: Path, *, containers: bool = False) -> Registered:
             }
         )
     )
+    aside.rename(entry.file)
     os.environ[TOKEN_VARIABLE] = token
     return entry
 
@@ -83,7 +87,7 @@ def clean() -> list[str]:
     Raises PreconditionError: a run made containers and no engine answers; all other runs were cleaned, and that one's
     entry stays for another `clean`.
     """
-    removed: list[str] = []
+    removed = _unfinished()
     problem: PreconditionError | None = None
     for entry in _entries():
         if _started(entry.owner_pid) != entry.owner_started:
@@ -118,6 +122,18 @@ def _entries() -> list[Registered]:
                 )
             )
     return found
+
+
+def _unfinished() -> list[str]:
+    """Remove entries that nobody can read, of runs that were killed while they registered: they had made nothing."""
+    read = {entry.file for entry in _entries()}
+    removed = []
+    for file in sorted(state_folder().glob("*-*.*")):
+        pid = file.name.partition("-")[0]
+        if file.suffix in (".json", _ASIDE) and file not in read and pid.isdigit() and not _started(int(pid)):
+            file.unlink(missing_ok=True)
+            removed.append(f"entry {file}")
+    return removed
 
 
 def _remove(entry: Registered) -> list[str]:

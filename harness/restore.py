@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import ImageError, InstanceError, InstanceGone, RestoreError, SnapshotError
+from harness.errors import ImageError, InstanceError, InstanceRefused, RestoreError, SnapshotError
 from harness.files import Method, copy_paths, mounts_below, remove_tree, walk
 from harness.instance.base import Place
 from harness.instance.iris import Description, Instance
@@ -79,14 +79,13 @@ def expose(provider: SnapshotProvider, snapshot: Snapshot, source: Source, folde
 def restore(target: Instance, source: Description, image: Exposed, *, keep_image: bool = False) -> None:
     """Replace the databases of a target, which is proved to be isolated, by those of an image.
 
-    Args:
-        target: A started instance whose databases may be lost.
-        source: Where the databases lay when the snapshot was taken.
-        keep_image: Leave the image as it is, for something else; otherwise its files may be moved.
-    Raises:
-        SnapshotError: target and source are one; nothing was replaced.
-        RestoreError: a database is not in the image, or the engine would not take it.
-        InstanceError: the target would not let go of a database; InstanceGone: it was ended.
+        Args:
+            target: A started instance whose databases may be lost.
+            source: Where the databases lay when the snapshot was taken.
+            keep_image: Leave the image as it is, for something else; otherwise its files may be moved.
+        Raises:
+    from harness.errors import ImageError, InstanceError, InstanceRefused, RestoreError, SnapshotError
+    from harness.files import Method, copy_paths, mounts_below, remove_tree, walk
     """
     places = target.describe().databases
     require_separate(source, places)
@@ -133,9 +132,7 @@ def _replace(target: Instance, place: Path, image: Path, copy: bool) -> None:
                 shutil.move(file, place / file.name)
     try:
         target.mount(place)
-    except InstanceGone:
-        raise  # an instance that was ended from outside has said nothing about the files
-    except InstanceError as error:
+    except InstanceRefused as error:
         raise RestoreError(f"the engine does not take the restored files in {place}: {error}") from error
 
 

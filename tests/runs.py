@@ -8,9 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+HELD = 'while [ -e "$0" ]; do sleep 0.05; done'
+"""In the command of a snapshot: the window lasts until `Run.let_go`."""
 
 
 class Run:
@@ -35,6 +39,15 @@ class Run:
             stderr=subprocess.PIPE,
             env=self.environment,
         )
+
+    def let_go(self) -> None:
+        """End a window that is `HELD`."""
+        self.flag.unlink(missing_ok=True)
+
+    def watchdog_ended(self, token: str, seconds: float = 60) -> bool:
+        """Whether its watchdog ends in time: from then on nobody thaws any more."""
+        mark = f"HARNESS_WATCHDOG={token}".encode()
+        return wait_for(lambda: not any(mark in environment for environment in _environments()), seconds)
 
     def kill(self) -> None:
         os.kill(self.process.pid, signal.SIGKILL)
@@ -87,6 +100,12 @@ def record_of(out: Path) -> dict[str, Any]:
     (file,) = out.glob("*/*/record.json")
     found: dict[str, Any] = json.loads(file.read_text())
     return found
+
+
+def _environments() -> Iterator[list[bytes]]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            yield (process / "environ").read_bytes().split(b"\0")
 
 
 def left_below(folder: Path) -> list[str]:

@@ -23,7 +23,9 @@ from harness.plan.model import InstanceSpec
 class Place(Protocol):
     """The surroundings of one instance: its commands run here, its files are visible to the harness.
 
-    Every method that runs a command raises InstanceGone if the place has ended, and waits while it is paused.
+    Every method that runs a command raises InstanceGone if the place has ended, and waits while it is paused. An
+    answer counts only if the place is still there after it: what a place says that is being killed is none, whatever
+    the status.
     """
 
     name: str
@@ -39,6 +41,10 @@ class Place(Protocol):
         self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
     ) -> Completed:
         """Run a command to its end. Raises as `harness.command.run`."""
+
+    def require_there(self, *, failed: bool = False) -> None:
+        """Raises InstanceGone if the place has ended. `failed`: something broke off or was refused here, so wait a
+        moment for an end that shows late."""
 
     def prepare(self, argv: Sequence[str]) -> Prepared:
         """Everything of a command but its last step: it runs when it is told to, with no delay of this host's."""

@@ -32,6 +32,7 @@ from harness import containers
 from harness.command import AT_THE_WORD, Completed, Deadline, Prepared, Transcript, run
 from harness.errors import CommandError, InstanceError, InstanceGone, PreconditionError, StartError
 from harness.files import make_volume, remove_tree
+from harness.instance.first import FirstProcess
 from harness.instance.iris import ensure_agent
 from harness.model import Stun
 from harness.plan.model import InstanceSpec, Storage
@@ -50,8 +51,12 @@ _START_TIMEOUT_S = 300
 _STOP_TIMEOUT_S = 120
 _PIPE_BYTES = 1 << 20
 _PROCESSORS_MAX = 20
-_KILLED = 137
-_KILLED_TOGETHER_S = 3.0
+_NOT_BEGUN = range(125, 256)
+"""Statuses of `docker exec` and `podman exec` that are no report of the command: the engine could not run it, or a
+signal ended it. Source: docker-run(1) and podman-exec(1), Exit Status."""
+_FROM_OUTSIDE = (0, 130, 137, 143)
+"""Statuses of a container that was told to end, by SIGINT, SIGKILL or SIGTERM, and reports no failure."""
+_ENGINE_LEARNS_WITHIN_S = 3.0
 _LOOK_EVERY_S = 0.02
 _INTO_A_PIPE = (
     "sh",
@@ -216,6 +221,7 @@ class DockerPlace:
         self.where = f"container {container.name} ({container.short_id})"
         self._transcript = transcript
         self._environment = {"DOCKER_HOST": containers.address()}
+        self._first = _first_process(container)
 
     def run(
         self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
@@ -223,11 +229,36 @@ class DockerPlace:
         deadline = Deadline.after(timeout_s)
         with self._transcript.noting(self.name, argv) as note:
             done = self._exec(argv, deadline)
-            while self._was_refused(done, deadline):
+            self._require_there_after(done)
+            while self._was_paused(done, deadline):
                 done = self._exec(argv, deadline)
+                self._require_there_after(done)
             if accept is not None and done.status not in accept:
                 raise CommandError(argv, done.status, done.duration_s, done.stdout + done.stderr)
             return note(done)
+
+    def require_there(self, *, failed: bool = False) -> None:
+        """The kernel is asked where the container's first process can be seen from here, else the engine."""
+        first = self._first
+        if first:
+            ended = first.has_ended or (failed and first.ends_soon())
+        else:
+            ended = self._engine_says_ended(_ENGINE_LEARNS_WITHIN_S if failed else 0.0)
+        if ended:
+            raise InstanceGone(f"container {self.container.name} has been ended")
+
+    def _require_there_after(self, done: Completed) -> None:
+        """Everything in a container ends with it, and says anything while it does."""
+        if self._first or done.status != 0:
+            self.require_there(failed=done.status in _NOT_BEGUN)
+
+    def _engine_says_ended(self, within_s: float) -> bool:
+        deadline = Deadline.after(within_s)
+        while self._status() in ("running", "paused"):
+            if deadline.passed:
+                return False
+            time.sleep(_LOOK_EVERY_S)
+        return True
 
     def prepare(self, argv: Sequence[str]) -> Prepared:
         self._wait_until_runs(Deadline.after(60.0))
@@ -301,6 +332,7 @@ class DockerPlace:
     def restart(self) -> None:
         with _as_instance_error("restart"):
             self.container.start()
+            self._first = _first_process(self.container)
         deadline = Deadline.after(_START_TIMEOUT_S)
         while self.run(["iris", "qlist", _NAME], accept=None).stdout.count("^running") == 0:
             if deadline.passed:
@@ -320,23 +352,10 @@ class DockerPlace:
             self.argv(argv), accept=None, timeout_s=deadline.left_s, env=self._environment, noted=False
         )
 
-    def _was_refused(self, done: Completed, deadline: Deadline) -> bool:
-        """Whether the engine would not even begin: then, once the container runs on, it is asked again.
-
-        Raises InstanceGone also where the container ended under the command (137: killed).
-        """
+    def _was_paused(self, done: Completed, deadline: Deadline) -> bool:
+        """Whether the engine would not even begin as the container was paused; then it is not any more."""
         refused = done.status != 0 and done.stderr.startswith(("Error response from daemon", "Error: "))
-        if done.status == _KILLED:
-            self._let_it_end()
-        if refused or done.status == _KILLED:
-            return self._wait_until_runs(deadline) and refused
-        return False
-
-    def _let_it_end(self) -> None:
-        """The command was killed: if its container was, the engine may say so a moment later."""
-        deadline = Deadline.after(_KILLED_TOGETHER_S)
-        while self._status() == "running" and not deadline.passed:
-            time.sleep(_LOOK_EVERY_S)
+        return refused and self._wait_until_runs(deadline)
 
     def _wait_until_runs(self, deadline: Deadline) -> bool:
         """Wait while it is paused; returns whether it was. Raises InstanceGone."""
@@ -398,36 +417,52 @@ def _limits(network: bool) -> dict[str, Any]:
 
 @contextmanager
 def _removed_on_failure(made: Any, name: str) -> Iterator[None]:
-    """Every failure to start is a StartError, with the end of what the container said, but InstanceGone if somebody
-    killed it; nothing is left of it."""
+    """A container that ended by itself is a StartError, with the end of what it said; InstanceGone if somebody ended
+    it, and InstanceError if the engine did not start it, or it was not up in time. Nothing is left of it."""
     import docker
 
     try:
         yield
     except BaseException as error:
-        said, killed = "", False
+        said, ended = "", False
         if made._container is not None:
-            killed = _was_killed(made._container)
+            ended = isinstance(error, InstanceGone) or _was_ended(made._container)
             with contextlib.suppress(docker.errors.DockerException):
                 said = b"".join(made.get_logs())[-600:].decode("utf-8", "replace").strip()
             containers.remove_container(str(made._container.id))
-        if killed and isinstance(error, Exception):
-            raise InstanceGone(f"the container of {name} was killed before it had started") from error
-        if isinstance(error, docker.errors.DockerException | RuntimeError | OSError | InstanceError):
+        if ended and isinstance(error, Exception):
+            raise InstanceGone(f"the container of {name} was ended before it had started") from error
+        if isinstance(error, docker.errors.DockerException | OSError):
+            raise InstanceError(f"the container of {name} could not be started: {error}") from error
+        if isinstance(error, RuntimeError | InstanceError):
             raise StartError(f"the container of {name} did not start: {said or error}") from error
         raise
 
 
-def _was_killed(container: Container) -> bool:
-    """By SIGKILL, and not for want of memory: that says nothing about what was started in it."""
+def _was_ended(container: Container) -> bool:
+    """By somebody, and not for want of memory: that says nothing about what was started in it."""
+    import docker
+
+    try:
+        container.reload()
+    except docker.errors.NotFound:
+        return True
+    except docker.errors.DockerException:
+        return False
+    state = container.attrs["State"]
+    over = state.get("Status") in ("exited", "dead", "removing")
+    return over and state.get("ExitCode") in _FROM_OUTSIDE and not state.get("OOMKilled")
+
+
+def _first_process(container: Container) -> FirstProcess | None:
+    """None also if it has ended already: then the engine knows."""
     import docker
 
     try:
         container.reload()
     except docker.errors.DockerException:
-        return False
-    state = container.attrs["State"]
-    return state.get("ExitCode") == 137 and not state.get("OOMKilled")
+        return None
+    return FirstProcess.of_container(int(container.attrs["State"].get("Pid") or 0), str(container.id))
 
 
 @contextmanager

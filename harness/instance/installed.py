@@ -24,6 +24,7 @@ import os
 import select
 import shutil
 import subprocess
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,8 @@ from harness.instance.login import Login, prompts
 
 _AGENT = Path(__file__).parent / "agent"
 _LOGIN_TIMEOUT_S = 30.0
+_ENDS_WITHIN_S = 1.0
+_LOOK_EVERY_S = 0.1
 
 
 class InstalledPlace:
@@ -56,11 +59,19 @@ class InstalledPlace:
     ) -> Completed:
         with self._transcript.noting(self.name, argv) as note:
             done = self._answer(run(argv, accept=None, timeout_s=timeout_s, stdin=self.stdin, noted=False))
-            if done.status not in (0, DONE, REFUSED) and _status(self.name).startswith("down"):
-                raise InstanceGone(f"instance {self.name} is down")
+            if done.status not in (0, DONE, REFUSED):
+                self.require_there()
             if accept is not None and done.status not in accept:
                 raise CommandError(argv, done.status, done.duration_s, done.stdout + done.stderr)
             return note(done)
+
+    def require_there(self, *, failed: bool = False) -> None:
+        deadline = Deadline.after(_ENDS_WITHIN_S if failed else 0.0)
+        while not _status(self.name).startswith("down"):
+            if deadline.passed:
+                return
+            time.sleep(_LOOK_EVERY_S)
+        raise InstanceGone(f"instance {self.name} is down")
 
     def prepare(self, argv: Sequence[str]) -> Prepared:
         return _PreparedLogin([*AT_THE_WORD, *argv], argv, self)

@@ -13,7 +13,8 @@ import os
 import shlex
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from harness.errors import (
     HarnessError,
     InstanceError,
     InstanceGone,
+    InstanceRefused,
     JournalError,
     ParseError,
     RollforwardError,
@@ -313,8 +315,20 @@ class Instance:
         return self.place.stdin if isinstance(self.place, NeedsLogin) else ""
 
     def require_there(self) -> None:
-        """Raises InstanceGone if its surroundings have ended, which explains whatever broke off before."""
-        self.place.run(["true"], accept=None)
+        """After something broke off or was refused: raises InstanceGone if its surroundings have ended meanwhile,
+        which explains it."""
+        self.place.require_there(failed=True)
+
+    @contextmanager
+    def _while_there(self) -> Iterator[None]:
+        """What breaks off or is refused in here is InstanceGone if the surroundings have ended meanwhile."""
+        try:
+            yield
+        except InstanceGone:
+            raise
+        except HarnessError:
+            self.require_there()
+            raise
 
     def position(self) -> Position:
         return _position(self._one("Position"))
@@ -331,12 +345,15 @@ class Instance:
         return self._one("RequiredJournal").text("journal_file")
 
     def journals(self, folder: Path) -> tuple[JournalFile, ...]:
-        """Every journal in a folder, in order. Raises JournalError."""
+        """Every journal in a folder, in order. Raises JournalError, InstanceGone."""
         try:
-            answers = self._verb("Journals", f"{folder}/", timeout_s=600)
+            with self._while_there():
+                answers = self._verb("Journals", f"{folder}/", timeout_s=600)
+        except InstanceGone:
+            raise
         except InstanceError as error:
             raise JournalError(f"journals in {folder} could not be listed: {error}") from error
-        return tuple(
+        found = tuple(
             JournalFile(
                 name=one.text("journal_file"),
                 files=one.texts("files"),
@@ -349,6 +366,9 @@ class Instance:
             )
             for one in answers
         )
+        if any(journal.problem for journal in found):
+            self.require_there()
+        return found
 
     def read_marker(self, folder: Path, position: Position) -> MarkerReading:
         answer = self._one("ReadMarker", f"{folder}/", position.journal_file, position.offset_bytes)
@@ -374,8 +394,9 @@ class Instance:
         self._verb("Dismount", f"{database}/")
 
     def mount(self, database: Path) -> None:
-        """Take the files that are now in the folder as the database."""
-        self._verb("Mount", f"{database}/")
+        """Take the files that are now in the folder as the database. Raises InstanceRefused if it does not."""
+        with self._while_there():
+            self._verb("Mount", f"{database}/")
 
     def roll_forward(
         self,
@@ -392,25 +413,25 @@ class Instance:
             start: First journal and the offset of the marker in it.
             redirect: Database folder the journals speak of → folder to update.
         Raises:
-            RollforwardError: refused or broken off; the databases are not usable.
-            InstanceGone: it was ended from outside, which says nothing about the journals.
+            RollforwardError: refused; the databases are not usable.
+            InstanceError: it broke off, which says nothing about the journals; InstanceGone: it was ended from
+                outside.
         """
         pairs = [f"{path}/" for pair in redirect.items() for path in pair]
         began = time.monotonic()
         try:
-            answer = self._one(
-                "RollForward",
-                f"{folder}/",
-                start.journal_file,
-                start.offset_bytes,
-                last,
-                "" if stop is None else stop,
-                *pairs,
-                timeout_s=3600,
-            )
-        except InstanceGone:
-            raise
-        except InstanceError as error:
+            with self._while_there():
+                answer = self._one(
+                    "RollForward",
+                    f"{folder}/",
+                    start.journal_file,
+                    start.offset_bytes,
+                    last,
+                    "" if stop is None else stop,
+                    *pairs,
+                    timeout_s=3600,
+                )
+        except InstanceRefused as error:
             raise RollforwardError(str(error)) from error
         return RollforwardAnswer(
             records=answer.optional("records", answer.whole),
@@ -423,10 +444,13 @@ class Instance:
         """The engine's own structure check, complete if it names these very databases, in this order. Raises
         InstanceError if it gave no verdict."""
         began = time.monotonic()
-        answers = self._verb("Integrity", *(f"{folder}/" for folder in databases), timeout_s=3600)
+        with self._while_there():
+            answers = self._verb("Integrity", *(f"{folder}/" for folder in databases), timeout_s=3600)
         closed = bool(answers) and "complete" in answers[-1] and answers.pop().flag("complete")
         found = tuple(map(_database_integrity, answers))
         complete = closed and [one.database for one in found] == list(databases)
+        if not complete or not all(one.clean for one in found):
+            self.require_there()
         return IntegrityReport(databases=found, complete=complete, duration_s=time.monotonic() - began)
 
     def start_writer(
@@ -475,13 +499,14 @@ class Instance:
         return only(verb, self._verb(verb, *arguments, timeout_s=timeout_s))
 
     def _verb(self, verb: str, *arguments: object, timeout_s: float = 120.0) -> list[Answer]:
-        """The objects a verb printed. Raises InstanceError with the agent's words, or what came instead."""
+        """The objects a verb printed. Raises InstanceRefused with the agent's words, or InstanceError with what came
+        instead."""
         done = self._session(_agent_call(verb, *arguments), timeout_s)
         if done.status not in (DONE, REFUSED):
             raise InstanceError(f"{verb}: the session ended with status {done.status}: {_said(done)}")
         answers = read_answers(verb, done.stdout)
         if done.status == REFUSED or any("error" in one for one in answers):
-            raise InstanceError(f"{verb}: {answers[-1].text('error') if answers else _said(done)}")
+            raise InstanceRefused(f"{verb}: {answers[-1].text('error') if answers else _said(done)}")
         return answers
 
 
@@ -506,6 +531,8 @@ def ensure_agent(place: Place, folder: Path) -> None:
                 f"Install: the session ended with status {installed.status}: {_said(installed)}"
             )
         instance.describe()
+    except InstanceGone:
+        raise
     except (InstanceError, ParseError) as error:
         raise InstanceError(f"the agent could not be loaded: {_said(loaded)}; then {error}") from error
 

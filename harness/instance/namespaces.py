@@ -25,13 +25,13 @@ from harness.errors import (
     StartError,
 )
 from harness.files import remove_tree
+from harness.instance.first import ENDS_TOGETHER_S, FirstProcess
 
 STANDIN_BIN = Path(__file__).parent.parent / "standin" / "bin"
 START_TIMEOUT_S = 60.0
-_PF_EXITING = 0x4
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
-_KILLED_TOGETHER_S = 0.5
-"""Whoever kills a sandbox process by process may come to the command before the first process."""
+_REPORTED_MAX = 125
+"""Statuses above it are no report of the program: it could not be run, or a signal ended it (sh)."""
 
 
 class NamespacePlace:
@@ -62,6 +62,7 @@ class NamespacePlace:
         self._transcript = transcript
         self._pid = 0
         transcript.started(HERE, hold)
+        self._held: FirstProcess | None = None
         self._holder = subprocess.Popen(
             hold,
             stdin=subprocess.PIPE,
@@ -75,7 +76,7 @@ class NamespacePlace:
             self._holder.stdin.close()
         if self._holder.stdout.readline() != b"ready\n":
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._holder.wait(timeout=_KILLED_TOGETHER_S)
+                self._holder.wait(timeout=ENDS_TOGETHER_S)
             self._holder.kill()
             said = self._holder.stderr.read().decode("utf-8", "replace").strip().partition("\n")[0]
             self.close()
@@ -84,19 +85,16 @@ class NamespacePlace:
                 f"the sandbox of {name} could not be made: {said}", f"{advice} `harness doctor`."
             )
         self._pid = self._first_process()
+        self._held = FirstProcess(self._pid)
         self._enter = ["nsenter", f"--target={self._pid}", *namespaces, "--"]
 
     def run(
         self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
     ) -> Completed:
-        self._require_running()
+        self.require_there()
         with self._transcript.noting(self.name, argv) as note:
             done = run(self.argv(argv), accept=None, timeout_s=timeout_s, env=self._environment, noted=False)
-            if done.status == -signal.SIGKILL:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._holder.wait(timeout=_KILLED_TOGETHER_S)
-            if done.status != 0:
-                self._require_running()  # whatever a command says that ended with its sandbox, it is no answer
+            self.require_there(failed=done.status == -signal.SIGKILL)
             if accept is not None and done.status not in accept:
                 raise CommandError(argv, done.status, done.duration_s, done.stdout + done.stderr)
             return note(done)
@@ -109,8 +107,9 @@ class NamespacePlace:
             self.close()
             raise InstanceGone(f"the processes of {self.name} have been ended") from error
 
-    def _require_running(self) -> None:
-        if self._holder.poll() is not None or _is_ending(self._pid):
+    def require_there(self, *, failed: bool = False) -> None:
+        first = self._held
+        if first is None or first.has_ended or (failed and first.ends_soon()):
             raise InstanceGone(f"the processes of {self.name} have been ended")
 
     def prepare(self, argv: Sequence[str]) -> Prepared:
@@ -159,25 +158,21 @@ class NamespacePlace:
                 stream.close()
 
 
-def _is_ending(pid: int) -> bool:
-    """Whether a process is gone, or about to go. Ending the first process of a namespace, the kernel first ends all
-    others. Source: proc_pid_stat(5), field 9; PF_EXITING in the kernel's include/linux/sched.h."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return True
-    return fields[0] in "ZX" or bool(int(fields[6]) & _PF_EXITING)
-
-
 def iris(place: NamespacePlace, *arguments: str) -> None:
-    """A command of the stand-in that must succeed. Raises StartError or InstanceError; the place is closed."""
+    """A command of the stand-in that must succeed. Raises StartError if it reports a failure, and InstanceError; the
+    place is closed."""
     try:
         place.run(["iris", *arguments], timeout_s=START_TIMEOUT_S)
     except CommandTimeout as error:
         place.close()
         raise InstanceError(f"iris {' '.join(arguments)} did not end: {error}") from error
     except CommandError as error:
-        place.close()
+        try:
+            place.require_there(failed=True)
+        finally:
+            place.close()
+        if not 0 < error.status <= _REPORTED_MAX:
+            raise InstanceError(f"iris {' '.join(arguments)} broke off: {error}") from error
         raise StartError(f"iris {' '.join(arguments)}: {error.output.strip() or error}") from error
 
 

@@ -350,7 +350,7 @@ class SandboxPlace(NamespacePlace):
                 entry.mode, entry.size = file.mode, len(file.content)
                 entry.uid = entry.gid = USERS[file.user] if self.users else 0
                 tar.addfile(entry, io.BytesIO(file.content))
-        self._require_running()
+        self.require_there()
         done = subprocess.run(
             [*self.way_in("root"), "tar", "-C", "/", "-xp", "--numeric-owner"],
             input=archive.getvalue(),
@@ -383,7 +383,7 @@ class SandboxPlace(NamespacePlace):
             output: File descriptor for its standard output and error.
         Raises InstanceGone. The process given back is the way in; the program is its only child.
         """
-        self._require_running()
+        self.require_there()
         bounds = [
             f"--nproc={limits.processes}",
             f"--as={limits.memory_bytes}",

@@ -7,7 +7,6 @@ System Administration Guide (instance control), Data Integrity Guide 4.3.1 (`iri
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ from harness.command import Completed
 from harness.instance.base import CanRestart, Host, Place
 from harness.instance.iris import Instance
 from harness.plan.model import Commit
+from tests.runs import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -157,8 +157,7 @@ def test_suspend_limit_resumes_writes(place: Place, shared: Path) -> None:
     """WDSuspendLimit ends the freeze by itself, and the log says so."""
     log = shared / "freeze.log"
     assert 5 == _call(place, f'ExternalFreeze("{log}","",1,,,,,,,1)').status
-    time.sleep(1.5)
-    assert not _suspended(place)
+    assert wait_for(lambda: not _suspended(place), 20)
     assert 3 == _call(place, f'ExternalThaw("{log}")').status
     assert freeze_log.parse(log.read_text(), str(log))[0].notes
 
@@ -183,17 +182,9 @@ def test_freeze_timeout_blocks_updaters_and_logins(place: Place, shared: Path) -
     assert 5 == _call(place, f'ExternalFreeze("{shared}/l","",1,,,,1)').status
     writer = _writer(instance, 0)
     assert writer.stdout and writer.stdout.readline() == b"ready\n"
-    time.sleep(1.3)
-    journal = instance.place.run(["ls", "-l", "--time-style=full-iso", str(_current_journal(place))]).stdout
-    time.sleep(0.3)
-    assert (
-        journal
-        == instance.place.run(["ls", "-l", "--time-style=full-iso", str(_current_journal(place))]).stdout
-    )
-    refused = place.run(
-        ["iris", "session", place.name, "-U%SYS", "##class(Harness.Agent).Describe()"], accept=None
-    )
-    assert refused.status not in (0, 3, 5)
+    assert wait_for(lambda: _login(place) not in (0, 3, 5), 20)
+    assert wait_for(lambda: _journal_stands_still(place), 20)
+    assert _login(place) not in (0, 3, 5)
     assert _suspended(place)
     assert instance.thaw(shared / "l").suspended
     instance.stop_writers()
@@ -209,9 +200,9 @@ def test_writers_that_begin_as_updates_are_blocked_do_not_hold_up_the_thaw(
     """Whether they still came in or were turned away, a thaw is a matter of a moment."""
     instance = Instance(place)
     assert 5 == _call(place, f'ExternalFreeze("{shared}/l","",1,,,,1)').status
-    time.sleep(begun_after_s)
+    wait_for(lambda: False, begun_after_s)  # before the limit, or on a slow machine after it
     writers = [_writer(instance, 0) for _ in range(3)]
-    time.sleep(1.2)
+    assert wait_for(lambda: _login(place) not in (0, 3, 5), 20)
     assert _suspended(place)
     answer = instance.thaw(shared / "l")
     assert answer.suspended and answer.returned_s - answer.called_s < 5
@@ -322,6 +313,19 @@ def test_messages_log(place: Place, shared: Path) -> None:
 
 def _writer(instance: Instance, count: int, commit: Commit = Commit.BUFFERED):  # type: ignore[no-untyped-def]
     return instance.start_writer(writer=1, writers=1, seed=1, first=1, count=count, seconds=60, commit=commit)
+
+
+def _login(place: Place) -> int:
+    """Exit status of a session that has to log in."""
+    call = "##class(Harness.Agent).Describe()"
+    return place.run(["iris", "session", place.name, "-U%SYS", call], accept=None).status
+
+
+def _journal_stands_still(place: Place) -> bool:
+    """For a while in which a writer that is not blocked would write."""
+    look = ["ls", "-l", "--time-style=full-iso", str(_current_journal(place))]
+    before = place.run(look).stdout
+    return not wait_for(lambda: place.run(look).stdout != before, 0.3)
 
 
 def _qlist(place: Place) -> list[str]:

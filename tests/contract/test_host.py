@@ -17,6 +17,7 @@ from harness.instance.base import CanPause, CanRestart, CanTellStuns, Host, Plac
 from harness.instance.iris import Instance
 from harness.plan.model import Commit, FreezeSpec
 from harness.restore import require_isolated
+from tests.runs import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -51,8 +52,7 @@ def test_an_argument_list_works_from_outside(host: Host, place: Place) -> None:
 
 def test_a_prepared_command_waits_for_the_word(place: Place, shared: Path) -> None:
     prepared = place.prepare(["touch", str(shared / "done")])
-    time.sleep(0.3)
-    assert [] == list(shared.iterdir())
+    assert not wait_for(lambda: list(shared.iterdir()), 0.3)
     assert 0 == prepared.run(30.0).status
     prepared.close()
     assert ["done"] == [file.name for file in shared.iterdir()]
@@ -90,10 +90,7 @@ def test_killing_what_was_opened_ends_it_inside(place: Place) -> None:
     process.kill()
     process.wait()
     process.stdout.close()
-    deadline = time.monotonic() + 5
-    while _writers(place) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert [] == _writers(place)
+    assert wait_for(lambda: [] == _writers(place), 30)
 
 
 def test_output_of_what_ends_by_itself_is_whole(place: Place) -> None:

@@ -175,8 +175,8 @@ def test_a_signal_to_everybody_reaches_nobody_outside(host: SandboxHost, folder:
     try:
         machine = other.machine()
         assert isinstance(machine, SandboxPlace)
-        started(machine, apart, "setsid sleep 50 & sleep 0.2")
-        assert 2 == len(machine.processes())
+        started(machine, apart, "setsid sleep 50 &")
+        assert wait_for(lambda: 2 == len(machine.processes()), 5)
         started(machine, apart, "kill -9 -1")
         assert wait_for(lambda: 1 == len(machine.processes()), 5)
         assert 0 == started(machine, apart, "true")[0]
@@ -254,7 +254,7 @@ def test_a_bomb_of_processes_ends_at_its_limit(
     several_users: None, place: SandboxPlace, folder: Path
 ) -> None:
     """The limit counts the processes of a user of this machine alone."""
-    script = "n=0; while [ $n -lt 60 ]; do sleep 3 & n=$((n+1)); done; echo all"
+    script = "n=0; while [ $n -lt 60 ]; do sleep 20 & n=$((n+1)); done; echo all"
     status, said = started(place, folder, script, user="somebody", limits=Limits(processes=20))
     assert "all" not in said and status != 0
     assert started(place, folder, "echo fine", user="backup", limits=Limits(processes=20)) == (0, "fine\n")

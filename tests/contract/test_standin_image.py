@@ -18,6 +18,7 @@ import pytest
 from harness.command import Completed, run
 from harness.errors import HarnessError
 from tests.conftest import required
+from tests.runs import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker]
 
@@ -222,7 +223,7 @@ def test_a_stop_by_hand_does_not_end_the_container(engine: None) -> None:
     with container() as one:
         one.wait_up()
         assert 0 == one.exec("iris", "stop", "IRIS", "quietly").status
-        time.sleep(1)
+        assert not wait_for(lambda: "running" != one.inspect("{{.State.Status}}"), 1)
         assert 0 == one.exec("iris", "start", "IRIS").status
         one.wait_up(times=2)
         docker("stop", one.name)
@@ -236,7 +237,7 @@ def test_up_false_starts_no_instance(engine: None, folder: Path) -> None:
     shutil.chown(folder / "mgr", OWNER, OWNER)
     with container("--up", "false", data=folder) as one:
         one.wait_for("listed", lambda: "^down," in one.exec("iris", "qlist", "IRIS").stdout)
-        time.sleep(1)
+        assert not wait_for(lambda: UP in one.log(), 1)
         assert "running" == one.inspect("{{.State.Status}}")
         assert UP not in one.log()
         docker("stop", one.name)

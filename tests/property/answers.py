@@ -39,6 +39,8 @@ class SayingPlace:
     def argv(self, argv: Sequence[str]) -> list[str]:
         return list(argv)
 
+    def require_there(self, *, failed: bool = False) -> None: ...
+
 
 class SaidBefore:
     """A prepared program that has ended with this answer."""

@@ -9,6 +9,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.bench_modules import bench_module
+
 
 @pytest.fixture(scope="module")
 def figures() -> ModuleType:
@@ -39,3 +41,18 @@ def test_nothing_promised_is_neither_met_nor_missed(figures: ModuleType) -> None
     """A row without target says nothing in the last columns."""
     row = figures.Row(what="w", unit="s", harness=(1.0,))
     assert ["w", "s", "", "1", "1", "", "", ""] == row.cells()
+
+
+def test_figures_go_into_the_rows_of_their_name(tmp_path: Path) -> None:
+    """And nowhere else; a row that the file does not show is told."""
+    publish, figures = bench_module("publish"), bench_module("figures")
+    file = tmp_path / "README.md"
+    file.write_text(
+        "Measured 2026-11-22, 2 processors\n\n| figure | unit |\n|---|---|\n| w | s | old |\n| w, x | s |\n"
+    )
+    rows = [figures.Row(what=what, unit="s", harness=(1.5,)) for what in ("w", "absent")]
+    assert ["absent"] == publish.publish(rows, file, "2026-11-25")
+    expected = "| w | s |  | 1.5 | 1 |  |  |  |\n| w, x | s |\n"
+    assert (
+        f"Measured 2026-11-25, 2 processors\n\n| figure | unit |\n|---|---|\n{expected}" == file.read_text()
+    )

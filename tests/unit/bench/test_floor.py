@@ -40,3 +40,12 @@ def test_the_freeze_is_that_of_the_stand_in() -> None:
     """The same mupip call on both sides."""
     (words,) = re.findall(r'mupip\("freeze", "-on", (.*?), "\*"', _stand_in())
     assert "freeze -on " + words.replace('"', "").replace(",", "") + ' "*"' in FLOOR
+
+
+def test_the_load_pays_for_nothing_that_is_no_backup() -> None:
+    """What writers print goes into no file and through no other program; one process looks how far they are, as often
+    as the harness looks."""
+    (load,) = re.findall(r"^load\(\) \{.*?^\}", FLOOR, re.DOTALL | re.MULTILINE)
+    assert ">/dev/null &" in load and "|" not in load
+    (every,) = re.findall(r"LOOK_EVERY_S = ([\d.]+)", (ROOT / "harness/workload/driver.py").read_text())
+    assert f"hang {every}" in FLOOR and "tail -" not in FLOOR.partition("collect()")[0].partition("load()")[2]
