@@ -165,21 +165,38 @@ def _every_third(before: bytes, now: bytearray, changed: list[int]) -> int:
     return len(changed[::3])
 
 
-def _same_keys(before: bytes, now: bytearray, changed: list[int]) -> int:
-    """A leaf that holds the same balances with older values, so that no structure tells."""
-    whole = bytes(now)
-    leaves = [
-        at
-        for at in changed
-        if _begins(before, at, _BALANCES) and _first_key(before, at) == _first_key(whole, at)
-    ]
-    for at in leaves[:1]:
-        now[at : at + _BLOCK] = before[at : at + _BLOCK]
-    return len(leaves[:1])
+def _older_balances(before: bytes, now: bytearray, changed: list[int]) -> int:
+    """Leaves that hold the same balances with older values, so that no structure tells."""
+    old = {key: value for at in changed for key, value, _ in _records(before, at)}
+    leaves = 0
+    for at in changed:
+        found = [
+            (old[key], place)
+            for key, value, place in _records(bytes(now), at)
+            if key.startswith(_BALANCES) and len(old.get(key, b"")) == len(value)
+        ]
+        for value, place in found:
+            now[place : place + len(value)] = value
+        leaves += bool(found)
+    return leaves
 
 
-def _first_key(data: bytes, at: int) -> bytes:
-    return data[at + _FIRST_KEY : data.index(b"\0\0", at + _FIRST_KEY)]
+def _records(data: bytes, at: int) -> Iterator[tuple[bytes, bytes, int]]:
+    """Key, value and place of the value, of each record of a data block.
+
+    A record has a header of four bytes: its size in two, then how many bytes of its key are those of the key
+    before. The key ends with two zeros (measured on GT.M V7.0-005)."""
+    if data[at + _LEVEL] != 0:
+        return
+    place, ends, key = at + 16, at + int.from_bytes(data[at + _SIZE : at + _SIZE + 4], "little"), b""
+    while place + 6 < min(ends, at + _BLOCK):
+        size, shared = int.from_bytes(data[place : place + 2], "little"), data[place + 2]
+        end = data.find(b"\0\0", place + 4, place + size)
+        if size < 7 or end < 0:
+            return
+        key = key[:shared] + data[place + 4 : end]
+        yield key, data[end + 2 : place + size], end + 2
+        place += size
 
 
 def _overwritten(scene: Scene) -> Planted:
@@ -228,8 +245,8 @@ def _faults() -> Iterator[Fault]:
                 )
         yield _fault(
             f"stale_{short}",
-            f"leaves of database one, and no others, are older, {mode.value}",
-            _older("one", _same_keys),
+            f"balances of database one are those of an earlier snapshot, {mode.value}",
+            _older("one", _older_balances),
             "content.balance",
             mode,
         )

@@ -15,6 +15,8 @@ from harness.model import RecoveryMode
 from harness.recovery import Steps
 
 _WRITER = 2
+_MORE = {"older": ("image.consistent_cut",)}
+"""What else must see it, by its label."""
 
 
 def _plant(label: str) -> Callable[[Scene], Planted]:
@@ -38,7 +40,7 @@ def _fault(label: str, statement: str, cause: str, mode: RecoveryMode) -> Fault:
         statement=f"the image: {statement}, {mode.value}",
         plant=_plant(label),
         cause=f"image.{cause}",
-        sees=frozenset({f"image.{cause.partition('.')[0]}"}),
+        sees=frozenset({f"image.{cause.partition('.')[0]}", *_MORE.get(label, ())}),
         echoes=EVERYTHING,
         mode=mode,
         physical=False,

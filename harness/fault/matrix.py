@@ -178,7 +178,7 @@ def judged(fault: Fault, planted: Planted, record: CaseRecord, duration_s: float
         verdict=record.verdict,
         cells=cells,
         caught=right and bool(planted.evidence),
-        named=first is not None and first.code == fault.cause and planted.names in _text(first),
+        named=first is not None and first.code in fault.cause.split("|") and planted.names in _text(first),
         first_line=_text(first) if first else "",
         evidence="; ".join(planted.evidence),
         duration_s=duration_s,

@@ -85,8 +85,8 @@ class CommandSnapshotProvider:
             self._folder.require_captured(location, source.paths)
         except ImageError as error:
             said = f"the command ended with 0 after {ran.duration_s:.1f} s"
-            left = "left nothing" if not location.exists() else f"left something else: {error}"
-            raise ImageError(f"{said} and {left} in {location.name}") from error
+            left = "left something else" if location.exists() else "left nothing"
+            raise ImageError(f"{said} and {left}: {error}") from error
 
     def expose(self, snapshot: Snapshot, target: Path) -> int:
         """Run `expose`, or copy out. Returns bytes. Raises SnapshotError; the target is then empty."""

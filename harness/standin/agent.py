@@ -142,14 +142,17 @@ class Agent:
         )
 
     def integrity(self, *folders: str) -> Objects:
-        files = [_database_file(folder) for folder in folders]
+        files = [_folder(folder) / "IRIS.DAT" for folder in folders]
         with ThreadPoolExecutor(max_workers=2) as pool:
-            errors = list(pool.map(self._engine.integrity, files))
+            errors = list(pool.map(self._structure, files))
         found: Objects = [
             {"database": f"{file.parent}/", "clean": not e, "errors": e}
             for file, e in zip(files, errors, strict=True)
         ]
         return [*found, {"complete": True}]
+
+    def _structure(self, file: Path) -> list[str]:
+        return self._engine.integrity(file) if file.is_file() else [f"there is no file {file.name}"]
 
     def thaw(self, log_file: str) -> Objects:
         suspended = self._backup.suspended
@@ -246,7 +249,7 @@ def _folder(path: str) -> Path:
 def _database_file(folder: str) -> Path:
     file = _folder(folder) / "IRIS.DAT"
     if not file.is_file():
-        raise Refused(f"<DIRECTORY> there is no database in {folder}")
+        raise Refused(f"<DIRECTORY> {folder} is not a database: it holds no IRIS.DAT")
     return file
 
 

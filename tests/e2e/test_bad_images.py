@@ -56,7 +56,7 @@ def test_a_command_that_takes_nothing(tmp_path: Path) -> None:
     tried = Tried(tmp_path, MODES, run="true")
     assert 1 == tried.status and {"snapshot.incomplete"} == tried.codes()
     assert all(case["freeze"]["journal_file"] and case["freeze"]["held"] for case in tried.cases)
-    assert 1 == " ".join(tried.said.split("FAIL: ")[0].split()).count("left nothing in")
+    assert 1 == " ".join(tried.said.split("FAIL: ")[0].split()).count("left nothing:")
     assert 1 == tried.said.count("checks could not look")
     assert "what to do: do not count on this backup" in tried.said
 

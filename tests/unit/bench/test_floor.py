@@ -19,7 +19,9 @@ def test_database_settings_are_those_of_the_stand_in() -> None:
     (segment,) = re.findall(r'_SEGMENT = "(.*?)"', _stand_in())
     (ours,) = re.findall(r"<<GDE\n(.*?)GDE\n", FLOOR, re.DOTALL)
     segment = segment.replace("{buffers}", "8192")
-    assert theirs.replace("{_SEGMENT}", segment) == ours.replace("$segment", segment).replace(r"\$", "$")
+    assert theirs.replace("{_SEGMENT}", segment) + "exit\n" == ours.replace("$segment", segment).replace(
+        r"\$", "$"
+    )
     assert f'local segment="{segment}"' in FLOOR
 
 
