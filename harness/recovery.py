@@ -12,9 +12,11 @@ Reading the copied journals goes on beside roll-forward and looks; no stage wait
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from harness.backup import NOT_ROLLED, Backup
@@ -28,7 +30,7 @@ from harness.errors import (
     StartError,
 )
 from harness.facts.known import unconfirmed
-from harness.files import remove_tree
+from harness.files import Method, copy_paths, remove_tree
 from harness.freeze import image_status
 from harness.instance.base import Place
 from harness.instance.iris import Committed, Instance, JournalFile, MarkerReading, RollforwardAnswer, left_out
@@ -127,6 +129,7 @@ class _Recovery:
         number = len(list(setting.work.glob(f"{case.recovery.value}-*")))
         self._name = f"{case.recovery.value}-{number}"
         self._folder = setting.work / self._name
+        self._copy = setting.work / f"{self._name}-copy"
 
     def run(self) -> None:
         """From the image to the last look. Raises nothing that is no defect: problems are kept."""
@@ -246,9 +249,7 @@ class _Recovery:
     ) -> Look:
         """Structure and state of the databases of an instance."""
         seed, writers = self._setting.seed, self._setting.plan.workload.writers
-        own, source = target.describe(), self._setting.description
-        others = own.others or others_of(target, source).values()  # a booted instance knows them
-        databases = [*own.databases.values(), *others]
+        databases = [*target.describe().databases.values(), *self._others(target)]
         integrity = self.stages.attempt(f"{prefix}integrity", lambda: target.integrity(databases))
         state = None
         if walk:
@@ -257,9 +258,18 @@ class _Recovery:
             state = taken_back(state, seed, writers)
         return replace(promised, integrity=integrity, state=state)
 
+    def _others(self, target: Instance) -> Sequence[Path]:
+        """The folders of the restored other databases: a booted instance has them in its configuration, a target does
+        not know them and may have others of its own."""
+        if target.describe().root == self._setting.description.root:
+            return target.describe().others
+        return list(others_of(target, self._setting.description).values())
+
     def _boot(self, image: Exposed) -> Instance | None:
         try:
-            place = self._setting.target_host.boot(self._name, image.folder, self._setting.description.root)
+            place = self._setting.target_host.boot(
+                self._name, self._own_copy(image), self._setting.description.root
+            )
         except StartError as error:
             why = f"the engine does not start from the restored image: {error}"
             self._recovered = replace(self._promised(), refusal=why)
@@ -268,6 +278,14 @@ class _Recovery:
         instance = Instance(place)
         self._engines.append(instance.describe())
         return instance
+
+    def _own_copy(self, image: Exposed) -> Path:
+        """The folder of the image; a copy of it where a start would write into what belongs to others. Raises
+        SnapshotError."""
+        if image.own:
+            return image.folder
+        copy_paths(image.folder, [Path()], self._copy, Method.CLONE_OR_COPY)
+        return self._copy
 
     def _roll_forward(self, target: Instance) -> None:
         journals = self._backup.journals
@@ -285,8 +303,7 @@ class _Recovery:
             self.stages.problems.append(("roll forward", str(error)))
 
     def _read_journals(self, target: Instance) -> _Journals:
-        """Those of the set. Runs beside other stages, so it is not timed as one; its problems are kept all the
-        same."""
+        """Those of the set. Runs beside other stages, so it is not timed as one; its problems are kept."""
         journals = self._backup.journals
         if journals is None:
             return _Journals()
@@ -367,7 +384,8 @@ class _Recovery:
         """Everything made for it is gone afterwards; what could not be removed is a problem of its own."""
         for place in self._places:
             self._discard(place)
-        self._kept("remove the image", lambda: remove_tree(self._folder))
+        for folder in (self._folder, self._copy):
+            self._kept("remove the image", partial(remove_tree, folder))
 
     def _discard(self, place: Place) -> None:
         self._kept("remove the restored instance", place.discard)

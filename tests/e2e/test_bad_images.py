@@ -142,13 +142,14 @@ def test_a_clone_that_is_mounted_where_it_is_wanted(tmp_path: Path) -> None:
     assert [] == [path for path in left_below(tried.out) if "/proc/" not in path]
 
 
-def test_hard_links_never_reach_an_instance(tmp_path: Path) -> None:
+@pytest.mark.parametrize("modes", [MODES, "boot"])
+def test_hard_links_never_reach_an_instance(tmp_path: Path, modes: str) -> None:
     """What `expose` links is copied: the image that the links lead to stays as it is, byte for byte."""
     tried = Tried(
         tmp_path,
-        MODES,
+        modes,
         run='mkdir "$2" && cp -a "$1"/. "$3"/ && cd "$3" && md5sum db/*/IRIS.DAT >"$3"/sums',
-        expose='cp -al "$3"/db "$2"/',
+        expose='cp -al "$3"/. "$2"/ && rm "$2"/sums',
     )
     assert 0 == tried.status, tried.said
     checked = subprocess.run(["md5sum", "--status", "-c", "sums"], cwd=tried.kept)
