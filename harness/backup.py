@@ -198,7 +198,6 @@ def freeze_entry(window: Window) -> tuple[freeze_log.FreezeEntry | None, str, bo
 
 
 def _hold(setting: Setting, provider: SnapshotProvider, source: Source) -> Window:
-    folders = setting.description.folders
     window = freeze.hold(
         setting.source,
         provider,
@@ -206,7 +205,7 @@ def _hold(setting: Setting, provider: SnapshotProvider, source: Source) -> Windo
         log=setting.work / store.FREEZE_LOG,
         text=f"harness {uuid4().hex}",
         spec=setting.plan.freeze,
-        database_files=[file for folder in folders for file in sorted(folder.iterdir())],
+        database_files=freeze.database_files(setting.description.folders),
         watchdog=setting.watchdog,
     )
     # the same file under the name that stays with the record, for whoever looks into it later

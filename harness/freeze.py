@@ -147,6 +147,11 @@ def image_status(snapshot: Snapshot | None) -> tuple[FileStatus, ...] | None:
     return found or None
 
 
+def database_files(folders: Iterable[Path]) -> list[Path]:
+    """The files of databases: what lies in their folders and is no folder itself (IRIS keeps streams in one)."""
+    return [file for folder in folders for file in sorted(folder.iterdir()) if file.is_file()]
+
+
 def listed(source: Source) -> dict[Path, FileStatus] | None:
     """The regular files of a source, by their path below its root; None if they cannot be listed. Files may come and
     go meanwhile."""

@@ -145,8 +145,7 @@ class Bench:
         return made
 
     def database_files(self) -> list[Path]:
-        folders = self.description.databases.values()
-        return [file for folder in folders for file in sorted(folder.iterdir()) if file.is_file()]
+        return freeze.database_files(self.description.folders)
 
     def statuses(self) -> list[FileStatus]:
         return [FileStatus.of(file) for file in self.database_files()]

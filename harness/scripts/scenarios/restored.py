@@ -14,7 +14,7 @@ from harness import registry
 from harness.backup import back_up, discard
 from harness.command import Deadline
 from harness.errors import FreezeError, HarnessError
-from harness.freeze import ExpectedFile, FileStatus, Window, expected_files, listed
+from harness.freeze import ExpectedFile, FileStatus, Window, database_files, expected_files, listed
 from harness.instance.iris import FreezeAnswer, Instance, ThawAnswer
 from harness.model import CaseRecord, Finding, RecoveryMode, Verdict
 from harness.plan.expand import expand
@@ -162,7 +162,7 @@ def _take(scene: Scene, provider: SnapshotProvider, source: Source, files: list[
 
 def _hold(scene: Scene, setting: Setting, provider: SnapshotProvider, source: Source) -> Window:
     """Freeze and thaw by the scripts; the snapshot is the harness's. Raises FreezeError: the freeze script failed."""
-    files = [file for place in setting.description.databases.values() for file in sorted(place.iterdir())]
+    files = database_files(setting.description.folders)
     called, frozen_utc = time.monotonic(), datetime.now(UTC)
     made: list[_Taken] = []
 
