@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.backup import Backup, Promise
+from harness.facts.known import unconfirmed
 from harness.freeze import Window
 from harness.model import (
     CaseRecord,
     Check,
     Finding,
     FreezeSummary,
+    RecoveryMode,
     RecoverySummary,
     RestoreSummary,
     RollforwardSummary,
@@ -88,7 +90,14 @@ def without_backup(setting: Setting, case: Case, stages: Stages) -> CaseRecord:
         seed=setting.seed,
         writers=setting.plan.workload.writers,
         databases=len(setting.description.folders),
-        recovered=Look(floor={}, ceiling={}),
+        recovered=Look(
+            floor={}, ceiling={}, unconfirmed=unconfirmed(setting.description, mode=case.recovery)
+        ),
+        image=Look(
+            floor={},
+            ceiling={},
+            unconfirmed=unconfirmed(setting.description, mode=RecoveryMode.AS_OF_FREEZE),
+        ),
         problems=tuple(stages.problems),
     )
     checks = list(_lasting(judge_all(evidence), setting.work))

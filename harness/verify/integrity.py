@@ -16,7 +16,7 @@ class IntegrityChecker:
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         if evidence.refusal is not None:
-            message = "the engine refuses what was restored, so nothing of it could be read"
+            message = "the restored databases could not be opened, so nothing of them could be read"
             return [Finding(code="integrity.refused", message=message, witness=evidence.refusal)]
         report = evidence.integrity
         if report is None:
