@@ -57,7 +57,7 @@ class Fault:
     Attributes:
         sees: Checks that must fail (with `verdict` UNKNOWN: must be UNKNOWN).
         echoes: Checks that may fail too, as a consequence.
-        cause: Code of the finding that names what a person must look at; two with a bar between them where chance
+        cause: Code of the finding that names what a person must look at; several with bars between them where chance
             decides which of them comes first.
         physical: False if it is planted in the restored state.
     """

@@ -220,7 +220,7 @@ FAULTS = (
     _fault(
         "forked",
         "the copy was made in the background, after the thaw, where nobody could watch it",
-        "image.ceiling.newer|image.atomicity.torn",
+        "image.ceiling.newer|image.atomicity.torn|image.integrity.damaged",
         _by_command(("run", _FORKED), ("expose", _WAITED), ("release", _DROPPED)),
         "image.ceiling",
     ),
