@@ -40,7 +40,8 @@ def comparably(
     say: Say,
 ) -> Comparable[Measured]:
     """As `alternately`, but a pair of which `why_not` says something is refused, and another one is measured in its
-    place: at most REFUSED_MOST times as many as were asked for."""
+    place: at most REFUSED_MOST times as many as were asked for.
+    """
     found: dict[str, list[Measured]] = {name: [] for name in sides}
     refused: list[str] = []
     accepted = 0

@@ -173,7 +173,8 @@ def require_sound(checks: Sequence[Check]) -> None:
 
 def floor_cycle(folder: Path, transactions: int, seed: int, freeze_at: int) -> CycleTimes:
     """The same with bare commands, frozen when so many transactions are committed. Raises RuntimeError unless every
-    transaction came back."""
+    transaction came back.
+    """
     words = ["cycle", str(folder), str(WRITERS), str(seed), str(transactions), str(freeze_at), "copy"]
     apart = ["unshare", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
     answer = _last_line([*apart, str(FLOOR), *words])

@@ -11,10 +11,12 @@ TOLERANCE = 0.04
 """Highest difference between the sides, as a share of the load, in transactions before the freeze and after it."""
 TOLERANCE_LEAST = 1_500
 """Below 37,500 transactions the tolerance is so many transactions: what a load does in some 15 ms, which is how
-punctual a freeze is on either side."""
+punctual a freeze is on either side.
+"""
 LOAD_TOLERANCE = 0.25
 """Highest difference between the times of the loads, as a share of the shorter one: a load is no backup, and a
-small one sometimes takes two seconds longer, on either side (why was not established)."""
+small one sometimes takes two seconds longer, on either side (why was not established).
+"""
 LOAD_TOLERANCE_LEAST_S = 0.05
 
 

@@ -37,7 +37,8 @@ class Transcript:
     """Every command of a run with its raw output, in a file for people: what was said when a verdict is doubted.
 
     Hosts note what they run in an instance's surroundings; while one is `recorded`, every other command that this
-    module starts is noted there, too. A process runs one run at a time, so it has one transcript."""
+    module starts is noted there, too. A process runs one run at a time, so it has one transcript.
+    """
 
     def __init__(self, file: Path | None) -> None:
         """`file` is appended to; None keeps nothing."""

@@ -91,7 +91,10 @@ def back_up_and_recover(setting: Setting, name: str, cases: list[Case]) -> Itera
         return
     for case in cases:
         yield recover(setting, backup, case)
-    discard(backup)
+    try:
+        discard(backup)
+    except HarnessError as error:  # of no weight for the verdict on a backup that has been judged
+        setting.progress.note(f"{name}: the snapshot could not be removed: {error}")
 
 
 @contextmanager
@@ -122,6 +125,7 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
             source = Instance(host.source())
             description = source.describe()
             plan, notes = within_licence(plan, description)
+            notes = (*notes, *_structure_only(description))
             for note in notes:
                 progress.note(note)
             ledger = Ledger(plan.workload.writers, folder / "ledger.bin")
@@ -164,9 +168,17 @@ def within_licence(plan: Plan, description: Description) -> tuple[Plan, tuple[st
     return replace(plan, workload=replace(plan.workload, writers=writers)), (note,)
 
 
+def _structure_only(description: Description) -> tuple[str, ...]:
+    if not description.others:
+        return ()
+    names = ", ".join(folder.name for folder in description.others)
+    return (f"of other databases only the structure is checked, not what they hold: {names}",)
+
+
 def _begin_anew(source: Instance) -> str:
     """Remove what earlier runs left in an instance that lives longer than a run; returns the first journal of this
-    one. An earlier run had other seeds and more writers: its journals must not be taken for this one's."""
+    one. An earlier run had other seeds and more writers: its journals must not be taken for this one's.
+    """
     source.clear()
     return source.switch_journal().journal_file
 
@@ -223,6 +235,7 @@ class RunRecord:
             cases=(),
             versions=_versions(),
             argv=argv,
+            planned=len(expand(plan)),
         )
         return RunRecord(record, store.create_folder(out, plan.name, started, seed))
 

@@ -119,7 +119,8 @@ class InstanceGone(InstanceError):
 
 class InstanceRefused(InstanceError):
     """It ran the call to its end and said no. Only this may be an answer about a backup: a session that broke off has
-    said nothing."""
+    said nothing.
+    """
 
 
 class StartError(InstanceError):

@@ -17,6 +17,7 @@ import contextlib
 import enum
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -118,6 +119,14 @@ def require_inside(root: Path, path: Path) -> None:
         raise SnapshotError(f"{path} does not lie below {root}; paths of a snapshot are relative to its root")
 
 
+def digest_of(file: Path) -> str | None:
+    """A digest of a file's content; None if it cannot be read."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
 def remove_tree(path: Path) -> None:
     """Remove a file or folder whatever the modes inside; not there is fine. Raises SnapshotError.
 
@@ -134,7 +143,8 @@ def remove_tree(path: Path) -> None:
 
 def mounts_below(path: Path) -> list[Path]:
     """Mount points at and below a path, the deepest first. A bind mount is found too: the kernel lists it, while its
-    device number may be that of the folder it lies in. Raises OSError."""
+    device number may be that of the folder it lies in. Raises OSError.
+    """
     top = Path(os.path.realpath(path.parent)) / path.name
     return sorted((mount for mount, _ in _mounts() if mount.is_relative_to(top)), reverse=True)
 

@@ -34,13 +34,15 @@ from harness.errors import (
     SnapshotError,
     ThawError,
 )
-from harness.files import walk
+from harness.files import digest_of, walk
 from harness.instance.iris import FREEZE_TIMEOUT_S, FreezeAnswer, Instance, ThawAnswer, left_out
 from harness.plan.model import FreezeSpec
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from harness.watchdog import Watchdog
 
 CAPTURE_TIMEOUT_S = 3600.0
+DIGEST_BYTES_MAX = 1 << 20
+"""Files up to this size that did not change from before the window to after it are held against their content."""
 SETTLED_S = 3.0
 """A freeze without an answer is believed not to have happened after this long."""
 
@@ -89,13 +91,14 @@ class ExpectedFile:
     """A file that an image must hold: its path below the root of what was captured, and the sizes it may have.
 
     `most` None: it was another file of that name before and after the window, so any size is right. `database` if it
-    belongs to one.
+    belongs to one. `digest` of its content where that was read: of small files that did not change.
     """
 
     path: Path
     least: int
     most: int | None
     database: bool = False
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +157,8 @@ def database_files(folders: Iterable[Path]) -> list[Path]:
 
 def listed(source: Source) -> dict[Path, FileStatus] | None:
     """The regular files of a source, by their path below its root; None if they cannot be listed. Files may come and
-    go meanwhile."""
+    go meanwhile.
+    """
     found: dict[Path, FileStatus] = {}
     left = [source.root / path for path in source.paths]
     try:
@@ -202,7 +206,9 @@ def expected_files(
             found.append(ExpectedFile(path=path, least=0, most=None))
         else:
             sizes = (old.size_bytes, new.size_bytes)
-            found.append(ExpectedFile(path=path, least=min(sizes), most=max(sizes)))
+            same = written(old, new) is None and new.size_bytes <= DIGEST_BYTES_MAX
+            digest = digest_of(source.root / path) if same else None
+            found.append(ExpectedFile(path=path, least=min(sizes), most=max(sizes), digest=digest))
     return tuple(found) or None
 
 
@@ -303,7 +309,8 @@ def _freeze(instance: Instance, log: Path, text: str, spec: FreezeSpec) -> Freez
 
 def make_sure_thawed(instance: Instance, log: Path, cause: BaseException) -> None:
     """After a freeze without an answer: thaw until the instance has said for a while that it is not frozen,
-    since a freeze that is under way may still take effect. Raises ThawError if that cannot be told."""
+    since a freeze that is under way may still take effect. Raises ThawError if that cannot be told.
+    """
     quiet_until, deadline = Deadline.after(SETTLED_S), Deadline.after(SETTLED_S + FREEZE_TIMEOUT_S)
     try:
         while not quiet_until.passed:

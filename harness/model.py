@@ -105,7 +105,8 @@ class Stun:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreezeSummary:
     """One freeze window. `held` is False if the instance was found running before our thaw, or files changed in it;
-    `stuns` are those of the whole backup, None where the host cannot notice them."""
+    `stuns` are those of the whole backup, None where the host cannot notice them.
+    """
 
     journal_file: str | None
     offset_bytes: int | None
@@ -148,7 +149,8 @@ class RollforwardSummary:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoverySummary:
     """What came back. Counts are transactions; `lost_acknowledged` and `rpo_s` are relative to the recovery
-    point, `rto_s` is restore + roll-forward + checks."""
+    point, `rto_s` is restore + roll-forward + checks.
+    """
 
     mode: RecoveryMode
     acknowledged: int
@@ -219,7 +221,9 @@ def impossible(product: str, version: str, stand_in: bool, image: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One run. `finished` is False while it goes on, and stays so if it was cut short: then no PASS."""
+    """One run. `finished` is False while it goes on, and stays so if it was cut short: then no PASS. `planned` is
+    how many cases the plan has; None in records that do not tell.
+    """
 
     plan: str
     seed: int
@@ -231,4 +235,5 @@ class Record:
     versions: dict[str, str]
     argv: tuple[str, ...]
     error: str = ""
+    planned: int | None = None
     schema: str = field(default=SCHEMA)

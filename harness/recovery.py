@@ -33,7 +33,15 @@ from harness.facts.known import unconfirmed
 from harness.files import Method, copy_paths, remove_tree
 from harness.freeze import image_status
 from harness.instance.base import Place
-from harness.instance.iris import Committed, Instance, JournalFile, MarkerReading, RollforwardAnswer, left_out
+from harness.instance.iris import (
+    Committed,
+    Instance,
+    IntegrityReport,
+    JournalFile,
+    MarkerReading,
+    RollforwardAnswer,
+    left_out,
+)
 from harness.model import CaseRecord, RecoveryMode, RestoreSummary, RollforwardSummary
 from harness.plan.model import Case
 from harness.restore import Exposed, expose, others_of, require_isolated, restore
@@ -80,7 +88,8 @@ class _Journals:
 
 def recover(setting: Setting, backup: Backup, case: Case, steps: Steps = _AS_EVER) -> CaseRecord:
     """Recover once and judge. Whatever goes wrong is in the record: FAIL if it speaks of the backup, UNKNOWN
-    if it kept us from telling. The instances made for it are gone afterwards."""
+    if it kept us from telling. The instances made for it are gone afterwards.
+    """
     recovery = _Recovery(setting, backup, case, steps)
     try:
         if backup.window.snapshot is not None:
@@ -206,7 +215,8 @@ class _Recovery:
     def _expose(self) -> Exposed | None:
         backup = self._backup
         try:
-            return expose(backup.provider, backup.window.taken(), backup.source, self._folder)
+            known = [file.path for file in backup.window.files or () if file.digest]
+            return expose(backup.provider, backup.window.taken(), backup.source, self._folder, known)
         except ImageError as error:
             self._incomplete = str(error)
             return None
@@ -256,11 +266,22 @@ class _Recovery:
             state = self.stages.attempt(f"{prefix}walk", lambda: read_state(target, seed, writers))
         if state and may_be_open and self._backup.open_in_image:
             state = taken_back(state, seed, writers)
-        return replace(promised, integrity=integrity, state=state)
+        return replace(promised, integrity=self._named(target, integrity), state=state)
+
+    def _named(self, target: Instance, report: IntegrityReport | None) -> IntegrityReport | None:
+        """A report that names the databases by their folders in the source: those of a target are gone afterwards."""
+        source, there = self._setting.description, target.describe().databases
+        names = {place: source.databases[role] for role, place in there.items()}
+        names |= {place: folder for folder, place in others_of(target, source).items()}
+        if report is None:
+            return None
+        found = (replace(one, database=names.get(one.database, one.database)) for one in report.databases)
+        return replace(report, databases=tuple(found))
 
     def _others(self, target: Instance) -> Sequence[Path]:
         """The folders of the restored other databases: a booted instance has them in its configuration, a target does
-        not know them and may have others of its own."""
+        not know them and may have others of its own.
+        """
         if target.describe().root == self._setting.description.root:
             return target.describe().others
         return list(others_of(target, self._setting.description).values())
@@ -281,7 +302,8 @@ class _Recovery:
 
     def _own_copy(self, image: Exposed) -> Path:
         """The folder of the image; a copy of it where a start would write into what belongs to others. Raises
-        SnapshotError."""
+        SnapshotError.
+        """
         if image.own:
             return image.folder
         copy_paths(image.folder, [Path()], self._copy, Method.CLONE_OR_COPY)
@@ -365,6 +387,7 @@ class _Recovery:
             window=backup.window,
             incomplete=self._incomplete,
             files=self._exposed.files if self._exposed else None,
+            digests=self._exposed.digests if self._exposed else None,
             watched=backup.image,
             watched_now=self._watched_now,
             entry=backup.entry,

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from harness import containers as engine
 from harness.command import Deadline
-from harness.errors import PreconditionError
+from harness.errors import HarnessError
+from harness.files import mounts_below, remove_tree
 from harness.watchdog import LIMIT_S, TOKEN_VARIABLE, WATCHDOG_VARIABLE
 
 _ASIDE = ".new"
@@ -30,7 +31,8 @@ _GONE_TIMEOUT_S = 10.0
 @dataclass(frozen=True, slots=True)
 class Registered:
     """One run's entry: the file, the token, the folder for its instances, the process that owns it, and whether
-    it makes containers."""
+    it makes containers.
+    """
 
     file: Path
     token: str
@@ -76,25 +78,30 @@ def register(folder: Path, *, containers: bool = False) -> Registered:
 
 
 def finish(entry: Registered) -> None:
-    """Remove what the run made, and its entry. May be called twice."""
-    _remove(entry)
-    os.environ.pop(TOKEN_VARIABLE, None)
+    """Remove what the run made, and its entry. May be called twice.
+
+    Raises SnapshotError or PreconditionError: something could not be removed; the entry stays for `clean`.
+    """
+    try:
+        _remove(entry)
+    finally:
+        os.environ.pop(TOKEN_VARIABLE, None)
 
 
 def clean() -> list[str]:
     """Remove what runs that are gone have left; returns one line for each thing removed.
 
-    Raises PreconditionError: a run made containers and no engine answers; all other runs were cleaned, and that one's
-    entry stays for another `clean`.
+    Raises PreconditionError or SnapshotError: something of a run could not be removed, or no container engine
+    answers; all other runs were cleaned, and that one's entry stays for another `clean`.
     """
     removed = _unfinished()
-    problem: PreconditionError | None = None
+    problem: HarnessError | None = None
     for entry in _entries():
         if _started(entry.owner_pid) != entry.owner_started:
             try:
                 removed += _remove(entry)
-            except PreconditionError as error:
-                problem = error
+            except HarnessError as error:
+                problem = problem or error
     if problem:
         raise problem
     return removed
@@ -140,10 +147,10 @@ def _remove(entry: Registered) -> list[str]:
     _wait_for_watchdog(entry.token)
     removed = _containers(entry)
     removed += [f"process {pid} ({name})" for pid, name in _kill(entry.token)]
-    removed += _unmount(entry.folder)
+    removed += [f"mount {mount}" for mount in _unmount(entry.folder)]
     if entry.folder.exists():
         _delete_subvolumes(entry.folder)
-        shutil.rmtree(entry.folder)
+        remove_tree(entry.folder)
         removed.append(f"folder {entry.folder}")
     entry.file.unlink(missing_ok=True)
     return removed
@@ -192,15 +199,12 @@ def _carrying(variable: str, token: str) -> list[tuple[int, str]]:
     return found
 
 
-def _unmount(folder: Path) -> list[str]:
-    mounts = [
-        line.split(" ")[4].replace("\\040", " ")
-        for line in Path("/proc/self/mountinfo").read_text().splitlines()
-    ]
-    below = [mount for mount in mounts if Path(mount).is_relative_to(folder)]
-    for mount in sorted(below, reverse=True):
+def _unmount(folder: Path) -> list[Path]:
+    """What is still mounted afterwards is not removed: `remove_tree` sees to that."""
+    below = mounts_below(folder)
+    for mount in below:
         subprocess.run(["umount", "--lazy", mount], check=False, stderr=subprocess.DEVNULL)
-    return [f"mount {mount}" for mount in below]
+    return below
 
 
 def _delete_subvolumes(folder: Path) -> None:

@@ -14,12 +14,12 @@ import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ImageError, InstanceError, InstanceRefused, RestoreError, SnapshotError
-from harness.files import Method, copy_paths, mounts_below, remove_tree, walk
+from harness.files import Method, copy_paths, digest_of, mounts_below, remove_tree, walk
 from harness.instance.base import Place
 from harness.instance.iris import Description, Instance
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
@@ -34,14 +34,17 @@ class Exposed:
         source: What was captured.
         bytes: What the provider put there.
         files: Size of every regular file in it, by its path relative to `folder`.
-        own: Whether a change of these files changes nobody else's: nothing is mounted there, and no file has a second
-            name.
+        digests: Content of those that were asked for, as `harness.files.digest_of` gives it.
+        own: Whether a change of these files changes nobody else's: nothing is mounted there, no link leads to them,
+        and
+            no file has a second name.
     """
 
     folder: Path
     source: Source
     bytes: int
     files: dict[Path, int]
+    digests: dict[Path, str]
     own: bool
 
     def of(self, path: Path) -> Path:
@@ -51,9 +54,17 @@ class Exposed:
         return self.folder / path.relative_to(self.source.root)
 
 
-def expose(provider: SnapshotProvider, snapshot: Snapshot, source: Source, folder: Path) -> Exposed:
+def expose(
+    provider: SnapshotProvider,
+    snapshot: Snapshot,
+    source: Source,
+    folder: Path,
+    read: Iterable[Path] = (),
+) -> Exposed:
     """Give out the image into a new folder.
 
+    Args:
+        read: Files whose content is to be read, by their path.
     Raises:
         ImageError: a captured path is not in the image; SnapshotError: it could not be given out.
     """
@@ -72,8 +83,15 @@ def expose(provider: SnapshotProvider, snapshot: Snapshot, source: Source, folde
         if stat.S_ISREG(status.st_mode)
     }
     linked = any(stat.S_ISREG(status.st_mode) and status.st_nlink > 1 for status in statuses.values())
-    own = not linked and not mounts_below(folder)
-    return Exposed(folder=folder, source=source, bytes=copied, files=sizes, own=own)
+    own = not linked and not mounts_below(folder) and not _through_a_link(folder, snapshot.paths)
+    digests = {path: found for path in read if path in sizes and (found := digest_of(folder / path))}
+    return Exposed(folder=folder, source=source, bytes=copied, files=sizes, digests=digests, own=own)
+
+
+def _through_a_link(folder: Path, paths: Iterable[Path]) -> bool:
+    """Whether a captured path is reached by a link: what lies behind it may be anybody's."""
+    steps = {folder / step for path in paths for step in (path, *path.parents)}
+    return any(step.is_symlink() for step in steps)
 
 
 def restore(target: Instance, source: Description, image: Exposed, *, keep_image: bool = False) -> None:
@@ -85,7 +103,7 @@ def restore(target: Instance, source: Description, image: Exposed, *, keep_image
             keep_image: Leave the image as it is, for something else; otherwise its files may be moved.
         Raises:
     from harness.errors import ImageError, InstanceError, InstanceRefused, RestoreError, SnapshotError
-    from harness.files import Method, copy_paths, mounts_below, remove_tree, walk
+    from harness.files import Method, copy_paths, digest_of, mounts_below, remove_tree, walk
     """
     places = target.describe().databases
     require_separate(source, places)
@@ -120,15 +138,12 @@ def _replace(target: Instance, place: Path, image: Path, copy: bool) -> None:
     with _as_restore_error(image):
         for old in place.iterdir():
             remove_tree(old)
+        # an engine keeps no links beside its files: what a link leads to is never put under an instance
+        files = sorted(file for file in image.iterdir() if not file.is_symlink())
         if copy:
-            copy_paths(
-                image,
-                sorted(file.relative_to(image) for file in image.iterdir()),
-                place,
-                Method.CLONE_OR_COPY,
-            )
+            copy_paths(image, [file.relative_to(image) for file in files], place, Method.CLONE_OR_COPY)
         else:
-            for file in image.iterdir():
+            for file in files:
                 shutil.move(file, place / file.name)
     try:
         target.mount(place)

@@ -80,7 +80,8 @@ def load(place: Path) -> Record:
         path = place / RECORD_FILE if place.is_dir() else place
         return record_json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"cannot read the run {path}: {error.strerror}") from error
+        several = f". Name the runs: {place}/*" if any(place.glob(f"*/{RECORD_FILE}")) else ""
+        raise UsageError(f"cannot read the run {path}: {error.strerror}{several}") from error
     except ValueError as error:
         raise UsageError(f"{path} is not the record of a run: {error}") from error
 

@@ -35,7 +35,8 @@ class Watchdog:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         """`folder` takes the watchdog's log, and what its commands said among all others of the run; `environment` is
-        what they need."""
+        what they need.
+        """
         from harness.command import (  # the script at the other end has only the standard library
             HERE,
             transcript,

@@ -1,11 +1,14 @@
 """What checks are given in tests: evidence of a case of which only the parts that matter are said, and the lines that
-RVCHECK.m prints of data that is always there."""
+RVCHECK.m prints of data that is always there.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import fields
 from typing import Any
+
+import numpy as np
 
 from harness.model import RecoveryMode
 from harness.verify.base import Evidence, Look
@@ -17,11 +20,19 @@ _OF_A_LOOK = {field.name for field in fields(Look)}
 
 def seen(**said: Any) -> Evidence:
     """Evidence with every fact confirmed; what belongs to a look is of the look at what was recovered, and of the
-    one at the image if nothing else is said of that."""
+    one at the image if nothing else is said of that.
+    """
     look = {"floor": {}, "ceiling": {}, "unconfirmed": {}}
     look |= {name: said.pop(name) for name in [*said] if name in _OF_A_LOOK}
     common = {"mode": RecoveryMode.ROLLFORWARD, "seed": 1, "writers": 1, "databases": 2}
     return Evidence(**{**common, "recovered": Look(**look), "image": Look(**look), **said})
+
+
+def history_row(seed: int, writer: int, i: int, *numbers: int) -> bytes:
+    """A history value with its check: source, target, amount, whom it read, how far that one was, counter."""
+    *_, read, taken = numbers
+    check = oracle.check_values(seed, writer, np.array([i]), np.array([read]), np.array([taken]))
+    return oracle.row(i, *numbers, int(check[0]))
 
 
 def cold_lines(seed: int) -> list[str]:

@@ -108,7 +108,8 @@ def _tried(probe: Probe, bench: Bench, limit_s: float) -> tuple[str, Verdict]:
 @contextmanager
 def _thawed_afterwards(bench: Bench) -> Iterator[None]:
     """Whatever happens within: afterwards the instance is not frozen and the watchdog at rest. Raises ThawError, and
-    leaves the watchdog armed."""
+    leaves the watchdog armed.
+    """
     bench.arm()
     try:
         yield

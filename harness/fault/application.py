@@ -121,6 +121,17 @@ FAULTS = (
     _fault("coldgone", "all cold data of database two is gone", "content.cold", "content"),
     _fault("killed", "a node that was killed is back", "content.killed", "content"),
     _fault("cut", "a large value lost its last character", "content.large", "content"),
+    _fault(
+        "read", "the record of a transaction says that it read another number", "content.history", "content"
+    ),
+    _fault(
+        "uncount",
+        "the record of a transaction has lost its value of the counter",
+        "content.history",
+        "content",
+    ),
+    _fault("overcount", "the counter that $INCREMENT keeps is far ahead", "content.counter", "content"),
+    _fault("stranger", "there is a node of a kind that no workload writes", "content.foreign", "content"),
     _fault("counter", "the counter that $INCREMENT keeps is behind", "content.counter", "content"),
     _fault(
         "confirm", "an update outside of transactions was not replayed", "atomicity.confirmation", "atomicity"

@@ -185,7 +185,8 @@ def _records(data: bytes, at: int) -> Iterator[tuple[bytes, bytes, int]]:
     """Key, value and place of the value, of each record of a data block.
 
     A record has a header of four bytes: its size in two, then how many bytes of its key are those of the key
-    before. The key ends with two zeros (measured on GT.M V7.0-005)."""
+    before. The key ends with two zeros (measured on GT.M V7.0-005).
+    """
     if data[at + _LEVEL] != 0:
         return
     place, ends, key = at + 16, at + int.from_bytes(data[at + _SIZE : at + _SIZE + 4], "little"), b""

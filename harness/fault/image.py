@@ -3,7 +3,8 @@ them.
 
 Where the load goes on after the freeze, the journals write every node anew that it wrote before. So after a
 roll-forward the state may be right although the image was not, and all that was beside it in the same blocks is
-lost unseen. Only the look at the image, as of the freeze, tells."""
+lost unseen. Only the look at the image, as of the freeze, tells.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +62,10 @@ _LABELS = (
     ("trail", "a node of the trail in database one is gone", "content.trail"),
     ("trailed", "a node of the trail in database one is altered", "content.trail"),
     ("killed", "a node that was killed is back", "content.killed"),
+    ("read", "the record of a transaction says that it read another number", "content.history"),
+    ("uncount", "the record of a transaction has lost its value of the counter", "content.history"),
+    ("overcount", "the counter that $INCREMENT keeps is far ahead", "content.counter"),
+    ("stranger", "there is a node of a kind that no workload writes", "content.foreign"),
     ("cut", "a large value lost its last character", "content.large"),
     ("coldone", "a cold value of database one is altered", "content.cold"),
     ("coldtwo", "a cold node of database two is gone", "content.cold"),

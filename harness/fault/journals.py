@@ -142,7 +142,8 @@ def _pairs(folder: Path, one: str, other: str) -> list[tuple[Path, Path]]:
 
 def _files(folder: Path, name: str) -> list[Path]:
     """The files that carry a journal: one, or in the stand-in one for each database. A roll-forward that breaks off
-    leaves others beside them."""
+    leaves others beside them.
+    """
     return [path for path in (folder / name, folder / f"{name}.two") if path.exists()]
 
 

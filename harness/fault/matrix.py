@@ -28,7 +28,8 @@ from harness.setting import Setting
 GROUP = "harness.faults"
 DETECTS, ECHO, SILENT, BLIND, ALARM, MISSED = "detects", "echo", "-", "blind", "ALARM", "MISSED"
 """A cell: saw it; failed as a consequence, which is allowed; must not see it and does not; could not look; failed
-and must not; should have seen it and did not."""
+and must not; should have seen it and did not.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,6 +122,8 @@ def _word_of(row: Row, column: str) -> str:
 
 
 def _word(row: Row) -> str:
+    if not row.evidence:
+        return "NOTHING PLANTED"
     wrong = [*([] if row.caught else ["NOT CAUGHT"]), *([] if row.named else ["NOT NAMED"])]
     return ", ".join(wrong)
 

@@ -44,7 +44,8 @@ class Place(Protocol):
 
     def require_there(self, *, failed: bool = False) -> None:
         """Raises InstanceGone if the place has ended. `failed`: something broke off or was refused here, so wait a
-        moment for an end that shows late."""
+        moment for an end that shows late.
+        """
 
     def prepare(self, argv: Sequence[str]) -> Prepared:
         """Everything of a command but its last step: it runs when it is told to, with no delay of this host's."""
@@ -93,7 +94,8 @@ class Host(Protocol):
 
     def boot(self, name: str, image: Path, root: Path) -> Place:
         """Start an isolated instance whose whole root is `image` (a folder that becomes its own, at the path
-        `root` the source had) and let the engine recover itself. Raises StartError."""
+        `root` the source had) and let the engine recover itself. Raises StartError.
+        """
 
     def environment(self) -> dict[str, str]:
         """Variables a command needs to reach the instances of this host."""
@@ -169,7 +171,8 @@ class Machine(Place, Protocol):
 
     inside: Path
     """The one folder that is the same in the machine and outside of it. What runs in there may write here: read it
-    by `Within` only, and write nothing once a script has run."""
+    by `Within` only, and write nothing once a script has run.
+    """
 
     told: Path
     """A second one, in which the machine can only read."""
@@ -201,7 +204,8 @@ class Machine(Place, Protocol):
         limits: Limits,
     ) -> subprocess.Popen[bytes]:
         """Start a program with this environment only, no terminal and empty standard input; `output` is a file
-        descriptor. The process given back is the way in, the program its only child. Raises InstanceGone."""
+        descriptor. The process given back is the way in, the program its only child. Raises InstanceGone.
+        """
 
     def processes(self) -> list[int]:
         """Every process in the machine, by its number outside. Empty if it has ended."""

@@ -53,7 +53,8 @@ _PIPE_BYTES = 1 << 20
 _PROCESSORS_MAX = 20
 _NOT_BEGUN = range(125, 256)
 """Statuses of `docker exec` and `podman exec` that are no report of the command: the engine could not run it, or a
-signal ended it. Source: docker-run(1) and podman-exec(1), Exit Status."""
+signal ended it. Source: docker-run(1) and podman-exec(1), Exit Status.
+"""
 _FROM_OUTSIDE = (0, 130, 137, 143)
 """Statuses of a container that was told to end, by SIGINT, SIGKILL or SIGTERM, and reports no failure."""
 _ENGINE_LEARNS_WITHIN_S = 3.0
@@ -66,7 +67,8 @@ _INTO_A_PIPE = (
     "exec 3<&-; wait $child; status=$?; kill $watch; exit $status",
 )
 """Runs a command with its output in a named pipe, the first argument. Ends it when standard input ends, as happens
-when the `docker exec` outside is killed: the engine would leave it running."""
+when the `docker exec` outside is killed: the engine would leave it running.
+"""
 _MERGE = """\
 ; What the harness needs of an instance: two databases, so that a torn set shows, and journals beside them.
 [Actions]
@@ -418,7 +420,8 @@ def _limits(network: bool) -> dict[str, Any]:
 @contextmanager
 def _removed_on_failure(made: Any, name: str) -> Iterator[None]:
     """A container that ended by itself is a StartError, with the end of what it said; InstanceGone if somebody ended
-    it, and InstanceError if the engine did not start it, or it was not up in time. Nothing is left of it."""
+    it, and InstanceError if the engine did not start it, or it was not up in time. Nothing is left of it.
+    """
     import docker
 
     try:

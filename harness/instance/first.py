@@ -74,7 +74,8 @@ def _began(pid: int) -> int:
 
 def kill_is_pending(status: str) -> bool:
     """Whether a process with this `/proc/PID/status` was killed and has not run since: on a slow machine others that
-    were killed with it may have ended before it."""
+    were killed with it may have ended before it.
+    """
     lines = status.splitlines()
     pending = (int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd:", "ShdPnd:")))
     return any(signals & _KILL_PENDING for signals in pending)

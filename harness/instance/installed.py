@@ -102,7 +102,8 @@ class InstalledPlace:
 
     def lock(self, folder: Path) -> None:
         """Keep other runs away until `close`. The lock is on the folder: nothing is written, a kill ends it.
-        Raises PreconditionError."""
+        Raises PreconditionError.
+        """
         self._alone = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(self._alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -156,7 +157,8 @@ class _PreparedLogin(Prepared):
 
 def require_usable(place: InstalledPlace) -> Description:
     """Raises PreconditionError unless the instance runs, has an agent that answers, serves no other run and is not
-    frozen."""
+    frozen.
+    """
     if shutil.which("iris") is None:
         raise PreconditionError("there is no command `iris` here", "Install InterSystems IRIS, or mend PATH.")
     status = _status(place.name)

@@ -316,7 +316,8 @@ class Instance:
 
     def require_there(self) -> None:
         """After something broke off or was refused: raises InstanceGone if its surroundings have ended meanwhile,
-        which explains it."""
+        which explains it.
+        """
         self.place.require_there(failed=True)
 
     @contextmanager
@@ -442,7 +443,8 @@ class Instance:
 
     def integrity(self, databases: Sequence[Path]) -> IntegrityReport:
         """The engine's own structure check, complete if it names these very databases, in this order. Raises
-        InstanceError if it gave no verdict."""
+        InstanceError if it gave no verdict.
+        """
         began = time.monotonic()
         with self._while_there():
             answers = self._verb("Integrity", *(f"{folder}/" for folder in databases), timeout_s=3600)
@@ -466,7 +468,8 @@ class Instance:
         pace: int = 0,
     ) -> subprocess.Popen[bytes]:
         """Start one writer; its lines (RVWORK.m) come on standard output. `count` 0 is no limit; with a `pace` it
-        rests for 10 ms after each so many transactions."""
+        rests for 10 ms after each so many transactions.
+        """
         return self._open("Work", writer, writers, seed, first, count, seconds, commit.value, pace)
 
     def stop_writers(self, timeout_s: float = 120.0) -> None:
@@ -500,7 +503,8 @@ class Instance:
 
     def _verb(self, verb: str, *arguments: object, timeout_s: float = 120.0) -> list[Answer]:
         """The objects a verb printed. Raises InstanceRefused with the agent's words, or InstanceError with what came
-        instead."""
+        instead.
+        """
         done = self._session(_agent_call(verb, *arguments), timeout_s)
         if done.status not in (DONE, REFUSED):
             raise InstanceError(f"{verb}: the session ended with status {done.status}: {_said(done)}")

@@ -160,7 +160,8 @@ class NamespacePlace:
 
 def iris(place: NamespacePlace, *arguments: str) -> None:
     """A command of the stand-in that must succeed. Raises StartError if it reports a failure, and InstanceError; the
-    place is closed."""
+    place is closed.
+    """
     try:
         place.run(["iris", *arguments], timeout_s=START_TIMEOUT_S)
     except CommandTimeout as error:
@@ -222,7 +223,8 @@ def in_container() -> bool:
 @cache
 def interpreter() -> Path:
     """The Python that runs the stand-in in a machine, by its real path. The stand-in needs nothing of a virtual
-    environment, so it is the Python that one rests on."""
+    environment, so it is the Python that one rests on.
+    """
     base = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
     return (base if base.exists() else Path(sys.executable)).resolve()
 

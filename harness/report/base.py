@@ -31,9 +31,7 @@ def final_verdict(record: Record) -> Verdict:
     """The verdict a run may be reported with; worse than the recorded one if the record does not carry it."""
     parts = [case_verdict(case) for case in record.cases]
     whole = record.finished and record.cases and not record.error
-    found = Verdict.worst(
-        [record.verdict, *(part for part in parts if part in _BAD), *([] if whole else [Verdict.UNKNOWN])]
-    )
+    found = Verdict.worst([record.verdict, *parts, *([] if whole else [Verdict.UNKNOWN])])
     return Verdict.UNKNOWN if found is Verdict.PASS and contradiction.of_record(record) else found
 
 
@@ -47,7 +45,7 @@ def _said(case: CaseRecord) -> Verdict:
     """The worst that a case says of itself."""
     checks = [check.verdict for check in case.checks] or [Verdict.UNKNOWN]
     findings = [finding.verdict for check in case.checks for finding in check.findings]
-    return Verdict.worst([case.verdict, *(one for one in (*checks, *findings) if one in _BAD)])
+    return Verdict.worst([case.verdict, *checks, *findings])
 
 
 def contradictions(record: Record) -> list[str]:
@@ -55,7 +53,7 @@ def contradictions(record: Record) -> list[str]:
     lines = [
         f"{case.name}: {why}"
         for case in record.cases
-        if _said(case) is Verdict.PASS
+        if Verdict.PASS in (case.verdict, _said(case))
         for why in contradiction.of_case(case)
     ]
     above = contradiction.of_record(record) if record.verdict is Verdict.PASS else []

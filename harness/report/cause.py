@@ -15,6 +15,7 @@ _UPSTREAM_FIRST = (
     "hold.early_thaw",
     "hold.incomplete",
     "snapshot.incomplete",
+    "snapshot.altered",
     "marker.incomplete",
     "hold.self_thaw",
     "hold.released",
@@ -56,7 +57,8 @@ _UPSTREAM_FIRST = (
     "snapshot.other_size",
 )
 """Codes that explain others; what is not here comes after, in the order of the checks. What a check says of the image
-comes before what it says of the recovered state, which was made from it."""
+comes before what it says of the recovered state, which was made from it.
+"""
 
 _DATA = "integrity.refused"
 """From here on codes speak of restored data: those of the image come first, whatever they are."""

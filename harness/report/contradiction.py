@@ -2,7 +2,8 @@
 
 A record is a file that anybody may have written. PASS needs that everything a run writes down is there, once, and
 that the numbers agree; what is missing was not looked at, whatever the verdict beside it says. A record of an older
-version that knew fewer checks is therefore UNKNOWN."""
+version that knew fewer checks is therefore UNKNOWN.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +19,14 @@ from harness.model import (
     RecoverySummary,
     RestoreSummary,
     RollforwardSummary,
+    Verdict,
     impossible,
 )
 
 _ROLLED = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
 _ROUNDING_S = 1e-6
+_CLOCK_S = 1.0
+"""How far the two clocks of a run may go apart within a window; one that is set meanwhile is a contradiction, too."""
 
 
 def of_record(record: Record) -> list[str]:
@@ -34,7 +38,10 @@ def of_record(record: Record) -> list[str]:
         one = record.instance
         found += filter(None, [impossible(one.product, one.version, one.stand_in, one.image)])
     names = Counter(case.name for case in record.cases)
-    return [*found, *(f"there are {n} cases {name}" for name, n in names.items() if n > 1)]
+    found += [f"there are {n} cases {name}" for name, n in names.items() if n > 1]
+    if record.planned is not None and record.planned != len(record.cases):
+        found.append(f"the plan has {record.planned} cases, and {len(record.cases)} are there")
+    return found
 
 
 def of_case(case: CaseRecord) -> list[str]:
@@ -47,6 +54,8 @@ def _checks(case: CaseRecord) -> Iterator[str]:
     if missing := [name for name in CHECKS if not names[name]]:
         yield f"the check {missing[0]} is missing" + (f", and {len(missing) - 1} more" if missing[1:] else "")
     yield from (f"the check {name} is there {n} times" for name, n in names.items() if n > 1)
+    if odd := [check.name for check in case.checks if check.findings and check.verdict is Verdict.PASS]:
+        yield f"the check {odd[0]} passed and has a finding"
 
 
 def _parts(case: CaseRecord) -> Iterator[str]:
@@ -59,6 +68,12 @@ def _parts(case: CaseRecord) -> Iterator[str]:
         yield f"its recovery is of the mode {recovery.mode.value}"
     if case.snapshot.bytes <= 0:
         yield "the snapshot is empty"
+    elif restore.bytes < case.snapshot.bytes:
+        yield "less was restored than the snapshot holds"
+    if case.snapshot.duration_s > freeze.window_s + _ROUNDING_S:
+        yield "the snapshot took longer than the freeze window"
+    if not case.stages:
+        yield "it has no stages"
     yield from _freeze(freeze)
     yield from _restore(restore)
     yield from _recovery(recovery, restore)
@@ -72,10 +87,13 @@ def _parts(case: CaseRecord) -> Iterator[str]:
 def _freeze(freeze: FreezeSummary) -> Iterator[str]:
     if not freeze.held:
         yield "the freeze did not hold"
-    if freeze.journal_file is None or freeze.offset_bytes is None:
+    if freeze.journal_file is None or not freeze.offset_bytes:
         yield "the freeze has no marker"
     if freeze.window_s <= 0:
         yield f"the freeze window took {freeze.window_s} s"
+    between_s = (freeze.thawed_utc - freeze.frozen_utc).total_seconds()
+    if abs(between_s - freeze.window_s) > _CLOCK_S + freeze.window_s / 10:
+        yield f"the freeze window took {freeze.window_s:.3f} s, and {between_s:.3f} s lie between freeze and thaw"
 
 
 def _restore(restore: RestoreSummary) -> Iterator[str]:
@@ -94,8 +112,14 @@ def _recovery(recovery: RecoverySummary, restore: RestoreSummary) -> Iterator[st
         yield f"{lost} acknowledged transactions are lost"
     elif recovery.rpo_s:
         yield f"nothing is lost, and RPO is {recovery.rpo_s:g} s"
+    elif not recovery.acknowledged:
+        yield "nothing had been acknowledged, so nothing was proved"
+    elif recovery.mode is RecoveryMode.ROLLFORWARD and recovery.recovered != recovery.acknowledged:
+        yield "more was recovered than the load ever acknowledged"
     if recovery.rto_s is None or recovery.rto_s + _ROUNDING_S < restore.duration_s:
         yield "RTO is shorter than the restore in it"
+    elif recovery.rto_s <= 0:
+        yield "RTO is 0 s"
 
 
 def _rollforward(rolled: RollforwardSummary, freeze: FreezeSummary) -> Iterator[str]:
@@ -103,3 +127,5 @@ def _rollforward(rolled: RollforwardSummary, freeze: FreezeSummary) -> Iterator[
         yield f"the roll-forward starts at {rolled.from_file} @ {rolled.from_offset_bytes}, which is not the marker"
     if {rolled.from_file, rolled.to_file} - set(rolled.files):
         yield "the roll-forward did not apply its first or last journal"
+    elif list(rolled.files) != sorted(set(rolled.files), key=rolled.files.index):
+        yield "the roll-forward applied a journal twice"

@@ -101,7 +101,8 @@ def _check(scripts: Scripts, wanted: Sequence[Scenario], folder: Path, jobs: int
 
 def _require_answers(scripts: Scripts, work: Path) -> None:
     """Before the first scenario: an instance can be made here, and scripts can come to it. Raises PreconditionError;
-    what follows would be held against the scripts."""
+    what follows would be held against the scripts.
+    """
     try:
         with opened(scripts, work / "probe", work / "probe-kept") as scene:
             scene.install()

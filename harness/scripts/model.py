@@ -47,7 +47,8 @@ class Scripts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
     """One run of a script. `status` is as a shell shows it (128 + signal), None if it did not end in time; `killed`
-    says what was done to it; `limit` is the `timeout` that a job which did not end had set itself."""
+    says what was done to it; `limit` is the `timeout` that a job which did not end had set itself.
+    """
 
     status: int | None
     output: str

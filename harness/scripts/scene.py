@@ -159,7 +159,8 @@ class Scene:
 
     def instance(self, name: str, *options: str, load: bool = True, start: bool = True) -> None:
         """Make an instance, started and under a light load unless told otherwise. Raises InstanceError if it is not
-        then what it was to be: a scenario must not blame the scripts for that."""
+        then what it was to be: a scenario must not blame the scripts for that.
+        """
         root = self.machine.inside / "iris" / name.lower().replace("%", "_")
         self.machine.create(name, root, *options, start=start)
         self._roots[name] = root
@@ -219,7 +220,8 @@ class Scene:
     ) -> None:
         """Let calls do something else (machine/iris.pl): `what` is a method of Backup.General or a verb, in lower
         case, `a|b` for either; `of` names an instance, `times` how many calls, 0 for all. Such a call must come,
-        or the situation did not come about; `may` if it need not."""
+        or the situation did not come about; `may` if it need not.
+        """
         if not may:
             self._plants.append(_Plant(what=what, of=of, after=max(-times, 0), since=len(self.calls())))
         line = "\t".join(map(str, (what, of, times or "", action, argument, text)))
@@ -597,7 +599,8 @@ class Scene:
         ends: str = "0",
     ) -> Seen:
         """A job that does everything: when it takes the snapshot the instances are looked at, unless `ask` is False.
-        Its program ends as `ends` says: with a status, or `killed`."""
+        Its program ends as `ends` says: with a status, or `killed`.
+        """
         self._round += 1
         asked, taken = self.asked_for(self._round), self.machine.told / f"taken-{self._round}"
         (self.machine.told / "round").write_text(f"{self._round}\n")
@@ -648,7 +651,8 @@ class Scene:
 
     def _is_known(self, environment: dict[str, str] | None, ran: Ran) -> bool:
         """Whether a job that did not call its program was free to: it has called it before, from a place that is not
-        guessed; or it names it, and ended with failure before it froze anything."""
+        guessed; or it names it, and ended with failure before it froze anything.
+        """
         assert self._program
         if self.program_called and not (self._program.guessed and environment is not None):
             return True
@@ -657,7 +661,8 @@ class Scene:
 
     def jobs_at_once(self) -> tuple[list[Ran], bool, int]:
         """Two jobs, started together: how each ended, whether the first snapshot that was asked for stayed frozen for
-        as long as the other had time to begin, and how often the program was called."""
+        as long as the other had time to begin, and how often the program was called.
+        """
         self._round += 1
         asked, taken = self.asked_for(self._round), self.machine.told / f"taken-{self._round}"
         (self.machine.told / "round").write_text(f"{self._round}\n")
@@ -710,7 +715,8 @@ class Scene:
 
     def _left_running(self, before: set[int]) -> tuple[str, ...]:
         """Processes that the scripts have started and left; not those of an instance, nor a `sleep` whose shell is
-        gone, which does nothing more."""
+        gone, which does nothing more.
+        """
 
         def found() -> tuple[str, ...]:
             words = {number: _words(number) for number in self.machine.processes() if number not in before}

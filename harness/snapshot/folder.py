@@ -114,7 +114,13 @@ class SnapshotFolder:
             )
 
     def remove(self, snapshot: Snapshot) -> None:
-        """Remove a snapshot that is a plain folder; gone already is fine. Raises SnapshotError."""
+        """Remove a snapshot that is a plain folder; gone already is fine. Of a link in its place only the link is
+        removed.
+        Raises SnapshotError.
+        """
+        if snapshot.location.is_symlink() and snapshot.location.parent.samefile(self._folder):
+            remove_tree(snapshot.location)
+            return
         self.require_own(snapshot)
         remove_tree(snapshot.location)
 

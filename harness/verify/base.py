@@ -30,10 +30,12 @@ class Look:
     """What a look at restored databases found; a part that could not be had is None.
 
     Attributes:
-        refusal: Why the engine would not take, or not start from, the restored files; None if it did, or was not
-        asked. integrity: The engine's structure check of the restored databases. state: What the restored databases
-        hold. unconfirmed: Check → facts about the product that it rests on and that nobody saw to hold for this
-        engine
+        floor, ceiling: What must be there at least, and can be there at most.
+        refusal: Why the engine would not take, or not start from, the restored files; None if it did, or was
+            not asked.
+        integrity: The engine's structure check of the restored databases.
+        state: What the restored databases hold.
+        unconfirmed: Check → facts about the product that it rests on and that nobody saw to hold for this engine
             (`harness.facts.known.unconfirmed`); empty means that all were, None that nobody looked.
     """
 
@@ -52,15 +54,14 @@ class Evidence:
     Attributes:
         seed, writers: What the workload was a function of.
         databases: How many there must be.
-        recovered: The look at what was recovered; `floor` was acknowledged before the recovery point and must be
-        there,
-            nothing beyond `ceiling` was issued before it.
-        image: The look at the restored image before anything was applied to it or recovered from it, as of the
-        freeze. window: The freeze window the snapshot was taken in. incomplete: Why the snapshot, which its provider
-        called finished, is none; None if nothing says so. files: Size of each file in the image as it was given out,
-        by its path. watched, watched_now: Status of the snapshot's files just after the thaw, and before the
-        recovery; None if nobody
-            could watch them.
+        recovered: The look at what was recovered; its `floor` was acknowledged before the recovery point and must be
+            there, nothing beyond its `ceiling` was issued before it.
+        image: The look at the restored image before anything was applied to it, as of the freeze.
+        window: The freeze window the snapshot was taken in.
+        incomplete: Why the snapshot, which its provider called finished, is none; None if nothing says so.
+        files, digests: Size of each file in the image as it was given out, and content where it was read.
+        watched, watched_now: Status of the snapshot's files just after the thaw, and before the recovery; None if
+            nobody could watch them.
         entry: The one freeze that the engine logged in that window.
         entry_problem: Why there is no `entry`; `entry_stale`: because nothing was logged.
         marker: What stands at the logged position in the journals.
@@ -82,6 +83,7 @@ class Evidence:
     window: Window | None = None
     incomplete: str | None = None
     files: Mapping[Path, int] | None = None
+    digests: Mapping[Path, str] | None = None
     watched: tuple[FileStatus, ...] | None = None
     watched_now: tuple[FileStatus, ...] | None = None
     entry: FreezeEntry | None = None
@@ -131,7 +133,8 @@ class Checker(Protocol):
 def judge(name: str, checker: Checker, evidence: Evidence) -> Check:
     """Run one checker. Its verdict is the worst of its findings; PASS needs that it looked and found none, and that
     every fact about the product that it rests on was confirmed. Whatever it raises becomes UNKNOWN: the other checks
-    go on."""
+    go on.
+    """
     began = time.monotonic()
     try:
         findings = tuple(checker.check(evidence))

@@ -34,7 +34,17 @@ class ContentChecker:
                     *_temporaries(state),
                     *_large(state, evidence.seed),
                 ]
-        return [*_cold(evidence.state), *findings, *_counter(evidence.state)]
+        there = evidence.state
+        return [*_cold(there), *_foreign(there), *findings, *_counter(there, evidence.writers)]
+
+
+def _foreign(state: RestoredState) -> Iterator[Finding]:
+    if state.foreign:
+        yield Finding(
+            code="content.foreign",
+            message="there are nodes of a kind that no transaction writes",
+            witness=", ".join(state.foreign[:5]),
+        )
 
 
 def _cold(state: RestoredState) -> Iterator[Finding]:
@@ -139,7 +149,7 @@ def _large(state: WriterState, seed: int) -> Iterator[Finding]:
             return
 
 
-def _counter(state: RestoredState) -> Iterator[Finding]:
+def _counter(state: RestoredState, writers: int) -> Iterator[Finding]:
     taken = [part for writer in state.writers.values() for part in writer.history.counters]
     values = np.sort(np.concatenate(taken)) if taken else np.zeros(0, dtype=np.int64)
     twice = values[1:][np.diff(values) == 0]
@@ -155,6 +165,13 @@ def _counter(state: RestoredState) -> Iterator[Finding]:
             code="content.counter",
             message="the counter that $INCREMENT keeps is behind the values that transactions took from it",
             witness=f'^RVA("n") is {state.counter}, the transactions took up to {taken_last}',
+        )
+    elif (state.counter or 0) > taken_last + writers:
+        # each writer may have taken one value for a transaction that was not committed, and no more
+        yield Finding(
+            code="content.counter",
+            message="the counter that $INCREMENT keeps is ahead of what transactions can have taken from it",
+            witness=f'^RVA("n") is {state.counter}, the transactions took up to {taken_last}, of {writers} writers',
         )
 
 

@@ -1,4 +1,5 @@
-"""The image holds every file that the source had in the window, in its size.
+"""The image holds every file that the source had in the window, in its size; small files that did not change, such as
+the configuration, with their content.
 
 Catches a snapshot that took nothing, left out a database, a journal or the configuration, or ended before a file did.
 What a backup may leave out because the engine makes it anew is not asked for (`harness.instance.iris.left_out`).
@@ -23,7 +24,7 @@ class SnapshotChecker:
             return not_checked("snapshot", evidence, "list of the files of the source")
         if evidence.files is None:
             return not_checked("snapshot", evidence, "image that was given out")
-        return [*_missing(evidence), *_other_size(evidence)]
+        return [*_missing(evidence), *_other_size(evidence), *_other_content(evidence)]
 
 
 def _missing(evidence: Evidence) -> list[Finding]:
@@ -58,3 +59,24 @@ def _other_size(evidence: Evidence) -> list[Finding]:
         )
         for file, witness in odd[:1]
     ]
+
+
+def _other_content(evidence: Evidence) -> list[Finding]:
+    assert evidence.window and evidence.window.files is not None and evidence.files is not None
+    known = [
+        file for file in evidence.window.files if file.digest is not None and file.path in evidence.files
+    ]
+    if known and evidence.digests is None:
+        return not_checked("snapshot", evidence, "content of the small files in the image")
+    for file in known:
+        assert evidence.digests is not None
+        there = evidence.digests.get(file.path)
+        if there is None or there != file.digest:
+            return [
+                Finding(
+                    code="snapshot.altered",
+                    message=f"{file.path} in the image has another content than in the source, which did not change",
+                    witness=f"SHA-256 {there or 'unknown'}, expected {file.digest}",
+                )
+            ]
+    return []

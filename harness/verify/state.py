@@ -113,11 +113,14 @@ class WriterState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoredState:
-    """What the restored databases hold; `cold` by the number of the database, 1 and 2."""
+    """What the restored databases hold; `cold` by the number of the database, 1 and 2. `foreign` are nodes of kinds
+    that no workload writes.
+    """
 
     writers: dict[int, WriterState]
     counter: int | None
     cold: dict[int, Cold]
+    foreign: tuple[str, ...]
 
     @property
     def recovered(self) -> int:
@@ -140,13 +143,13 @@ def read_state(instance: Instance, seed: int, writers: int) -> RestoredState:
 
 
 def _read_state(instance: Instance, seed: int, writers: int) -> RestoredState:
-    states, counter, cold = _summary(instance, seed)
+    states, counter, cold, foreign = _summary(instance, seed)
     with ThreadPoolExecutor(max_workers=_walkers(instance)) as pool:
         numbers = sorted(states)
         histories = pool.map(lambda w: _history(instance, seed, w, writers), numbers)
         for number, history in zip(numbers, histories, strict=True):
             states[number].history = history
-    return RestoredState(writers=states, counter=counter, cold=cold)
+    return RestoredState(writers=states, counter=counter, cold=cold, foreign=foreign)
 
 
 def _walkers(instance: Instance) -> int:
@@ -155,8 +158,12 @@ def _walkers(instance: Instance) -> int:
     return processors if most is None else max(1, min(processors, most - _OTHER_SESSIONS))
 
 
-def _summary(instance: Instance, seed: int) -> tuple[dict[int, WriterState], int | None, dict[int, Cold]]:
+_Summary = tuple[dict[int, WriterState], int | None, dict[int, Cold], tuple[str, ...]]
+
+
+def _summary(instance: Instance, seed: int) -> _Summary:
     states: dict[int, WriterState] = {}
+    foreign: list[str] = []
     counter: int | None = None
     cold = _ColdNodes(seed)
     lines = _output(instance, "summary", 0).decode("utf-8", "replace").splitlines()
@@ -168,7 +175,9 @@ def _summary(instance: Instance, seed: int) -> tuple[dict[int, WriterState], int
                 cold.take(line)
                 continue
             kind, *fields = line.split("|", 4)
-            if kind == "n":
+            if kind == "x":
+                foreign.append("|".join(fields))
+            elif kind == "n":
                 counter = _number(fields[0])
             elif kind == "w":
                 writer = _writer(fields[0])
@@ -178,7 +187,7 @@ def _summary(instance: Instance, seed: int) -> tuple[dict[int, WriterState], int
         except (ValueError, KeyError, IndexError) as error:
             raise ParseError("restored state", number, line[:80], "not a line of RVCHECK") from error
     try:
-        return states, counter, cold.compared()
+        return states, counter, cold.compared(), tuple(foreign)
     except (ValueError, KeyError, IndexError) as error:
         raise ParseError("restored state", 0, "", "the last cold node is not a line of RVCHECK") from error
 
@@ -472,10 +481,16 @@ def _compare_rows(found: History, rows: oracle.Rows, seed: int, writer: int, wri
         _note_reads(found, rows, other)
     counted = rows.sequence % oracle.COUNTED_EVERY == 0
     found.counters.append(rows.counter[counted])
-    stray = (rows.counter != 0) & ~counted
+    stray = (rows.counter != 0) != counted
     if found.altered is None and stray.any():
         at = int(np.argmax(stray))
-        found.altered = (int(rows.sequence[at]), f"counter {rows.counter[at]}", "no counter")
+        right = "a value of the counter" if counted[at] else "no counter"
+        found.altered = (int(rows.sequence[at]), f"counter {rows.counter[at]}", right)
+    checks = oracle.check_values(seed, writer, rows.sequence, rows.read, rows.counter)
+    if found.altered is None and not np.array_equal(checks, rows.check):
+        at = int(np.argmax(checks != rows.check))
+        read = f"it read {rows.read[at]} and counted {rows.counter[at]}"
+        found.altered = (int(rows.sequence[at]), f"{read}, check {rows.check[at]}", f"check {checks[at]}")
     found.last = max(found.last, int(rows.sequence[-1]))
 
 

@@ -1,7 +1,7 @@
 """What transaction i of a writer does: the same function that RVWORK.m computes, over whole arrays.
 
 Everything here follows from (seed, writer, i) alone, so that a restored database can be judged without having
-stored what was written. The shape of a history value is fixed: seven numbers of fixed width, each raised by a
+stored what was written. The shape of a history value is fixed: eight numbers of fixed width, each raised by a
 power of ten so that it needs no padding (RVWORK.m, label `body`).
 """
 
@@ -27,7 +27,8 @@ COUNTED_EVERY = 16
 @dataclass(frozen=True, slots=True)
 class Shape:
     """Lines of numbers of fixed width, between commas; each is raised by a power of ten, so that none needs
-    padding."""
+    padding.
+    """
 
     widths: tuple[int, ...]
     raised: tuple[int, ...]
@@ -38,7 +39,7 @@ class Shape:
         return sum(self.widths) + len(self.widths)
 
 
-HISTORY = Shape((11, 3, 3, 4, 3, 11, 11), (10**10, 100, 100, 1000, 100, 10**10, 10**10))
+HISTORY = Shape((11, 3, 3, 4, 3, 11, 11, 5), (10**10, 100, 100, 1000, 100, 10**10, 10**10, 10**4))
 TRAIL = Shape((11, 4), (10**10, 1000))
 """The trail in database one: sequence number and amount of every eighth transaction."""
 TRAIL_EVERY = 8
@@ -65,11 +66,19 @@ class Rows:
     read_from: Ints
     read: Ints
     counter: Ints
+    check: Ints
 
 
 def mixed(seed: int, writer: int, sequence: Ints) -> Ints:
     """The number everything else of a transaction is taken from; `sequence` counts from 1."""
     return (sequence * 48271 + writer * 7919 + seed) % 2147483647
+
+
+def check_values(seed: int, writer: int, sequence: Ints, read: Ints, counter: Ints) -> Ints:
+    """The last number of history values: what a transaction read and counted depends on the others, so a check is
+    stored beside it.
+    """
+    return (mixed(seed, writer, sequence) + read * 7 + counter * 3) % 9973
 
 
 def effects(seed: int, writer: int, writers: int, sequence: Ints) -> Effects:
@@ -133,7 +142,8 @@ def parse(shape: Shape, raw: bytes) -> list[Ints] | None:
 
 def _number(digits: npt.NDArray[np.uint8], raised: int) -> Ints | None:
     """Numbers from their digits, most significant first, one row of the array a place; None if one is no digit,
-    or was not raised."""
+    or was not raised.
+    """
     if (digits > 9).any():
         return None
     number: Ints = digits[0].astype(np.int64)

@@ -329,7 +329,8 @@ def test_every_database_of_an_instance_is_brought_back_and_looked_at(demo: Demo,
     found = {f["code"] for check in checks for f in check["findings"]}
     if broken:
         assert "FAIL" == done.record["verdict"] and {"image.integrity.damaged", "integrity.damaged"} == found
-        assert all("1-app" in f["message"] for check in checks for f in check["findings"])
+        assert all("demo/db/app" in f["message"] for check in checks for f in check["findings"])
+        assert any("only the structure" in note for note in done.record["instance"]["notes"])
     else:
         assert "PASS" == done.record["verdict"], found
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.workload import oracle
-from tests.seen import cold_lines, trail_lines
+from tests.seen import cold_lines, history_row, trail_lines
 
 SEED = 77
 
@@ -33,7 +33,17 @@ class Done:
 
     @property
     def row(self) -> bytes:
-        return oracle.row(self.i, self.source, self.target, self.amount, self.other, self.read, self.taken)
+        return history_row(
+            SEED,
+            self.writer,
+            self.i,
+            self.source,
+            self.target,
+            self.amount,
+            self.other,
+            self.read,
+            self.taken,
+        )
 
 
 def played(writers: int, order: list[int]) -> list[Done]:

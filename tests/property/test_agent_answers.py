@@ -189,7 +189,8 @@ def test_nonsense_is_never_a_thaw(
     agent: tuple[int, str], thaw: int, question: int, prepared: tuple[int, str] | None
 ) -> None:
     """It counts as thawed only if the agent says so in its own form, or ExternalThaw ends with 5, or the engine says
-    that it is not suspended; in all other cases it may still be frozen, and the error says how to thaw."""
+    that it is not suspended; in all other cases it may still be frozen, and the error says how to thaw.
+    """
     one = instance(agent, (thaw, ""), (question, ""))
     ready = SaidBefore(*prepared) if prepared else None
     try:

@@ -34,7 +34,7 @@ from tests.property.histories import (
     wrong_content,
 )
 from tests.property.walkers import Printing
-from tests.seen import seen
+from tests.seen import history_row, seen
 
 CHECKS = ("atomicity", "content", "consistent_cut", "floor", "ceiling")
 
@@ -319,10 +319,10 @@ SUMMARY = st.lists(
     max_size=8,
 )
 ROWS = st.one_of(
-    st.tuples(*[st.integers(-(10 ** (n - 1)), 10 ** (n - 1) * 9 - 1) for n in (11, 3, 3, 4, 3, 11, 11)]).map(
+    st.tuples(*[st.integers(-(10 ** (n - 1)), 10 ** (n - 1) * 9 - 1) for n in oracle.HISTORY.widths]).map(
         lambda numbers: oracle.row(*numbers)
     ),
-    st.integers(1, 4).map(lambda i: oracle.row(i, 1, 2, 3, 1, 0, 0)),
+    st.integers(1, 4).map(lambda i: history_row(SEED, 1, i, 1, 2, 3, 1, 0, 0)),
     NUMBERS.map(lambda text: f"@{text}\n".encode()),
     NUMBERS.map(lambda text: f"end {text}\n".encode()),
     st.binary(max_size=50),

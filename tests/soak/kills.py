@@ -242,7 +242,8 @@ def _wrong_end(record: dict[str, Any], status: int, outcome: Outcome) -> Iterato
 
 def _load_was_short(record: dict[str, Any]) -> bool:
     """Over before the freeze call returned, as happens on a slow machine: the only reason of a run that was killed
-    too late."""
+    too late.
+    """
     codes = {one["code"] for one in _all_findings(record) if one["verdict"] == "UNKNOWN"}
     return codes == {"recovery_point.nothing_between"}
 

@@ -80,7 +80,7 @@ def test_the_stored_form_is_the_documented_one() -> None:
         "cases",
         "versions",
     ]
-    assert [*expected, "argv", "error"] == list(raw)
+    assert [*expected, "argv", "error", "planned"] == list(raw)
     assert raw["started_utc"] == "2026-11-22T11:01:02.345678Z"
     assert {"mode", "acknowledged", "recovered", "lost_acknowledged", "rpo_s", "rto_s"} == set(
         raw["cases"][0]["recovery"]
@@ -123,7 +123,7 @@ def test_schema_and_dataclasses_have_the_same_fields() -> None:
     assert in_model == in_schema
 
 
-ADDED_LATER = {"image", "image_digest", "stuns", "into", "interfaces", "notes"}
+ADDED_LATER = {"image", "planned", "image_digest", "stuns", "into", "interfaces", "notes"}
 """Keys that records of version 0.1 do not have; they stay readable."""
 
 

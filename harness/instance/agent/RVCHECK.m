@@ -11,6 +11,7 @@ summary(w) ;
  ;   l|writer|slot|value
  ;   k|database|parts|subscript|...|value        cold data; what is no letter, digit or one of .:- is %code;
  ;                   parts is the number of subscripts; a long value goes on in lines that begin with a plus
+ ;   x|node          a node of a kind that no workload writes
  ;   n|counter       and last: end
  new a,i,k,w
  do writers
@@ -20,6 +21,8 @@ summary(w) ;
  . set a="" for  set a=$order(^RVA("b",w,a)) quit:a=""  write "b|",w,"|",a,"|",^RVA("b",w,a),!
  . set i="" for  set i=$order(^RVB("t",w,i)) quit:i=""  write "t|",w,"|",i,"|",$get(^RVB("t",w,i)),"|",$get(^RVB("t",w,i,1)),!
  . set k="" for  set k=$order(^RVB("l",w,k)) quit:k=""  write "l|",w,"|",k,"|",^RVB("l",w,k),!
+ set k="" for  set k=$order(^RVA(k)) quit:k=""  if ",b,h,n,"'[(","_k_",") write "x|^RVA(",$$named(k),")",!
+ set k="" for  set k=$order(^RVB(k)) quit:k=""  if ",h,l,t,"'[(","_k_",") write "x|^RVB(",$$named(k),")",!
  do cold(1,"^RVAK"),cold(2,"^RVBK")
  write "n|",$get(^RVA("n")),!
  write "end",!
@@ -37,6 +40,11 @@ cold(d,g) ;
  . if $length(b)>1000 write b set b=""
  write b
  quit
+ ;
+named(k) ;
+ new safe
+ set safe="0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+ quit $$shown($extract(k,1,40))
  ;
 shown(v) ;
  ; Text that any terminal prints as it is.

@@ -36,7 +36,7 @@ open(w,ws,seed) ;
  set i=^RVBS(w)+1 do of(i,w,seed)
  set ^RVA("b",w,from)=^RVA("b",w,from)-amt,^RVA("b",w,to)=^RVA("b",w,to)+amt
  set:i#8=0 ^RVA("h",w,i)=(10000000000+i)_","_(1000+amt)
- set ^RVB("h",w,i)=(10000000000+i)_","_(100+from)_","_(100+to)_","_(1000+amt)_","_(100+w)_",10000000000,10000000000"
+ set ^RVB("h",w,i)=(10000000000+i)_","_(100+from)_","_(100+to)_","_(1000+amt)_","_(100+w)_",10000000000,10000000000,"_(x#9973+10000)
  quit
  ;
 half(w,ws,seed) ;
@@ -122,6 +122,28 @@ cut(w,ws,seed) ;
  ; A large value lost its last character.
  new s
  set s=$order(^RVB("l",w,"")),^RVB("l",w,s)=$extract(^RVB("l",w,s),1,$length(^RVB("l",w,s))-1)
+ quit
+ ;
+read(w,ws,seed) ;
+ ; The record of a transaction says that it read another number.
+ new i
+ set i=^RVBS(w)\2,$piece(^RVB("h",w,i),",",6)=$piece(^RVB("h",w,i),",",6)-1
+ quit
+ ;
+uncount(w,ws,seed) ;
+ ; A transaction that took a value of the counter is said to have taken none.
+ new i
+ set i=^RVBS(w)\32*16,$piece(^RVB("h",w,i),",",7)=10000000000
+ quit
+ ;
+overcount(w,ws,seed) ;
+ ; The counter that $INCREMENT keeps is far ahead.
+ set ^RVA("n")=^RVA("n")+1000
+ quit
+ ;
+stranger(w,ws,seed) ;
+ ; Database one holds a node of a kind that no workload writes.
+ set ^RVA("x",1)="foreign"
  quit
  ;
 counter(w,ws,seed) ;

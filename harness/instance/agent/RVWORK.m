@@ -8,7 +8,8 @@ RVWORK ; workload writer of the restore-verification harness; runs unchanged on 
  ;   ^RVAK(kind,...)           cold data, see cold                    one
  ;   ^RVAX("stop")             changed by stop: writers end           one
  ;   ^RVBS(writer)             sequence number in database two        two
- ;   ^RVB("h",writer,i)        history of transaction i               two
+ ;   ^RVB("h",writer,i)        history of transaction i; its last     two
+ ;                             number is a check over what it read
  ;   ^RVB("t",writer,i)        set by every 8th, killed 64 later      two
  ;   ^RVB("l",writer,slot)     large value, every 16th, 4 slots       two
  ;   ^RVBK(kind,...)           cold data, see cold                    two
@@ -76,7 +77,7 @@ body ;
  set j=+$get(^RVAC(v))
  set ^RVA("b",w,from)=^RVA("b",w,from)-amt,^RVA("b",w,to)=^RVA("b",w,to)+amt
  set:i#8=0 ^RVA("h",w,i)=(10000000000+i)_","_(1000+amt)
- set ^RVB("h",w,i)=(10000000000+i)_","_(100+from)_","_(100+to)_","_(1000+amt)_","_(100+v)_","_(10000000000+j)_","_(10000000000+n)
+ set ^RVB("h",w,i)=(10000000000+i)_","_(100+from)_","_(100+to)_","_(1000+amt)_","_(100+v)_","_(10000000000+j)_","_(10000000000+n)_","_(x+(j*7)+(n*3)#9973+10000)
  if i#8=0 set ^RVB("t",w,i)=i,^RVB("t",w,i,1)=-i kill ^RVB("t",w,i-64)
  if i#16=0 set ^RVB("l",w,i\16#4)=i_":"_$translate($justify("",1000+(x#7000))," ",$char(65+(i#26)))
  set ^RVAS(w)=i,^RVBS(w)=i

@@ -111,7 +111,8 @@ class Family:
 
 def _doubted(play: Play) -> Play:
     """After each scenario: did its situation come about, and can what was seen be believed? Where an instance did not
-    answer, through no doing of the scripts, nothing that was seen is held against them."""
+    answer, through no doing of the scripts, nothing that was seen is held against them.
+    """
 
     def played(scene: Scene) -> Iterator[Finding]:
         found = list(play(scene))

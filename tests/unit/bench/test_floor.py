@@ -46,7 +46,8 @@ def test_the_freeze_is_that_of_the_stand_in() -> None:
 
 def test_the_load_pays_for_nothing_that_is_no_backup() -> None:
     """What writers print goes into no file and through no other program; one process looks how far they are, as often
-    as the harness looks."""
+    as the harness looks.
+    """
     (load,) = re.findall(r"^load\(\) \{.*?^\}", FLOOR, re.DOTALL | re.MULTILINE)
     assert ">/dev/null &" in load and "|" not in load
     (every,) = re.findall(r"LOOK_EVERY_S = ([\d.]+)", (ROOT / "harness/workload/driver.py").read_text())

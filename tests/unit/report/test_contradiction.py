@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness import store
-from harness.model import CHECKS, CaseRecord, Record, Verdict
+from harness.cli.status import code_of
+from harness.errors import ExitCode
+from harness.model import CHECKS, CaseRecord, Finding, Record, Verdict
 from harness.report.base import final_verdict, summary
 from tests.unit.report.test_reporters import PASSED
 
@@ -70,6 +73,27 @@ TAMPERED: dict[str, Record] = {
     "a window of no time": in_part("freeze", window_s=0.0),
     "a roll-forward from elsewhere": in_part("rollforward", from_offset_bytes=1),
     "a roll-forward without its journal": in_part("rollforward", files=()),
+    "a check that was skipped": with_case(
+        checks=(replace(CASE.checks[2], verdict=Verdict.SKIPPED), *CASE.checks[:2], *CASE.checks[3:])
+    ),
+    "a case that was skipped": replace(
+        PASSED, cases=(replace(CASE, verdict=Verdict.SKIPPED), *PASSED.cases[2:])
+    ),
+    "every check skipped": with_case(checks=tuple(replace(c, verdict=Verdict.SKIPPED) for c in CASE.checks)),
+    "a finding that passes": with_case(
+        checks=(
+            replace(CASE.checks[0], findings=(Finding(code="x.y", message="z", verdict=Verdict.PASS),)),
+            *CASE.checks[1:],
+        )
+    ),
+    "a case less than planned": replace(PASSED, planned=8),
+    "nothing acknowledged": in_part("recovery", acknowledged=0, recovered=0),
+    "more recovered than there was": in_part("recovery", recovered=10**15),
+    "a thaw before the freeze": in_part("freeze", thawed_utc=CASE.freeze.frozen_utc - timedelta(seconds=9)),  # type: ignore[union-attr]
+    "a snapshot longer than the window": in_part("snapshot", duration_s=9999.0),
+    "no stages": with_case(stages=()),
+    "a restore of one byte": in_part("restore", bytes=1),
+    "a marker at 0": in_part("freeze", offset_bytes=0),
     "no instance": replace(PASSED, instance=None),
     "the stand-in as IRIS": instance(product="IRIS"),
     "the stand-in relabelled": instance(product="IRIS", stand_in=False),
@@ -84,9 +108,11 @@ TAMPERED: dict[str, Record] = {
 
 @pytest.mark.parametrize("what", TAMPERED)
 def test_a_record_that_was_tampered_with_is_not_believed(what: str) -> None:
-    """UNKNOWN, and the first line names the contradiction."""
-    assert Verdict.UNKNOWN is final_verdict(TAMPERED[what])
-    assert summary(TAMPERED[what])[0].startswith("UNKNOWN: not believed: ")
+    """UNKNOWN, and the first line names the contradiction; what was skipped is not passed."""
+    verdict = Verdict.SKIPPED if "skipped" in what else Verdict.UNKNOWN
+    assert verdict is final_verdict(TAMPERED[what])
+    assert code_of(verdict) is ExitCode.UNKNOWN
+    assert "skipped" in what or summary(TAMPERED[what])[0].startswith("UNKNOWN: not believed: ")
 
 
 def test_a_record_without_a_contradiction_is_believed() -> None:

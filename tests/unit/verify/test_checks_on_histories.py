@@ -18,7 +18,7 @@ from harness.verify.base import Evidence
 from harness.verify.judge import judge_all
 from harness.verify.state import RestoredState, read_state
 from harness.workload import oracle
-from tests.seen import cold_lines, seen, trail_lines
+from tests.seen import cold_lines, history_row, seen, trail_lines
 
 SEED, WRITERS, LAST = 77, 3, 200
 
@@ -51,7 +51,7 @@ class Database:
         self.balances[writer, source] -= amount
         self.balances[writer, target] += amount
         read = self.confirmed.get(other, 0)
-        self.history[writer, i] = oracle.row(i, source, target, amount, other, read, taken)
+        self.history[writer, i] = history_row(SEED, writer, i, source, target, amount, other, read, taken)
         if i % oracle.TRAIL_EVERY == 0:
             self.trail[writer, i] = oracle.trail_row(i, amount)
         self.one[writer] = self.two[writer] = self.confirmed[writer] = i
@@ -183,7 +183,7 @@ def _half(d: Database) -> None:
 
 
 def _uncommitted(d: Database) -> None:
-    d.history[2, LAST + 1] = oracle.row(LAST + 1, 1, 2, 3, 1, 0, 0)
+    d.history[2, LAST + 1] = history_row(SEED, 2, LAST + 1, 1, 2, 3, 1, 0, 0)
 
 
 def _hole(d: Database) -> None:

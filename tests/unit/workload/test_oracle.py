@@ -16,6 +16,7 @@ NUMBERS = st.tuples(
     st.integers(1, 99),
     st.integers(0, 10**10 - 1),
     st.integers(0, 10**10 - 1),
+    st.integers(0, 9972),
 )
 
 
@@ -31,6 +32,7 @@ def test_rows_are_read_back(numbers: list[tuple[int, ...]]) -> None:
         rows.read_from,
         rows.read,
         rows.counter,
+        rows.check,
         strict=True,
     )
     assert numbers == [tuple(int(n) for n in one) for one in read]
