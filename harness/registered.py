@@ -19,13 +19,14 @@ from pathlib import Path
 
 from harness import containers as engine
 from harness.command import Deadline
-from harness.errors import HarnessError
+from harness.errors import HarnessError, SnapshotError
 from harness.files import mounts_below, remove_tree
 from harness.watchdog import LIMIT_S, TOKEN_VARIABLE, WATCHDOG_VARIABLE
 
 _ASIDE = ".new"
 _ASKED_TIMEOUT_S = 1.0
 _GONE_TIMEOUT_S = 10.0
+_EMPTIED_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +151,22 @@ def _remove(entry: Registered) -> list[str]:
     removed += [f"mount {mount}" for mount in _unmount(entry.folder)]
     if entry.folder.exists():
         _delete_subvolumes(entry.folder)
-        remove_tree(entry.folder)
+        _remove_folder(entry.folder)
         removed.append(f"folder {entry.folder}")
     entry.file.unlink(missing_ok=True)
     return removed
+
+
+def _remove_folder(folder: Path) -> None:
+    """What was killed a moment ago may still have made a file: it is tried again for a while. Raises SnapshotError."""
+    deadline = Deadline.after(_EMPTIED_TIMEOUT_S)
+    while True:
+        try:
+            return remove_tree(folder)
+        except SnapshotError:
+            if deadline.passed or mounts_below(folder):
+                raise
+            time.sleep(0.1)
 
 
 def _containers(entry: Registered) -> list[str]:

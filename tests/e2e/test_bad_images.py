@@ -154,3 +154,69 @@ def test_hard_links_never_reach_an_instance(tmp_path: Path, modes: str) -> None:
     assert 0 == tried.status, tried.said
     checked = subprocess.run(["md5sum", "--status", "-c", "sums"], cwd=tried.kept)
     assert 0 == checked.returncode
+
+
+@pytest.mark.parametrize("modes", [MODES, "boot"])
+def test_what_links_lead_to_stays_as_it_is(tmp_path: Path, modes: str) -> None:
+    """`expose` links to the folders of a good image: it is copied, and is there whole for the next case."""
+    tried = Tried(
+        tmp_path,
+        modes,
+        run='mkdir "$2" && cp -a "$1"/. "$3"/',
+        expose='for f in "$3"/*; do ln -s "$f" "$2"/; done' if modes == MODES else 'cp -a "$3"/. "$2"/',
+    )
+    assert 0 == tried.status, tried.said
+    assert 2 == len(list(tried.kept.glob("db/*/IRIS.DAT")))
+
+
+def test_links_to_the_running_instance_do_it_no_harm(tmp_path: Path) -> None:
+    """Its own files are not moved away: the image is newer than the freeze, in both cases, and nothing is missing."""
+    tried = Tried(
+        tmp_path,
+        MODES,
+        run='mkdir "$2" && echo "$1" >"$2"/where',
+        expose='ln -s "$(cat "$1"/where)"/db "$2"/db',
+    )
+    assert 1 == tried.status, tried.said
+    assert "snapshot.incomplete" not in tried.codes()
+    assert [{"image.ceiling.newer"}, {"image.ceiling.newer"}] == [
+        {f["code"] for c in case["checks"] if c["name"] == "image.ceiling" for f in c["findings"]}
+        for case in tried.cases
+    ]
+
+
+@AS_ROOT
+@pytest.mark.parametrize("name", ["out", "back\\slash", "a blank"])
+def test_a_share_that_is_mounted_in_the_working_folder_is_not_deleted(tmp_path: Path, name: str) -> None:
+    """Whatever its path looks like in the kernel's list."""
+    folder = tmp_path / name.replace(" ", "_")
+    folder.mkdir()
+    script = 'cp -a "$1"/. "$2" && mkdir "$2-share" && echo backup >"$3"/file && mount --bind "$3" "$2-share"'
+    tried = Tried(folder, "as-of-freeze", run=script)
+    assert 0 == tried.status, tried.err
+    assert ["file"] == [path.name for path in tried.kept.iterdir()]
+    assert [] == [line for line in left_below(tried.out) if "cgroup" not in line]
+
+
+def test_a_link_in_the_place_of_the_snapshot(tmp_path: Path) -> None:
+    """Only the link is removed, and the run goes on to its report."""
+    tried = Tried(tmp_path, MODES, run='cp -a "$1"/. "$3"/ && ln -s "$3" "$2"')
+    assert 0 == tried.status, tried.err
+    assert "PASS: 2 of 2 cases passed." in tried.said
+    assert 2 == len(list(tried.kept.glob("db/*/IRIS.DAT")))
+
+
+def test_a_release_that_fails_is_told_and_changes_no_verdict(tmp_path: Path) -> None:
+    tried = Tried(tmp_path, MODES, run='cp -a "$1"/. "$2"', release="exit 7")
+    assert 0 == tried.status, tried.said
+    assert "PASS: 2 of 2 cases passed." in tried.said
+    assert "could not be removed" in tried.err and "status 7" in tried.err
+    assert [] == left_below(tried.out)
+
+
+@pytest.mark.parametrize("change", ["s/=/;/", "s/RVB/RVX/"])
+def test_a_configuration_that_was_altered(tmp_path: Path, change: str) -> None:
+    """Its size is that of the source; what did not change there must be the same in the image."""
+    tried = Tried(tmp_path, "boot", run=f'cp -a "$1" "$2" && sed -i \'{change}\' "$2"/iris.cpf')
+    assert 1 == tried.status
+    assert {"snapshot.altered"} <= tried.codes()
