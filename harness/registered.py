@@ -158,7 +158,7 @@ def _remove(entry: Registered) -> list[str]:
 
 
 def _remove_folder(folder: Path) -> None:
-    """What was killed a moment ago may still have made a file: it is tried again for a while. Raises SnapshotError."""
+    """Tried again for a while: what was killed a moment ago may have made a file. Raises SnapshotError."""
     deadline = Deadline.after(_EMPTIED_TIMEOUT_S)
     while True:
         try:

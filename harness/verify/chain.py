@@ -1,6 +1,6 @@
 """Journals from the marker to the recovery point are complete, in order, and of this instance; and so are older
 ones that a rollback may look into. For `boot` they are those that the image itself holds, up to the one that the
-freeze began: that one was being written, so its end is not asked for.
+freeze began: that one was being written, so nothing after the marker in it is looked at; nothing was promised of it.
 
 Catches gaps, purged, truncated and foreign journals. The engines do not: GT.M calls a recovery successful when
 the first journal or one database's last one is left out (measured), and IRIS by default skips what it cannot
