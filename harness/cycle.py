@@ -202,15 +202,17 @@ def _close(
     ledger: Ledger | None,
     entry: registered.Registered,
 ) -> None:
-    if watchdog:
-        watchdog.close()
-    if targets:
-        targets.close()
-    for host in hosts:
-        host.close()
-    if ledger:
-        ledger.close()
-    registered.finish(entry)
+    """Everything is closed whatever the others raise; the last of them is raised."""
+    with contextlib.ExitStack() as ending:
+        ending.callback(registered.finish, entry)
+        if ledger:
+            ending.callback(ledger.close)
+        for host in hosts:
+            ending.callback(host.close)
+        if targets:
+            ending.callback(targets.close)
+        if watchdog:
+            ending.callback(watchdog.close)
 
 
 class RunRecord:

@@ -11,6 +11,7 @@ machine that one is the source, used as it is (`harness.instance.installed`); no
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -117,10 +118,11 @@ class LocalHost:
         }
 
     def close(self) -> None:
-        for place in self._places:
-            place.close()
-        if self._installed:
-            self._installed.close()
+        with contextlib.ExitStack() as ending:
+            for place in self._places:
+                ending.callback(place.close)
+            if self._installed:
+                ending.callback(self._installed.close)
 
     def _open(self, name: str, *, network: bool, mounts: list[tuple[Path, Path]]) -> LocalPlace:
         place = LocalPlace(

@@ -35,6 +35,7 @@ class SnapshotFolder:
         self._folder = folder
         self._names_given = 0
         self._captured: set[Source] = set()
+        self._given: set[Path] = set()
 
     def require_source(self, source: Source) -> int:
         """For `probe`: bytes to be copied. Raises PreconditionError if a path is absent or not copyable."""
@@ -58,6 +59,7 @@ class SnapshotFolder:
             raise SnapshotError(f"{location} is there already; a snapshot is never overwritten")
         self.require_captured(source.root, source.paths)
         self._captured.add(source)
+        self._given.add(location)
         try:
             yield location
         except BaseException:
@@ -118,7 +120,7 @@ class SnapshotFolder:
         removed.
         Raises SnapshotError.
         """
-        if snapshot.location.is_symlink() and snapshot.location.parent.samefile(self._folder):
+        if snapshot.location.is_symlink() and snapshot.location in self._given:
             remove_tree(snapshot.location)
             return
         self.require_own(snapshot)

@@ -179,7 +179,7 @@ class Driver:
                 for writer in self._writers:
                     if not writer.ended:
                         self._look_at(writer)
-            except (InstanceError, ParseError, OSError) as error:
+            except (HarnessError, OSError) as error:
                 self._failure = error
 
     def _look_at(self, writer: _Writer) -> None:

@@ -10,12 +10,15 @@ That is exact enough for both bounds, and 60,000 acknowledgements a second cost 
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import threading
 from array import array
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from harness.errors import PreconditionError
 
 Vector = dict[int, int]
 """Writer → sequence number."""
@@ -45,13 +48,20 @@ class Ledger:
         self._file = file.open("ab", buffering=1 << 16)
 
     def note(self, writer: int, began_s: float, ended_s: float, reached: int) -> None:
-        """A look that began and ended at these monotonic times found every number up to `reached`."""
+        """A look that began and ended at these monotonic times found every number up to `reached`. Raises
+        PreconditionError: it cannot be stored.
+        """
         with self._lock:
             looks = self._looks[writer]
             looks.began_s.append(began_s)
             looks.ended_s.append(ended_s)
             looks.reached.append(reached)
-            self._file.write(_ON_DISK.pack(writer, began_s, ended_s, reached))
+            try:
+                self._file.write(_ON_DISK.pack(writer, began_s, ended_s, reached))
+            except OSError as error:
+                raise PreconditionError(
+                    f"the ledger {self._file.name} cannot be written: {error.strerror}", "Make room for it."
+                ) from error
 
     def acknowledged(self) -> Vector:
         """Numbers reached so far."""
@@ -78,8 +88,9 @@ class Ledger:
             return looks.ended_s[at]
 
     def close(self) -> None:
-        """May be called twice."""
-        self._file.close()
+        """May be called twice. What no longer finds room on the disk is not kept: the checks have had it."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def _last_until(looks: _Looks, moment_s: float) -> int:
