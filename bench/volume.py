@@ -27,7 +27,7 @@ def xfs_volume(folder: Path) -> Iterator[Path]:
         if shutil.which(tool) is None:
             raise CannotClone(f"{tool} is missing: apt-get install {package}")
     image, point = folder / "xfs.image", folder / "xfs"
-    point.mkdir()
+    point.mkdir(exist_ok=True)
     try:
         with image.open("wb") as file:
             file.truncate(VOLUME_BYTES)
