@@ -35,7 +35,8 @@ class Row:
         """Median of the harness over median of the floor."""
         if not self.floor or not self.comparable:
             return None
-        return statistics.median(self.harness) / statistics.median(self.floor)
+        floor = statistics.median(self.floor)
+        return statistics.median(self.harness) / floor if floor else None
 
     @property
     def met(self) -> bool | None:
