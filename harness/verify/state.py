@@ -26,6 +26,8 @@ from harness.workload import oracle
 from harness.workload.oracle import Ints
 
 WALK_TIMEOUT_S = 600.0
+SUMMARY_TIMEOUT_S = 120.0
+"""A summary is small whatever the load was."""
 _OTHER_SESSIONS = 2
 """Sessions that go on beside the walkers: the reading of journals, and one to spare."""
 _BLOCK_ROWS = 1 << 14
@@ -35,6 +37,8 @@ _FIELDS = ("source", "target", "amount", "read_from")
 _CODE = re.compile(r"%(\d{1,7});")
 """A character that RVCHECK.m prints by its number."""
 _COLD_SHOWN = 60
+_OUTPUT_BYTES_MAX = 64 << 20
+"""A summary has 2 MB of cold data and some 40 kB for each writer. A walk of a damaged database may never end."""
 
 
 @dataclass(slots=True)
@@ -302,9 +306,10 @@ def _history(instance: Instance, seed: int, writer: int, writers: int) -> Histor
 
 @contextmanager
 def _walker(instance: Instance, part: str, writer: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A walker that is killed after WALK_TIMEOUT_S: in a damaged database a walk may go round for ever."""
+    """A walker that is killed when its time is over: in a damaged database a walk may go round for ever."""
     process = instance.start_state(part, writer)
-    limit = threading.Timer(WALK_TIMEOUT_S, kill, (process,))
+    seconds = SUMMARY_TIMEOUT_S if part == "summary" else WALK_TIMEOUT_S
+    limit = threading.Timer(seconds, kill, (process,))
     limit.daemon = True
     limit.start()
     try:
@@ -505,7 +510,12 @@ def _note_reads(found: History, rows: oracle.Rows, other: int) -> None:
 def _output(instance: Instance, part: str, writer: int) -> bytes:
     with _walker(instance, part, writer) as process:
         assert process.stdout
-        text = process.stdout.read()
+        text = process.stdout.read(_OUTPUT_BYTES_MAX)
+        if len(text) == _OUTPUT_BYTES_MAX:
+            kill(process)
+            raise InstanceError(
+                f"the walk of the {part} printed more than {_OUTPUT_BYTES_MAX} bytes: it goes round"
+            )
         if process.wait(timeout=60) != DONE:
             raise InstanceError(f"the walk of the {part} ended with status {process.returncode}")
         return text

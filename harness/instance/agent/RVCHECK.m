@@ -29,16 +29,18 @@ summary(w) ;
  quit
  ;
 cold(d,g) ;
- new b,i,n,q,safe,v
+ ; In a damaged database it may go round for ever, so it ends after ten times what there can be.
+ new b,c,i,n,q,safe,v
  set safe="0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.:-"
- set q=g,b=""
- for  set q=$query(@q) quit:q=""  do
+ set q=g,b="",c=0
+ for  set q=$query(@q) quit:q=""  set c=c+1 quit:c>20000  do
  . set n=$qlength(q),b=b_"k|"_d_"|"_n
  . for i=1:1:n set b=b_"|"_$$shown($qsubscript(q,i))
  . set v=$$shown(@q),b=b_"|"_$extract(v,1,8000)_$char(10)
  . if $length(v)>8000 for i=8001:8000:$length(v) write b set b="+"_$extract(v,i,i+7999)_$char(10)
  . if $length(b)>1000 write b set b=""
  write b
+ if c>20000 write "x|",g," without end",!
  quit
  ;
 named(k) ;
