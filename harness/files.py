@@ -176,9 +176,8 @@ def _mounts() -> list[tuple[Path, str]]:
     first after the `-`.
     """
     found = []
-    for line in (
-        Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    ):
+    text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    for line in text.removesuffix("\n").split("\n"):  # splitlines would also split at characters of a path
         before, _, after = line.partition(" - ")
         point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), before.split(" ")[4])
         found.append((Path(point), after.split(" ")[0]))

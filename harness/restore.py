@@ -36,8 +36,7 @@ class Exposed:
         files: Size of every regular file in it, by its path relative to `folder`.
         digests: Content of those that were asked for, as `harness.files.digest_of` gives it.
         own: Whether a change of these files changes nobody else's: nothing is mounted there, no link leads to them,
-        and
-            no file has a second name.
+            and no file has a second name.
     """
 
     folder: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,19 @@ def test_remove_tree_follows_no_link(tmp_path: Path) -> None:
 def test_filesystem_type() -> None:
     """The longest mount point above a path decides."""
     assert filesystem_type(Path("/proc/self")) == "proc"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+@pytest.mark.parametrize(
+    "name", ["plain", "a blank", "back\\slash", "line\u2028separator", "next\x85line", "new\nline"]
+)
+def test_what_is_mounted_in_a_tree_is_unmounted_and_never_removed(tmp_path: Path, name: str) -> None:
+    """Whatever its path looks like in the kernel's list."""
+    share, point = tmp_path / "share", tmp_path / "tree" / name
+    share.mkdir()
+    (share / "backup").touch()
+    point.mkdir(parents=True)
+    subprocess.run(["mount", "--bind", share, point], check=True)
+    assert [point] == files.mounts_below(tmp_path / "tree")
+    files.remove_tree(tmp_path / "tree")
+    assert not (tmp_path / "tree").exists() and ["backup"] == [path.name for path in share.iterdir()]
