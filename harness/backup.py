@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from harness import freeze, freeze_log, registry, store
-from harness.errors import HarnessError, ImageError, ParseError, PreconditionError
-from harness.files import remove_tree
+from harness import destroy, freeze, freeze_log, registry, store
+from harness.errors import HarnessError, ImageError, ParseError, PreconditionError, SnapshotTimeout
 from harness.freeze import FileStatus, Window
 from harness.instance.base import CanTellStuns
 from harness.instance.iris import Committed, Description
@@ -104,6 +104,7 @@ def back_up(
     """
     provider = provider or load_provider(setting, spec)
     source = snapshot_source(setting.description, whole=RecoveryMode.BOOT in modes)
+    limit_s = freeze.snapshot_limit_s(setting.plan.freeze, setting.plan.limits, spec.timeout_s)
     provider.probe(source)
     began_utc = datetime.now(UTC)
     with Driver(setting.source, setting.plan.workload, setting.seed, setting.ledger) as driver:
@@ -113,7 +114,7 @@ def back_up(
         required = setting.source.required_journal()
         with stages.stage("freeze window"):
             driver.mark()
-            window = (hold or _hold)(setting, provider, source)
+            window = (hold or partial(_hold, limit_s=limit_s))(setting, provider, source)
         image = freeze.image_status(window.snapshot)
         marked = None
         with stages.stage("load"):
@@ -123,7 +124,7 @@ def back_up(
                 _work(driver, setting, 0.2)
             acknowledged = driver.finish()
             ended_s = time.monotonic()
-    if window.snapshot_problem and not isinstance(window.snapshot_problem, ImageError):
+    if window.snapshot_problem and not isinstance(window.snapshot_problem, ImageError | SnapshotTimeout):
         stages.problems.append(("snapshot", str(window.snapshot_problem)))
     stuns = stages.attempt("stuns", lambda: _stuns(setting, began_utc))
     entry, problem, stale = freeze_entry(window)
@@ -152,12 +153,12 @@ def back_up(
     )
 
 
-def discard(backup: Backup) -> None:
+def discard(setting: Setting, backup: Backup) -> None:
     """Remove the snapshot and the copied journals. May be called twice."""
     if backup.window.snapshot:
         backup.provider.release(backup.window.snapshot)
     if backup.journals:
-        remove_tree(backup.journals.folder)
+        destroy.tree(backup.journals.folder, setting.ground)
 
 
 def load_provider(setting: Setting, spec: SnapshotSpec) -> SnapshotProvider:
@@ -197,7 +198,7 @@ def freeze_entry(window: Window) -> tuple[freeze_log.FreezeEntry | None, str, bo
     return entry, "", False
 
 
-def _hold(setting: Setting, provider: SnapshotProvider, source: Source) -> Window:
+def _hold(setting: Setting, provider: SnapshotProvider, source: Source, *, limit_s: float) -> Window:
     window = freeze.hold(
         setting.source,
         provider,
@@ -205,6 +206,7 @@ def _hold(setting: Setting, provider: SnapshotProvider, source: Source) -> Windo
         log=setting.work / store.FREEZE_LOG,
         text=f"harness {uuid4().hex}",
         spec=setting.plan.freeze,
+        limit_s=limit_s,
         database_files=freeze.database_files(setting.description.folders),
         watchdog=setting.watchdog,
     )

@@ -1,17 +1,18 @@
 """External programs: the one place that starts them and waits for them.
 
 Argument lists only, never a shell. Output is bytes decoded as UTF-8 with replacement. Every wait has a
-limit; a program that passes it is killed with its whole process group.
+limit; a program that passes it is killed with its whole process group. What is waited for is the program's own end
+(`harness.talk`): a child that it leaves behind holds nobody up.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shlex
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from harness import destroy
 from harness.errors import CommandError, CommandTimeout, HarnessError, PreconditionError
+from harness.talk import Talk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,24 +176,36 @@ def _run(argv: Sequence[str], timeout_s: float, env: Mapping[str, str] | None, s
         )
     except OSError as error:
         raise PreconditionError(f"cannot run {argv[0]}: {error.strerror}", "Is it installed?") from error
-    try:
-        out, err = process.communicate(stdin.encode() or None, timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        out, err = process.communicate()
-        raise CommandTimeout(argv, -signal.SIGKILL, timeout_s, _text(out) + _text(err)) from None
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        raise
+    with _killed_on_failure(process) as talk:
+        if not talk.until_end(stdin.encode(), timeout_s):
+            destroy.group(process, f"it did not end within {timeout_s:g} s")
+            talk.after_kill()
+            raise CommandTimeout(argv, -signal.SIGKILL, timeout_s, talk.stdout + talk.stderr)
     return Completed(
         argv=tuple(argv),
         status=process.returncode,
-        stdout=_text(out),
-        stderr=_text(err),
+        stdout=talk.stdout,
+        stderr=talk.stderr,
         duration_s=time.monotonic() - started,
     )
 
+
+@contextmanager
+def _killed_on_failure(process: subprocess.Popen[bytes]) -> Iterator[Talk]:
+    """Its pipes are closed afterwards, and whatever goes wrong (an interrupt, too) it has ended."""
+    talk = Talk(process)
+    try:
+        yield talk
+    except BaseException:
+        destroy.group(process, "its caller broke off")
+        talk.after_kill()
+        raise
+    finally:
+        talk.close()
+
+
+ENDS_TIMEOUT_S = 5.0
+"""Seconds that a program gets to end which was killed, or said that it cannot go on."""
 
 AT_THE_WORD = ("sh", "-c", 'echo ready && read -r go && exec "$@"', "sh")
 """Put before a program, it waits for a line on standard input and then becomes that program."""
@@ -232,19 +247,29 @@ class Prepared:
             env={**os.environ, "LC_ALL": "C", **(env or {})},
             start_new_session=True,
         )
-        assert self._process.stdout
-        limit = threading.Timer(timeout_s, kill, (self._process,))
-        limit.start()
         try:
-            ready = self._process.stdout.readline()
+            ready = self._said_ready(timeout_s)
         except BaseException:
             self.close()
             raise
-        finally:
-            limit.cancel()
         if ready != b"ready\n":
-            out, err = self._process.communicate()
-            raise CommandError(shown, self._process.returncode, timeout_s, _text(ready + out) + _text(err))
+            talk = Talk(self._process, ready)
+            talk.until_end(b"", ENDS_TIMEOUT_S)
+            destroy.group(self._process, "it did not come to stand ready")
+            talk.after_kill()
+            talk.close()
+            raise CommandError(shown, self._process.returncode, timeout_s, talk.stdout + talk.stderr)
+
+    def _said_ready(self, timeout_s: float) -> bytes:
+        """Its first line, as far as it came in time."""
+        assert self._process.stdout
+        deadline, said = Deadline.after(timeout_s), b""
+        while not said.endswith(b"\n") and not deadline.passed:
+            if select.select([self._process.stdout], [], [], deadline.left_s)[0]:
+                if not (more := self._process.stdout.read(1)):
+                    break
+                said += more
+        return said
 
     def run(self, timeout_s: float, stdin: str = "") -> Completed:
         """Give the word, and wait for the end. Once only.
@@ -273,34 +298,25 @@ class Prepared:
         started = time.monotonic()
         if self._process.poll() is not None:
             raise CommandError(self.shown, self._process.returncode, 0.0, "it ended before it was needed")
-        try:
-            out, err = self._process.communicate(f"go\n{stdin}".encode(), timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            kill(self._process)
-            out, err = self._process.communicate()
-            raise CommandTimeout(self.shown, -signal.SIGKILL, timeout_s, _text(out) + _text(err)) from None
+        with _killed_on_failure(self._process) as talk:
+            if not talk.until_end(f"go\n{stdin}".encode(), timeout_s):
+                destroy.group(self._process, f"it did not end within {timeout_s:g} s")
+                talk.after_kill()
+                raise CommandTimeout(self.shown, -signal.SIGKILL, timeout_s, talk.stdout + talk.stderr)
         return Completed(
             argv=self.shown,
             status=self._process.returncode,
-            stdout=_text(out),
-            stderr=_text(err),
+            stdout=talk.stdout,
+            stderr=talk.stderr,
             duration_s=time.monotonic() - started,
         )
 
     def close(self) -> None:
         """Let it go. May be called twice, and after `run`."""
-        kill(self._process)
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream:
-                stream.close()
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a program that was started in a session of its own, and its children. Harmless once it has ended."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        destroy.group(self._process, "it is not needed any more")
+        talk = Talk(self._process)
+        talk.after_kill()
+        talk.close()
 
 
 def end(process: subprocess.Popen[bytes], grace_s: float = 0.0) -> None:
@@ -312,12 +328,9 @@ def end(process: subprocess.Popen[bytes], grace_s: float = 0.0) -> None:
     try:
         process.wait(timeout=grace_s)
     except subprocess.TimeoutExpired:
-        kill(process)
-        process.wait()
+        destroy.group(process, f"it did not end by itself within {grace_s:g} s")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(ENDS_TIMEOUT_S)
     for stream in (process.stdin, process.stdout):
         if stream:
             stream.close()
-
-
-def _text(raw: bytes | None) -> str:
-    return (raw or b"").decode("utf-8", "replace")

@@ -19,10 +19,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import destroy
 from harness.errors import PreconditionError
 
 if TYPE_CHECKING:
     from docker import DockerClient
+    from docker.models.containers import Container
 
 RUN_LABEL = "iris-restore-harness.run"
 """Label of all that a run makes; its value is the run's token (see `harness.registered`)."""
@@ -150,7 +152,7 @@ def remove_volume(folder: Path) -> None:
     with contextlib.suppress(docker.errors.DockerException, OSError):
         for volume in engine().volumes.list(filters={"label": f"{RUN_LABEL}={token()}"}):
             if volume.attrs["Mountpoint"] == str(folder):
-                volume.remove(force=True)
+                destroy.volume(volume, RUN_LABEL, token())
 
 
 def remove_container(name: str) -> None:
@@ -159,7 +161,12 @@ def remove_container(name: str) -> None:
     import docker
 
     with contextlib.suppress(docker.errors.DockerException, OSError):
-        engine().containers.get(name).remove(force=True, v=True)
+        destroy.container(engine().containers.get(name), RUN_LABEL, token())
+
+
+def kill(container: Container) -> None:
+    """SIGKILL to everything in a container of this run; its files stay. Raises docker.errors.DockerException."""
+    destroy.kill_container(container, RUN_LABEL, token())
 
 
 @contextmanager
@@ -195,10 +202,10 @@ def _remove_once(client: DockerClient, token: str) -> list[str]:
     wanted: dict[str, str | list[str] | bool] = {"label": f"{RUN_LABEL}={token}"}
     for container in client.containers.list(all=True, filters=wanted, ignore_removed=True):
         with contextlib.suppress(docker.errors.APIError):
-            container.remove(force=True, v=True)
+            destroy.container(container, RUN_LABEL, token)
         removed.append(f"container {container.name}")
     for volume in client.volumes.list(filters=wanted):
         with contextlib.suppress(docker.errors.APIError):
-            volume.remove(force=True)
+            destroy.volume(volume, RUN_LABEL, token)
         removed.append(f"volume {volume.name}")
     return removed

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from harness import registered, registry, store
+from harness import destroy, registered, registry, store
 from harness.backup import back_up, discard
 from harness.case_record import without_backup
 from harness.command import Transcript, recorded
@@ -92,7 +92,7 @@ def back_up_and_recover(setting: Setting, name: str, cases: list[Case]) -> Itera
     for case in cases:
         yield recover(setting, backup, case)
     try:
-        discard(backup)
+        discard(setting, backup)
     except HarnessError as error:  # of no weight for the verdict on a backup that has been judged
         setting.progress.note(f"{name}: the snapshot could not be removed: {error}")
 
@@ -110,18 +110,17 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
     hosts = [_host(spec, work, transcript) for spec in (plan.instance, plan.target) if spec]
     host, target_host = hosts[0], hosts[-1]
     entry = registered.register(work, containers=any(one.in_containers for one in hosts))
-    work.mkdir()
     with_user_of_its_own = host.in_containers or plan.instance.name is not None
     _share_log(work / store.FREEZE_LOG, folder / store.FREEZE_LOG, 0o666 if with_user_of_its_own else 0o644)
     targets = watchdog = ledger = None
-    with recorded(transcript):
+    with recorded(transcript), destroy.logged(folder / destroy.LOG_FILE):
         try:
             progress.stage(plan.name, "start the instance")
             for one in hosts:
                 one.probe()
             targets = Targets(target_host, host.root(), len(expand(plan)))
             targets.prepare()
-            watchdog = Watchdog(folder, host.environment())
+            watchdog = Watchdog(folder, host.environment(), progress.note)
             source = Instance(host.source())
             description = source.describe()
             plan, notes = within_licence(plan, description)

@@ -16,7 +16,9 @@ HarnessError
 │   ├── JournalError    journals could not be listed, switched or copied
 │   └── RollforwardError  journals could not be applied; the restored copy is unusable
 ├── SnapshotError       the copy could not be made, exposed or released
-│   └── ImageError      it was made, and does not hold what was captured
+│   ├── ImageError      it was made, and does not hold what was captured
+│   └── SnapshotTimeout it was not made in the time that a freeze has
+├── RemovalError        something could not be removed, or is not ours to remove
 └── ParseError          output of a tool that we do not understand
 
 An error means that the outside world kept us from answering: its stage is UNKNOWN, never PASS. A backup
@@ -159,6 +161,14 @@ class SnapshotError(HarnessError):
 
 class ImageError(SnapshotError):
     """A snapshot that its provider calls finished does not hold what was captured. An answer about the backup."""
+
+
+class SnapshotTimeout(SnapshotError):
+    """A snapshot was not made in the time that the freeze has, and was ended. An answer about the backup."""
+
+
+class RemovalError(HarnessError):
+    """Something could not be removed, or is not ours to remove: it is still there, and the message names it."""
 
 
 class ParseError(HarnessError):

@@ -19,7 +19,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import re
 import shutil
 import stat
 import threading
@@ -27,7 +26,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.command import Deadline, run
-from harness.errors import CommandError, PreconditionError, SnapshotError
+from harness.destroy import mounts
+from harness.errors import SnapshotError
 
 FICLONE = 0x40049409
 """ioctl request: share the blocks of another file. Source: linux/fs.h, ioctl_ficlone(2)."""
@@ -42,7 +42,6 @@ _NOT_THIS_WAY = frozenset(
 
 
 _MAKING = threading.Lock()
-_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 class Method(enum.Enum):
@@ -127,61 +126,14 @@ def digest_of(file: Path) -> str | None:
         return None
 
 
-def remove_tree(path: Path) -> None:
-    """Remove a file or folder whatever the modes inside; not there is fine. Raises SnapshotError.
-
-    What is mounted in it is unmounted, never removed: it belongs to somebody else.
-    """
-    with as_snapshot_error(path):
-        _unmount_below(path)
-        if path.is_symlink() or path.is_file():
-            path.unlink()
-        elif path.exists():
-            _open_up(path)
-            shutil.rmtree(path)
-
-
-def mounts_below(path: Path) -> list[Path]:
-    """Mount points at and below a path, the deepest first. A bind mount is found too: the kernel lists it, while its
-    device number may be that of the folder it lies in. Raises OSError.
-    """
-    top = Path(os.path.realpath(path.parent)) / path.name
-    return sorted((mount for mount, _ in _mounts() if mount.is_relative_to(top)), reverse=True)
-
-
-def _unmount_below(path: Path) -> None:
-    for mount in mounts_below(path):
-        try:
-            run(["umount", "--no-canonicalize", str(mount)])
-        except (CommandError, PreconditionError) as error:
-            raise SnapshotError(
-                f"something is mounted at {mount}, so {path} is not removed. Unmount it: {error}"
-            ) from error
-
-
 def filesystem_type(path: Path) -> str:
     """Type of the filesystem a path lies on, such as `ext4`; `unknown` if the kernel does not tell."""
     resolved, best, kind = path.resolve(), Path(), "unknown"
     with contextlib.suppress(OSError):
-        for mount, of in _mounts():
+        for mount, of in mounts():
             if resolved.is_relative_to(mount) and len(mount.parts) >= len(best.parts):
                 best, kind = mount, of
     return kind
-
-
-def _mounts() -> list[tuple[Path, str]]:
-    """Every mount point that this process sees, in the order of mounting, with its filesystem's type. Raises OSError.
-
-    Source: proc_pid_mountinfo(5): the mount point is field 5, blanks and the like as octal numbers; the type is the
-    first after the `-`.
-    """
-    found = []
-    text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-    for line in text.removesuffix("\n").split("\n"):  # splitlines would also split at characters of a path
-        before, _, after = line.partition(" - ")
-        point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), before.split(" ")[4])
-        found.append((Path(point), after.split(" ")[0]))
-    return found
 
 
 def make_volume(root: Path) -> None:
@@ -196,13 +148,6 @@ def make_volume(root: Path) -> None:
             run(["btrfs", "subvolume", "create", str(root)])
         else:
             root.mkdir()
-
-
-def _open_up(folder: Path) -> None:
-    folder.chmod(stat.S_IRWXU)
-    for entry in folder.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            _open_up(entry)
 
 
 class _Job:

@@ -29,18 +29,21 @@ from harness.command import Deadline, Prepared
 from harness.errors import (
     FreezeError,
     HarnessError,
+    ImageError,
     InstanceError,
     InstanceGone,
     SnapshotError,
+    SnapshotTimeout,
     ThawError,
 )
 from harness.files import digest_of, walk
 from harness.instance.iris import FREEZE_TIMEOUT_S, FreezeAnswer, Instance, ThawAnswer, left_out
-from harness.plan.model import FreezeSpec
+from harness.plan.model import FreezeSpec, Limits
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
-from harness.watchdog import Watchdog
+from harness.watchdog import Orders, Watchdog
 
-CAPTURE_TIMEOUT_S = 3600.0
+THAW_GRACE_S = 3.0
+"""A window that goes on for so long past the limit of its snapshot is ended by the watchdog."""
 DIGEST_BYTES_MAX = 1 << 20
 """Files up to this size that did not change from before the window to after it are held against their content."""
 SETTLED_S = 3.0
@@ -220,6 +223,7 @@ def hold(
     log: Path,
     text: str,
     spec: FreezeSpec,
+    limit_s: float,
     database_files: Sequence[Path],
     watchdog: Watchdog,
 ) -> Window:
@@ -228,8 +232,10 @@ def hold(
     Args:
         log: File the engine appends to.
         text: Stored with the journal marker; distinct for each freeze.
+        limit_s: The snapshot must be there so long after the freeze was asked for (`snapshot_limit_s`); then it is
+            ended.
         database_files: Files that must not change in the window.
-        watchdog: Thaws if this process dies in here.
+        watchdog: Thaws if this process dies in here, or has not thawed when the limit is over.
     Returns:
         The window, also where no snapshot could be made in it.
     Raises:
@@ -240,7 +246,7 @@ def hold(
     log_from_byte = freeze_log.size_bytes(log)
     listed_before = listed(source)
     with closing(instance.prepare_thaw(log)) as prepared:
-        watchdog.arm(instance.thaw_argv(log), instance.is_frozen_argv(), instance.stdin)
+        watchdog.arm(orders_of(instance, log), FREEZE_TIMEOUT_S + limit_s + THAW_GRACE_S)
         # Only a refusal, a confirmed thaw or the end of the instance disarms: after anything else the watchdog
         # tries on when this run ends.
         try:
@@ -249,9 +255,11 @@ def hold(
             watchdog.disarm()
             raise
         try:
+            limit = Deadline(frozen.called_s + limit_s)
+            watchdog.hold(limit.left_s + THAW_GRACE_S)
             before = tuple(map(FileStatus.of, database_files))
             began = time.monotonic()
-            snapshot, problem = _captured(provider, source)
+            snapshot, problem = _captured(provider, source, limit, limit_s)
             captured = time.monotonic()
             after = tuple(map(FileStatus.of, database_files))
         finally:
@@ -277,11 +285,38 @@ def hold(
     )
 
 
-def _captured(provider: SnapshotProvider, source: Source) -> tuple[Snapshot | None, SnapshotError | None]:
+def snapshot_limit_s(spec: FreezeSpec, limits: Limits, timeout_s: float | None) -> float:
+    """How long after the freeze a snapshot may take: what the plan says for it, else what the freeze has.
+
+    Source: class reference 2024.1, Backup.General.ExternalFreeze: past WDSuspendLimit the engine thaws itself, past
+    ExternalFreezeTimeOut it blocks its users.
+    """
+    if timeout_s is not None:
+        return timeout_s
+    bounds = [spec.external_freeze_timeout_s, spec.wd_suspend_limit_s or None, limits.window_s]
+    return float(min(bound for bound in bounds if bound is not None))
+
+
+def orders_of(instance: Instance, log: Path) -> Orders:
+    """What a watchdog does for an instance that is about to be frozen."""
+    return Orders(
+        thaw=instance.thaw_argv(log),
+        is_frozen=instance.is_frozen_argv(),
+        is_there=instance.place.is_there_argv(),
+        stdin=instance.stdin,
+    )
+
+
+def _captured(
+    provider: SnapshotProvider, source: Source, limit: Deadline, limit_s: float
+) -> tuple[Snapshot | None, SnapshotError | None]:
     try:
-        return provider.capture(source, Deadline.after(CAPTURE_TIMEOUT_S)), None
+        return provider.capture(source, limit), None
     except SnapshotError as error:
-        return None, error
+        if not limit.passed or isinstance(error, ImageError):
+            return None, error
+        late = f"the snapshot was not there {limit_s:g} s after the freeze and was ended: {error}"
+        return None, SnapshotTimeout(late)
 
 
 def _thaw(instance: Instance, log: Path, prepared: Prepared | None = None) -> ThawAnswer:

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from harness import destroy
 from harness.backup import NOT_ROLLED, Backup
 from harness.case_record import case_record
 from harness.errors import (
@@ -27,10 +28,11 @@ from harness.errors import (
     RestoreError,
     RollforwardError,
     SnapshotError,
+    SnapshotTimeout,
     StartError,
 )
 from harness.facts.known import unconfirmed
-from harness.files import Method, copy_paths, remove_tree
+from harness.files import Method, copy_paths
 from harness.freeze import image_status
 from harness.instance.base import Place
 from harness.instance.iris import (
@@ -44,7 +46,7 @@ from harness.instance.iris import (
 )
 from harness.model import CaseRecord, RecoveryMode, RestoreSummary, RollforwardSummary
 from harness.plan.model import Case
-from harness.restore import Exposed, expose, others_of, require_isolated, restore
+from harness.restore import Exposed, expose, others_of, require_isolated, require_nobody_elses, restore
 from harness.rollforward import roll_forward
 from harness.setting import Setting
 from harness.targets import Targets
@@ -220,6 +222,8 @@ class _Recovery:
         except ImageError as error:
             self._incomplete = str(error)
             return None
+        except SnapshotTimeout:  # the window says so itself
+            return None
 
     def _put(self, target: Instance, image: Exposed) -> str:
         """Returns why the engine refuses the files, empty if it takes them."""
@@ -287,10 +291,10 @@ class _Recovery:
         return list(others_of(target, self._setting.description).values())
 
     def _boot(self, image: Exposed) -> Instance | None:
+        own = self._own_copy(image)
+        require_nobody_elses(own, self._setting.description)
         try:
-            place = self._setting.target_host.boot(
-                self._name, self._own_copy(image), self._setting.description.root
-            )
+            place = self._setting.target_host.boot(self._name, own, self._setting.description.root)
         except StartError as error:
             why = f"the engine does not start from the restored image: {error}"
             self._recovered = replace(self._promised(), refusal=why)
@@ -386,6 +390,7 @@ class _Recovery:
             ),
             window=backup.window,
             incomplete=self._incomplete,
+            late=_late(backup.window.snapshot_problem),
             files=self._exposed.files if self._exposed else None,
             digests=self._exposed.digests if self._exposed else None,
             watched=backup.image,
@@ -408,7 +413,7 @@ class _Recovery:
         for place in self._places:
             self._discard(place)
         for folder in (self._folder, self._copy):
-            self._kept("remove the image", partial(remove_tree, folder))
+            self._kept("remove the image", partial(destroy.tree, folder, self._setting.ground))
 
     def _discard(self, place: Place) -> None:
         self._kept("remove the restored instance", place.discard)
@@ -419,6 +424,10 @@ _NOTHING = Look(floor={}, ceiling={})
 
 def _incomplete(problem: SnapshotError | None) -> str | None:
     return str(problem) if isinstance(problem, ImageError) else None
+
+
+def _late(problem: SnapshotError | None) -> str | None:
+    return str(problem) if isinstance(problem, SnapshotTimeout) else None
 
 
 def _databases_missing(backup: Backup, image: Exposed) -> str:

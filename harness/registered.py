@@ -1,111 +1,236 @@
 """What runs leave behind when they are killed, and how to remove it.
 
-Before a run makes anything it registers: one small file that names its folder and its process. All it makes
-afterwards carries the run's token: its processes in the environment, its files and mounts below the folder.
-So `clean` can find everything of a run that is gone, even what was begun a moment before the kill.
+Before a run makes anything it registers: one small file that names its folder, its host and its token. All that it
+makes afterwards carries the token: its processes in the environment, its containers as a label, its files and mounts
+below the folder. So `clean` can find everything of a run that is gone, even what was begun a moment before the kill.
+
+Whether a run still goes on is told by a lock of the kernel on its entry, which the run holds as long as it lives. It
+is seen from other PID namespaces and from containers that share the folder, and goes with the process. Where the
+folder is shared over a network, the entry says which kernel holds the lock; entries of another host are left to it.
+
+`clean` may be root's, and an entry tells it what to remove. So an entry is believed only if
+
+* it is a plain file of the caller's, one name, writable by nobody else, of the shape that is written here;
+* the folder it names has a plain absolute path, free of links, ends in /work, and is the caller's;
+* the folder above, where nobody else may write, holds a mark of the same token, which the run wrote there before it
+  registered.
+
+What is not believed is skipped and named, and all others are cleaned.
+
+Source: flock(2); random(4), boot_id; machine-id(5).
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
-import shutil
+import platform
+import re
 import signal
-import subprocess
+import stat
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from harness import containers as engine
+from harness import destroy
 from harness.command import Deadline
-from harness.errors import HarnessError, SnapshotError
-from harness.files import mounts_below, remove_tree
+from harness.destroy import Ground, mounts_below, unmount
+from harness.errors import HarnessError, PreconditionError, RemovalError
 from harness.watchdog import LIMIT_S, TOKEN_VARIABLE, WATCHDOG_VARIABLE
 
+WORK = "work"
+"""What the folder of a run's instances is called; everything in it is the run's."""
+MARK_FILE = "run-token"
+"""Beside it: the token of the run that made it. Gone when the run has cleaned up."""
 _ASIDE = ".new"
+_TOKEN = re.compile(r"[0-9]{1,10}-[0-9a-f]{12}")
+_ENTRY_BYTES_MAX = 1 << 16
 _ASKED_TIMEOUT_S = 1.0
 _GONE_TIMEOUT_S = 10.0
 _EMPTIED_TIMEOUT_S = 3.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostId:
+    """Which kernel a process runs on: `boot` is new at each start, `machine` and `name` tell hosts apart."""
+
+    boot: str
+    machine: str
+    name: str
+
+    @staticmethod
+    def here() -> HostId:
+        return HostId(
+            boot=_text("/proc/sys/kernel/random/boot_id"),
+            machine=_text("/etc/machine-id"),
+            name=platform.node(),
+        )
+
+    def is_gone(self, here: HostId) -> bool:
+        """Whether this was our own host before it started anew: what held a lock then, holds none now."""
+        return self.boot != here.boot and (self.machine, self.name) == (here.machine, here.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """One run's entry: the file, the token, the folder for its instances, the process that owns it, and whether
-    it makes containers.
-    """
+    """One run's entry: its token, the folder for its instances, the host, and whether it makes containers."""
 
     file: Path
     token: str
     folder: Path
-    owner_pid: int
-    owner_started: int
+    host: HostId
     containers: bool
+
+    @property
+    def mark(self) -> Path:
+        return self.folder.parent / MARK_FILE
+
+    @property
+    def ground(self) -> Ground:
+        return Ground(folder=self.folder, right=f"run {self.token} registered it before it was made")
+
+
+class NotBelieved(Exception):
+    """Why an entry is not acted on."""
+
+
+class NotWhole(NotBelieved):
+    """What is in it was not written to its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleaned:
+    """What `clean` did: `removed` and `skipped` hold a line for each thing, `problems` what could not be removed."""
+
+    removed: tuple[str, ...]
+    skipped: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+# --- a run registers, and finishes
+
+_locks: dict[str, int] = {}
+"""Descriptors that hold the locks of this process, by token."""
 
 
 def register(folder: Path, *, containers: bool = False) -> Registered:
-    """Register a run before it makes anything; from now on its children carry the token.
+    """Register a run, and make its folder; from now on its children carry the token.
 
     Args:
+        folder: Not there yet, and called `work`; the folder above is the caller's.
         containers: Whether it may make some, so that `clean` asks the container engine.
+    Raises PreconditionError: nothing was made.
     """
     token = f"{os.getpid()}-{os.urandom(6).hex()}"
-    state = state_folder()
-    state.mkdir(parents=True, exist_ok=True)
-    entry = Registered(
-        state / f"{token}.json",
-        token,
-        folder.resolve(),
-        os.getpid(),
-        _started(os.getpid()) or 0,
-        containers,
-    )
-    # written aside: an entry is whole, or not there
-    aside = entry.file.with_suffix(_ASIDE)
-    aside.write_text(
-        json.dumps(
-            {
-                "token": token,
-                "folder": str(entry.folder),
-                "pid": entry.owner_pid,
-                "started": entry.owner_started,
-                "containers": containers,
-            }
-        )
-    )
-    aside.rename(entry.file)
+    folder = folder.parent.resolve() / folder.name
+    assert folder.name == WORK, f"{folder} is not called {WORK}"
+    entry = _locked(token, folder, containers)
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        _forget(entry)
+        _let_go(entry)
+        raise PreconditionError(
+            f"cannot make {folder}: {error.strerror}", "Name another folder with --out."
+        ) from error
     os.environ[TOKEN_VARIABLE] = token
     return entry
+
+
+def _locked(token: str, folder: Path, containers: bool) -> Registered:
+    state = state_folder()
+    file, host = state / f"{token}.json", HostId.here()
+    entry = Registered(file=file, token=token, folder=folder, host=host, containers=containers)
+    try:
+        _require_safe(state)
+        _require_alone(folder.parent)
+        os.close(_locked_new(entry.mark, token))
+        # written aside and locked there: an entry is whole and held, or not there
+        aside = file.with_suffix(_ASIDE)
+        text = {"token": token, "folder": str(folder), "host": asdict(host), "containers": containers}
+        _locks[token] = _locked_new(aside, json.dumps(text))
+        aside.rename(file)
+    except OSError as error:
+        with contextlib.suppress(RemovalError):
+            destroy.file(file.with_suffix(_ASIDE), _entries())
+            _forget(entry)
+        raise PreconditionError(
+            f"the run cannot be registered in {state}: {error.filename or ''} {error.strerror}",
+            "Name a folder of yours on a filesystem with locks in $XDG_STATE_HOME.",
+        ) from error
+    return entry
+
+
+def _require_safe(state: Path) -> None:
+    """Raises PreconditionError or OSError: whoever may write there could have `clean` remove what he likes."""
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = state.lstat()
+    if not stat.S_ISDIR(status.st_mode) or stat.S_IMODE(status.st_mode) & 0o022:
+        raise PreconditionError(
+            f"{state} is no folder, or others may write there", f"chmod go-w {state}, and look what is in it."
+        )
+
+
+def _require_alone(folder: Path) -> None:
+    """Nobody else may write to the folder of a run: whatever umask it was made with. Raises as `_require_safe`."""
+    status = folder.stat()
+    if stat.S_IMODE(status.st_mode) & 0o022:
+        if status.st_uid != os.geteuid():
+            raise PreconditionError(f"others may write to {folder}", "Name a folder of your own with --out.")
+        folder.chmod(stat.S_IMODE(status.st_mode) & ~0o022)
+
+
+def _locked_new(file: Path, text: str) -> int:
+    """Write a file that is not there yet, for this user alone; returns the descriptor that holds its lock."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.write(descriptor, text.encode())
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def finish(entry: Registered) -> None:
     """Remove what the run made, and its entry. May be called twice.
 
-    Raises SnapshotError or PreconditionError: something could not be removed; the entry stays for `clean`.
+    Raises RemovalError or PreconditionError: something could not be removed; the entry stays for `clean`.
     """
     try:
         _remove(entry)
     finally:
         os.environ.pop(TOKEN_VARIABLE, None)
+        _let_go(entry)
 
 
-def clean() -> list[str]:
-    """Remove what runs that are gone have left; returns one line for each thing removed.
+def _let_go(entry: Registered) -> None:
+    if (lock := _locks.pop(entry.token, None)) is not None:
+        os.close(lock)
 
-    Raises PreconditionError or SnapshotError: something of a run could not be removed, or no container engine
-    answers; all other runs were cleaned, and that one's entry stays for another `clean`.
-    """
-    removed = _unfinished()
-    problem: HarnessError | None = None
-    for entry in _entries():
-        if _started(entry.owner_pid) != entry.owner_started:
-            try:
-                removed += _remove(entry)
-            except HarnessError as error:
-                problem = problem or error
-    if problem:
-        raise problem
-    return removed
+
+# --- clean
+
+
+def clean() -> Cleaned:
+    """Remove what runs that are gone have left. One that cannot be cleaned, or is not believed, keeps no other."""
+    removed, skipped, problems = _unfinished(), list[str](), list[str]()
+    for file in sorted(state_folder().glob("*.json")):
+        try:
+            with _believed(file) as entry:
+                if entry:
+                    removed += _remove(entry)
+        except NotBelieved as error:
+            skipped.append(f"{file}: {error}")
+        except HarnessError as error:
+            problems.append(f"{file}: {error}")
+    return Cleaned(removed=tuple(removed), skipped=tuple(skipped), problems=tuple(problems))
 
 
 def state_folder() -> Path:
@@ -114,57 +239,190 @@ def state_folder() -> Path:
     return Path(base) / "iris-restore-harness"
 
 
-def _entries() -> list[Registered]:
-    found: list[Registered] = []
-    for file in sorted(state_folder().glob("*.json")):
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            data = json.loads(file.read_text())
-            found.append(
-                Registered(
-                    file,
-                    data["token"],
-                    Path(data["folder"]),
-                    data["pid"],
-                    data["started"],
-                    data.get("containers", False),
-                )
-            )
-    return found
+def tokens() -> list[str]:
+    """The tokens of runs that are registered here, whether they go on or not."""
+    return [file.stem for file in sorted(state_folder().glob("*.json")) if _TOKEN.fullmatch(file.stem)]
+
+
+@contextlib.contextmanager
+def _believed(file: Path) -> Iterator[Registered | None]:
+    """An entry that may be acted on, locked against others; None for a run that goes on. Raises NotBelieved."""
+    with _opened(file) as descriptor:
+        _require_own_file(os.fstat(descriptor))
+        if not _lockable(descriptor):
+            yield None
+            return
+        entry = _read(file, os.read(descriptor, _ENTRY_BYTES_MAX))
+        _require_own_host(entry)
+        _require_own_folder(entry)
+        yield entry
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[int]:
+    """A file that may be anything: no link is followed, and no pipe is waited for. Raises NotBelieved."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise NotBelieved(f"it cannot be opened: {error.strerror}") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _lockable(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise NotBelieved(f"it cannot be locked: {error.strerror}") from error
+    return True
+
+
+def _require_own_file(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise NotBelieved("it is no plain file")
+    if status.st_uid != os.geteuid():
+        raise NotBelieved(f"it belongs to user {status.st_uid}, who must clean up himself")
+    if stat.S_IMODE(status.st_mode) & 0o022 or status.st_nlink != 1:
+        raise NotBelieved("others may write to it, or it has a second name")
+
+
+def _read(file: Path, raw: bytes) -> Registered:
+    try:
+        data = json.loads(raw.decode())
+        entry = Registered(
+            file=file,
+            token=_of(data, "token", str),
+            folder=Path(_of(data, "folder", str)),
+            host=HostId(
+                **{name: _of(_of(data, "host", dict), name, str) for name in ("boot", "machine", "name")}
+            ),
+            containers=_of(data, "containers", bool),
+        )
+    except json.JSONDecodeError as error:
+        raise NotWhole(f"it ends in the middle: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise NotBelieved(f"it is no entry of this harness: {error}") from error
+    if not _TOKEN.fullmatch(entry.token) or file.name != f"{entry.token}.json":
+        raise NotBelieved("its token is not the one of its name")
+    return entry
+
+
+def _of(data: Any, name: str, kind: type) -> Any:
+    if not isinstance(data, dict) or not isinstance(data.get(name), kind):
+        raise ValueError(f"{name} is missing or no {kind.__name__}")
+    return data[name]
+
+
+def _require_own_host(entry: Registered) -> None:
+    here = HostId.here()
+    if not entry.host.boot or (entry.host.boot != here.boot and not entry.host.is_gone(here)):
+        raise NotBelieved(
+            f"its run is on another host, {entry.host.name}: run `harness clean` there. "
+            f"If that host is gone, remove {entry.folder} and this file by hand"
+        )
+
+
+def _require_own_folder(entry: Registered) -> None:
+    """The folder may be gone, or not made yet; the mark beside it must say whose it was."""
+    folder = entry.folder
+    if "\0" in str(folder) or not folder.is_absolute() or os.path.normpath(folder) != str(folder):
+        raise NotBelieved(f"{str(folder)!r} is no plain absolute path")
+    if folder.name != WORK:
+        raise NotBelieved(f"{folder} is not called {WORK}")
+    try:
+        if os.path.realpath(folder.parent, strict=True) != str(folder.parent):
+            raise NotBelieved(f"a link is part of {folder}")
+        above = folder.parent.lstat()
+        if above.st_uid != os.geteuid() or stat.S_IMODE(above.st_mode) & 0o022:
+            raise NotBelieved(f"{folder.parent} belongs to user {above.st_uid}, or others may write there")
+        _require_mark(entry)
+        if os.path.lexists(folder):
+            _require_folder(folder)
+    except FileNotFoundError as error:
+        raise NotBelieved(f"{error.filename} is not there, so nothing tells whose {folder} is") from error
+    except OSError as error:
+        raise NotBelieved(f"{error.filename}: {error.strerror}") from error
+
+
+def _require_mark(entry: Registered) -> None:
+    with _opened(entry.mark) as descriptor:
+        _require_own_file(os.fstat(descriptor))
+        if os.read(descriptor, 100) != entry.token.encode():
+            raise NotBelieved(f"{entry.mark} names another run")
+
+
+def _require_folder(folder: Path) -> None:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotBelieved(f"{folder} is no folder")
+    if status.st_uid != os.geteuid():
+        raise NotBelieved(f"{folder} belongs to user {status.st_uid}")
 
 
 def _unfinished() -> list[str]:
-    """Remove entries that nobody can read, of runs that were killed while they registered: they had made nothing."""
-    read = {entry.file for entry in _entries()}
+    """Remove what nobody can read, of runs that were killed while they registered: they had made nothing."""
     removed = []
-    for file in sorted(state_folder().glob("*-*.*")):
-        pid = file.name.partition("-")[0]
-        if file.suffix in (".json", _ASIDE) and file not in read and pid.isdigit() and not _started(int(pid)):
-            file.unlink(missing_ok=True)
-            removed.append(f"entry {file}")
+    for file in sorted(state_folder().glob("*-*")):
+        whose = _TOKEN.fullmatch(file.stem)
+        if whose and file.suffix in (".json", _ASIDE) and not Path("/proc", file.stem.split("-")[0]).exists():
+            with contextlib.suppress(NotBelieved, RemovalError), _opened(file) as descriptor:
+                _require_own_file(os.fstat(descriptor))
+                if _lockable(descriptor) and not _is_whole(file, descriptor):
+                    destroy.file(file, _entries())
+                    removed.append(f"entry {file}")
     return removed
+
+
+def _is_whole(file: Path, descriptor: int) -> bool:
+    if file.suffix == _ASIDE:
+        return False
+    try:
+        _read(file, os.read(descriptor, _ENTRY_BYTES_MAX))
+    except NotWhole:
+        return False
+    except NotBelieved:
+        return True
+    return True
+
+
+def _entries() -> Ground:
+    return Ground(folder=state_folder(), right="entries of runs are kept here")
+
+
+# --- everything of one run
 
 
 def _remove(entry: Registered) -> list[str]:
     _wait_for_watchdog(entry.token)
     removed = _containers(entry)
-    removed += [f"process {pid} ({name})" for pid, name in _kill(entry.token)]
-    removed += [f"mount {mount}" for mount in _unmount(entry.folder)]
-    if entry.folder.exists():
-        _delete_subvolumes(entry.folder)
-        _remove_folder(entry.folder)
+    removed += [f"process {pid} ({name})" for pid, name in _end(entry.token)]
+    removed += [f"mount {mount}" for mount in _unmount(entry)]
+    if os.path.lexists(entry.folder):
+        _remove_folder(entry)
         removed.append(f"folder {entry.folder}")
-    entry.file.unlink(missing_ok=True)
+    _forget(entry)
     return removed
 
 
-def _remove_folder(folder: Path) -> None:
-    """Tried again for a while: what was killed a moment ago may have made a file. Raises SnapshotError."""
+def _forget(entry: Registered) -> None:
+    destroy.file(entry.file, _entries())
+    destroy.file(
+        entry.mark, Ground(folder=entry.folder.parent, right=f"run {entry.token} wrote its token here")
+    )
+
+
+def _remove_folder(entry: Registered) -> None:
+    """Tried again for a while: what was killed a moment ago may have made a file. Raises RemovalError."""
     deadline = Deadline.after(_EMPTIED_TIMEOUT_S)
     while True:
         try:
-            return remove_tree(folder)
-        except SnapshotError:
-            if deadline.passed or mounts_below(folder):
+            return destroy.tree(entry.folder, entry.ground)
+        except RemovalError:
+            if deadline.passed or mounts_below(entry.folder):
                 raise
             time.sleep(0.1)
 
@@ -184,58 +442,51 @@ def _wait_for_watchdog(token: str) -> None:
         time.sleep(0.05)
 
 
-def _kill(token: str) -> list[tuple[int, str]]:
+def _end(token: str) -> list[tuple[int, str]]:
     """End every process that carries a token, except this one; returns those there were.
 
     First they are asked: a session of somebody's instance may be among them, and must be able to clean up.
     """
-    killed: dict[int, str] = {}
+    ended: dict[int, str] = {}
+    right = f"it carries the token of run {token}"
     for number, timeout_s in ((signal.SIGTERM, _ASKED_TIMEOUT_S), (signal.SIGKILL, _GONE_TIMEOUT_S)):
         deadline = Deadline.after(timeout_s)
         while (found := _carrying(TOKEN_VARIABLE, token)) and not deadline.passed:
             for pid, name in found:
-                if number == signal.SIGKILL or pid not in killed:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, number)
-                killed.setdefault(pid, name)
+                if number == signal.SIGKILL or pid not in ended:
+                    destroy.process(pid, number, partial(_carries, pid, TOKEN_VARIABLE, token), right)
+                    # one that is stopped takes no notice before it goes on
+                    destroy.process(pid, signal.SIGCONT, partial(_carries, pid, TOKEN_VARIABLE, token), right)
+                ended.setdefault(pid, name)
             time.sleep(0.02)
-    return sorted(killed.items())
+    return sorted(ended.items())
 
 
 def _carrying(variable: str, token: str) -> list[tuple[int, str]]:
-    mark = f"{variable}={token}".encode()
     found: list[tuple[int, str]] = []
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if int(process.name) != os.getpid() and mark in (process / "environ").read_bytes().split(b"\0"):
-                found.append((int(process.name), (process / "comm").read_text().strip()))
+        pid = int(process.name)
+        if pid != os.getpid() and _carries(pid, variable, token):
+            with contextlib.suppress(OSError):
+                found.append((pid, (process / "comm").read_text().strip()))
     return found
 
 
-def _unmount(folder: Path) -> list[Path]:
-    """What is still mounted afterwards is not removed: `remove_tree` sees to that."""
-    below = mounts_below(folder)
-    for mount in below:
-        subprocess.run(["umount", "--lazy", mount], check=False, stderr=subprocess.DEVNULL)
-    return below
-
-
-def _delete_subvolumes(folder: Path) -> None:
-    """A btrfs subvolume (inode 256) is not always removable as a folder."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        with contextlib.suppress(OSError):
-            if (
-                path.is_dir()
-                and not path.is_symlink()
-                and path.stat().st_ino == 256
-                and shutil.which("btrfs")
-            ):
-                subprocess.run(["btrfs", "subvolume", "delete", path], check=False, capture_output=True)
-
-
-def _started(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None if there is no such process. proc_pid_stat(5)."""
+def _carries(pid: int, variable: str, token: str) -> bool:
+    mark = f"{variable}={token}".encode()
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return None
+        return mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _unmount(entry: Registered) -> list[Path]:
+    """What is still mounted afterwards is not removed: `destroy.tree` sees to that."""
+    return [mount for mount in mounts_below(entry.folder) if not unmount(mount, entry.ground, lazily=True)]
+
+
+def _text(file: str) -> str:
+    try:
+        return Path(file).read_text().strip()
+    except OSError:
+        return ""

@@ -11,15 +11,24 @@ links). Such files are never put under an instance: it gets copies of them.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import ImageError, InstanceError, InstanceRefused, RestoreError, SnapshotError
-from harness.files import Method, copy_paths, digest_of, mounts_below, remove_tree, walk
+from harness import destroy
+from harness.destroy import Ground, mounts_below
+from harness.errors import (
+    ImageError,
+    InstanceError,
+    InstanceRefused,
+    RemovalError,
+    RestoreError,
+    SnapshotError,
+)
+from harness.files import Method, copy_paths, digest_of, walk
 from harness.instance.base import Place
 from harness.instance.iris import Description, Instance
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
@@ -96,23 +105,22 @@ def _through_a_link(folder: Path, paths: Iterable[Path]) -> bool:
 def restore(target: Instance, source: Description, image: Exposed, *, keep_image: bool = False) -> None:
     """Replace the databases of a target, which is proved to be isolated, by those of an image.
 
-        Args:
-            target: A started instance whose databases may be lost.
-            source: Where the databases lay when the snapshot was taken.
-            keep_image: Leave the image as it is, for something else; otherwise its files may be moved.
-        Raises:
-    from harness.errors import ImageError, InstanceError, InstanceRefused, RestoreError, SnapshotError
-    from harness.files import Method, copy_paths, digest_of, mounts_below, remove_tree, walk
+    Args:
+        target: A started instance whose databases may be lost.
+        source: Where the databases lay when the snapshot was taken.
+        keep_image: Leave the image as it is, for something else; otherwise its files may be moved.
+    Raises:
+        RestoreError: the engine does not take the files; SnapshotError: the target is the source.
     """
     places = target.describe().databases
     require_separate(source, places)
     copy = keep_image or not image.own
     for role, folder in source.databases.items():
-        _replace(target, places[role], image.of(folder), copy)
+        _replace(target, source, places[role], image.of(folder), copy)
     for folder in source.others:
         place = others_of(target, source)[folder]
         _make_like(place, image.of(folder))
-        _replace(target, place, image.of(folder), copy)
+        _replace(target, source, place, image.of(folder), copy)
 
 
 def _make_like(place: Path, image: Path) -> None:
@@ -131,23 +139,33 @@ def others_of(target: Instance, source: Description) -> dict[Path, Path]:
     return {folder: root / f"{number}-{folder.name}" for number, folder in enumerate(source.others, 1)}
 
 
-def _replace(target: Instance, place: Path, image: Path, copy: bool) -> None:
+def _replace(target: Instance, source: Description, place: Path, image: Path, copy: bool) -> None:
     if place in target.describe().folders:
         target.dismount(place)
     with _as_restore_error(image):
         for old in place.iterdir():
-            remove_tree(old)
+            destroy.tree(old, Ground(folder=place, right="a database folder of the isolated target"))
         # an engine keeps no links beside its files: what a link leads to is never put under an instance
         files = sorted(file for file in image.iterdir() if not file.is_symlink())
         if copy:
             copy_paths(image, [file.relative_to(image) for file in files], place, Method.CLONE_OR_COPY)
         else:
             for file in files:
-                shutil.move(file, place / file.name)
+                _move(file, place)
+    require_nobody_elses(place, source)
     try:
         target.mount(place)
     except InstanceRefused as error:
         raise RestoreError(f"the engine does not take the restored files in {place}: {error}") from error
+
+
+def _move(file: Path, place: Path) -> None:
+    try:
+        file.rename(place / file.name)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copy_paths(file.parent, [Path(file.name)], place, Method.COPY)
 
 
 @contextlib.contextmanager
@@ -155,7 +173,7 @@ def _as_restore_error(image: Path) -> Iterator[None]:
     """What cannot be taken out of an image is an answer about the image."""
     try:
         yield
-    except (OSError, SnapshotError) as error:
+    except (OSError, SnapshotError, RemovalError) as error:
         raise RestoreError(f"the files of the image in {image} cannot be used: {error}") from error
 
 
@@ -172,6 +190,28 @@ def require_isolated(place: Place) -> tuple[str, ...]:
             f"{place.where} is not isolated: it sees the network interfaces {', '.join(found)}"
         )
     return found
+
+
+def require_nobody_elses(folder: Path, source: Description) -> None:
+    """The last look before an instance opens files for writing. Raises SnapshotError if one of them is a file of the
+    running instance, has a second name, or is mounted there.
+    """
+    try:
+        live = {_identity(file.stat()) for place in source.folders for file in place.iterdir()}
+        mounted = mounts_below(folder)
+        for file in walk(folder):
+            status = file.lstat()
+            linked = stat.S_ISREG(status.st_mode) and status.st_nlink > 1
+            if linked or _identity(status) in live or file in mounted:
+                raise SnapshotError(
+                    f"{file} is somebody else's file under another name; no instance may write to it"
+                )
+    except OSError as error:
+        raise SnapshotError(f"whose the files in {folder} are cannot be told: {error}") from error
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def require_separate(source: Description, targets: dict[str, Path]) -> None:

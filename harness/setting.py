@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from harness.destroy import Ground
 from harness.errors import HarnessError, ThawError
 from harness.instance.base import Host
 from harness.instance.iris import Description, Instance
@@ -48,6 +49,11 @@ class Setting:
     random: random.Random
     first_journal: str | None
     notes: tuple[str, ...]
+
+    @property
+    def ground(self) -> Ground:
+        """Where things of this run may be removed."""
+        return Ground(folder=self.work, right="this run made its working folder")
 
     def stages(self, name: str) -> Stages:
         return Stages(name=name, run_began_s=self.began_s, progress=self.progress)

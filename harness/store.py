@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import record_json
+from harness import destroy, record_json
 from harness.errors import PreconditionError, UsageError
 from harness.model import Record
 
@@ -123,7 +123,7 @@ def _replace(target: Path, text: str) -> None:
         temporary.chmod(0o644)
         temporary.replace(target)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        destroy.file(temporary, destroy.Ground(folder=target.parent, right="a file on its way here"))
         raise
     _sync_folder(target.parent)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from harness.cli.output import emit
+from harness.cli.output import emit, tell
 from harness.errors import ExitCode
 
 
@@ -12,11 +12,17 @@ from harness.errors import ExitCode
 def clean_command() -> int:
     """Remove instances, snapshots and mounts that killed runs left behind.
 
-    Every such thing was registered before it was made; nothing else is touched, and results stay.
+    Every such thing was registered before it was made; nothing else is touched, and results stay. A run that goes on
+    is left alone. The exit status is 3 if something could not be removed, or an entry is not to be believed: each is
+    named, and all others are cleaned.
     """
     # Imported here because only this verb and a run need it.
     from harness import registered
 
-    removed = registered.clean()
-    emit("".join(f"{line}\n" for line in removed) or "nothing to remove\n")
-    return ExitCode.PASS
+    done = registered.clean()
+    emit("".join(f"{line}\n" for line in done.removed) or "nothing to remove\n")
+    for line in done.skipped:
+        tell(f"skipped {line}")
+    for line in done.problems:
+        tell(f"harness: {line}")
+    return ExitCode.UNKNOWN if done.skipped or done.problems else ExitCode.PASS

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
 import click
 
+from harness import destroy
 from harness.cli.interrupt import interruptible
 from harness.cli.output import hand_out, tell
 from harness.errors import ExitCode, PreconditionError, UsageError
@@ -91,7 +91,7 @@ def _conform(spec: InstanceSpec, target: InstanceSpec | None) -> Conformance:
             tell(f"what was said to the instance is in {folder}")
             raise
     if all(fact.verdict in (Verdict.PASS, Verdict.SKIPPED) for fact in found.facts):
-        shutil.rmtree(folder)
+        destroy.tree(folder, destroy.Ground(folder=folder, right="this call made it"))
     else:
         tell(f"what was said to the instance is in {folder}/commands.log")
     return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness import destroy
 from harness.cli.interrupt import interruptible
 from harness.cli.output import hand_out, tell
-from harness.errors import CommandError, ExitCode
+from harness.errors import CommandError, ExitCode, RemovalError
 
 if TYPE_CHECKING:
     from harness.fault.matrix import Matrix, Row
@@ -84,7 +86,8 @@ def _alone(wanted: Sequence[str], seed: int) -> Matrix:
                 matrix.chosen(wanted), seed=seed, folder=folder, progress=SilentProgress(), tell=_tell
             )
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(RemovalError):
+            destroy.tree(folder, destroy.Ground(folder=folder, right="this call made it"))
 
 
 def _tell(row: Row) -> None:
@@ -108,7 +111,7 @@ def _shared(wanted: Sequence[str], seed: int, jobs: int) -> Matrix:
     finally:
         for process in running:
             if process.poll() is None:
-                process.terminate()
+                destroy.child(process, signal.SIGTERM, "another part of the matrix broke off")
                 process.wait()
     rows = sorted((row for part in made for row in part.rows), key=lambda row: wanted.index(row.name))
     return Matrix(instance=made[0].instance, seed=seed, rows=tuple(rows))

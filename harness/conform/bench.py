@@ -16,11 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness import freeze, freeze_log, store
+from harness import destroy, freeze, freeze_log, store
 from harness.backup import load_provider, snapshot_source
 from harness.command import Completed
 from harness.errors import InstanceError
-from harness.files import remove_tree
 from harness.freeze import FileStatus, Window
 from harness.freeze_log import FreezeEntry
 from harness.instance.iris import DONE, Instance
@@ -121,8 +120,7 @@ class Bench:
 
     def arm(self) -> None:
         """From now on the watchdog thaws if this process dies."""
-        source = self.setting.source
-        self.setting.watchdog.arm(source.thaw_argv(self.freeze_log), source.is_frozen_argv())
+        self.setting.watchdog.arm(freeze.orders_of(self.instance, self.freeze_log), None)
 
     @property
     def freeze_log(self) -> Path:
@@ -187,6 +185,7 @@ class Bench:
             log=self.log(),
             text=TEXT,
             spec=FreezeSpec(wd_suspend_limit_s=RESUME_AFTER_S),
+            limit_s=RESUME_AFTER_S,
             database_files=self.database_files(),
             watchdog=self.setting.watchdog,
         )
@@ -230,7 +229,7 @@ class Bench:
             staging = self.setting.work / f"image-{self._next('image')}"
             image = expose(taken.provider, taken.window.taken(), taken.source, staging)
             restore(target, self.description, image)
-            remove_tree(staging)
+            destroy.tree(staging, self.setting.ground)
             yield target
 
     @contextmanager

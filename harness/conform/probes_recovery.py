@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from harness import destroy
 from harness.conform.bench import Bench, NotHere, Observation, Probe, compared, session, state_word
 from harness.errors import InstanceError, RollforwardError
 from harness.instance.iris import Instance, JournalFile, RollforwardAnswer
@@ -56,7 +57,7 @@ def missing_middle_is_seen(bench: Bench) -> Observation:
     folder, journals = _copies(bench)
     middle = journals[len(journals) // 2]
     for name in middle.files:
-        (folder / name).unlink()
+        destroy.file(folder / name, bench.setting.ground)
     with bench.target() as target:
         left = target.journals(folder)
     if middle.name in {journal.name for journal in left}:
@@ -199,7 +200,7 @@ def skipped_is_reported(bench: Bench) -> Observation:
         place = target.describe().databases["two"]
         if all(len(journal.files) > 1 for journal in journals):
             for journal in journals:
-                (folder / journal.files[-1]).unlink()
+                destroy.file(folder / journal.files[-1], bench.setting.ground)
         else:
             target.dismount(place)
         try:

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness import destroy
 from harness.backup import Backup, back_up, freeze_entry, load_provider
 from harness.command import Deadline
-from harness.files import remove_tree
 from harness.instance.iris import Instance
 from harness.model import IMAGE, LOOKS, RecoveryMode, Verdict
 from harness.plan.model import FreezeSpec, SnapshotSpec
@@ -102,6 +102,11 @@ def fault(
     )
 
 
+def planted_in(folder: Path) -> destroy.Ground:
+    """A copy that a fault may take things from."""
+    return destroy.Ground(folder=folder, right="a fault is planted in this copy")
+
+
 class Scene:
     """A loaded instance, two good backups of it, and a folder for one fault at a time."""
 
@@ -117,7 +122,7 @@ class Scene:
 
     def clear(self) -> None:
         """Take back what a fault did: its folder is removed, and the instance is thawed."""
-        remove_tree(self.folder)
+        destroy.tree(self.folder, self.setting.ground)
         self.folder.mkdir()
         if self.setting.source.is_frozen():
             self.setting.source.thaw(self.folder / "freeze.log")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from harness import destroy
 from harness.command import Completed, Prepared
 from harness.errors import FreezeError, InstanceError, ThawError
 from harness.fault.base import EVERYTHING, Planted, Scene, fault
@@ -95,7 +96,7 @@ def _after(scene: Scene, thaw: Callable[[], None], script: str) -> Planted:
         while not flag.exists():
             time.sleep(0.005)
         thaw()
-        flag.unlink()
+        destroy.file(flag, scene.setting.ground)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

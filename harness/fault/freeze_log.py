@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from harness import destroy
 from harness.backup import freeze_entry
 from harness.fault.base import STATE, Fault, Planted, Scene
 from harness.model import RecoveryMode, Verdict
@@ -83,7 +84,7 @@ def _stale(scene: Scene) -> Planted:
 
 def _missing(scene: Scene) -> Planted:
     planted = scene.with_log("", "freeze.log")
-    planted.backup.window.log.unlink()
+    destroy.file(planted.backup.window.log, scene.setting.ground)
     return planted
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from harness import destroy
 from harness.errors import InstanceError
-from harness.fault.base import STATE, Fault, Planted, Scene, overwrite
+from harness.fault.base import STATE, Fault, Planted, Scene, overwrite, planted_in
 from harness.instance.iris import Instance
 from harness.model import RecoveryMode
 from harness.rollforward import roll_forward
@@ -26,7 +27,7 @@ def _damage(work: Callable[[Path, list[str]], str]) -> Callable[[Scene], Planted
 def _remove(which: int) -> Callable[[Path, list[str]], str]:
     def remove(folder: Path, names: list[str]) -> str:
         for file in _files(folder, names[which]):
-            file.unlink()
+            destroy.file(file, planted_in(folder))
         return f"{names[which]} was removed"
 
     return remove
@@ -35,7 +36,7 @@ def _remove(which: int) -> Callable[[Path, list[str]], str]:
 def _remove_all(folder: Path, names: list[str]) -> str:
     for name in names:
         for file in _files(folder, name):
-            file.unlink()
+            destroy.file(file, planted_in(folder))
     return f"{names[0]} and all later ones were removed"
 
 
@@ -45,7 +46,7 @@ def _remove_stream(which: slice) -> Callable[[Path, list[str]], str]:
     def remove(folder: Path, names: list[str]) -> str:
         removed = [_files(folder, name)[-1] for name in names[which]]
         for file in removed:
-            file.unlink()
+            destroy.file(file, planted_in(folder))
         return f"{removed[0].name} was removed"
 
     return remove

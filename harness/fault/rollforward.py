@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from harness.fault.base import STATE, Planted, Scene, fault
+from harness import destroy
+from harness.fault.base import STATE, Planted, Scene, fault, planted_in
 from harness.instance.base import Place
 from harness.instance.iris import Instance, RollforwardAnswer
 from harness.model import Position, RecoveryMode, RollforwardSummary, Verdict
@@ -112,7 +113,7 @@ def _files_gone(scene: Scene) -> Planted:
     def remove(target: Instance) -> None:
         for folder in target.describe().databases.values():
             target.dismount(folder)
-            (folder / "IRIS.DAT").unlink()
+            destroy.file(folder / "IRIS.DAT", planted_in(folder))
             evidence.append(f"{folder.name}/IRIS.DAT was removed")
 
     evidence: list[str] = []

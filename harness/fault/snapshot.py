@@ -8,8 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from harness.fault.base import EVERYTHING, PATH_OF, Planted, Scene, fault, overwrite
-from harness.files import Method, copy_paths, remove_tree
+from harness import destroy
+from harness.fault.base import EVERYTHING, PATH_OF, Planted, Scene, fault, overwrite, planted_in
+from harness.files import Method, copy_paths
 from harness.model import RecoveryMode
 from harness.plan.model import SnapshotSpec
 
@@ -20,14 +21,14 @@ def _image(damage: Callable[[Path], str], names: str = "") -> Callable[[Scene], 
 
 def _lose(role: str) -> Callable[[Path], str]:
     def lose(image: Path) -> str:
-        shutil.rmtree((image / PATH_OF[role]).parent)
+        destroy.tree((image / PATH_OF[role]).parent, planted_in(image))
         return f"database {role} was removed"
 
     return lose
 
 
 def _lose_all(image: Path) -> str:
-    shutil.rmtree(image / "db")
+    destroy.tree(image / "db", planted_in(image))
     return "the image is empty"
 
 
@@ -106,7 +107,7 @@ def _lose_files(*patterns: str) -> Callable[[Path], str]:
     def lose(image: Path) -> str:
         lost = sorted(path for pattern in patterns for path in image.glob(pattern))
         for path in lost:
-            remove_tree(path)
+            destroy.tree(path, planted_in(image))
         return f"{', '.join(str(path.relative_to(image)) for path in lost)} were removed"
 
     return lose
@@ -120,7 +121,7 @@ def _grown(image: Path) -> str:
 
 def _folder_for_file(image: Path) -> str:
     file = image / PATH_OF["one"]
-    file.unlink()
+    destroy.file(file, planted_in(image))
     file.mkdir()
     return "a folder has the name of the file of database one"
 

@@ -56,6 +56,11 @@ class Place(Protocol):
     def argv(self, argv: Sequence[str]) -> list[str]:
         """The argument list that runs a command here from anywhere on this machine (for the watchdog)."""
 
+    def is_there_argv(self) -> list[str]:
+        """A command, to be run from anywhere on this machine, that ends with 1 once the surroundings of the instance
+        are gone and its freeze with them; what it prints is the state they are in. Any other status is no answer.
+        """
+
     def close(self) -> None:
         """End every process here. May be called twice; files stay."""
 

@@ -28,10 +28,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import containers
+from harness import containers, destroy
 from harness.command import AT_THE_WORD, Completed, Deadline, Prepared, Transcript, run
 from harness.errors import CommandError, InstanceError, InstanceGone, PreconditionError, StartError
-from harness.files import make_volume, remove_tree
+from harness.files import make_volume
 from harness.instance.first import FirstProcess
 from harness.instance.iris import ensure_agent
 from harness.model import Stun
@@ -299,13 +299,23 @@ class DockerPlace:
     def argv(self, argv: Sequence[str]) -> list[str]:
         return [*self._way_in(), *argv]
 
+    def is_there_argv(self) -> list[str]:
+        """1 also where the engine does not answer: then it is asked for its events, which must answer."""
+        script = (
+            'state=$("$0" inspect --format "{{.State.Status}}" "$1" 2>/dev/null);'
+            'case "$state" in running|restarting|created) exit 0;;'
+            ' paused) echo "paused: $0 unpause $1, then thaw"; exit 0;; exited|dead|removing) exit 1;; esac;'
+            '"$0" version >/dev/null 2>&1 && exit 1; echo "unknown: the engine does not answer"; exit 2'
+        )
+        return ["sh", "-c", script, containers.program(), str(self.container.name)]
+
     def close(self) -> None:
         containers.remove_container(str(self.container.id))
 
     def discard(self) -> None:
         self.close()
         if self.files:
-            remove_tree(self.files)
+            destroy.tree(self.files, destroy.Ground(folder=self.files, right=f"the files of {self.where}"))
 
     def pause(self) -> None:
         """Stop every process by the cgroup freezer, as a hypervisor stuns a machine. Raises InstanceError.
@@ -328,7 +338,7 @@ class DockerPlace:
     def crash(self) -> None:
         """SIGKILL to everything at once; the data stays. Raises InstanceError."""
         with _as_instance_error("crash"):
-            self.container.kill(signal="SIGKILL")
+            containers.kill(self.container)
             self.container.wait(timeout=30)
 
     def restart(self) -> None:

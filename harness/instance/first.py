@@ -24,7 +24,7 @@ class FirstProcess:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self._began = _began(pid)
+        self.began = _began(pid)
 
     @classmethod
     def of_container(cls, pid: int, container: str) -> FirstProcess | None:
@@ -44,7 +44,7 @@ class FirstProcess:
         """
         try:
             fields = _fields(self.pid)
-            if fields[0] in "ZX" or int(fields[6]) & _PF_EXITING or int(fields[19]) != self._began:
+            if fields[0] in "ZX" or int(fields[6]) & _PF_EXITING or int(fields[19]) != self.began:
                 return True
             return kill_is_pending(Path(f"/proc/{self.pid}/status").read_text())
         except OSError:

@@ -100,6 +100,10 @@ class InstalledPlace:
     def argv(self, argv: Sequence[str]) -> list[str]:
         return list(argv)
 
+    def is_there_argv(self) -> list[str]:
+        script = 'iris qlist "$0" | grep -qi "^$0^[^^]*^[^^]*^down" && exit 1; exit 0'
+        return ["sh", "-c", script, self.name]
+
     def lock(self, folder: Path) -> None:
         """Keep other runs away until `close`. The lock is on the folder: nothing is written, a kill ends it.
         Raises PreconditionError.

@@ -15,7 +15,8 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from pathlib import Path
 
-from harness.command import AT_THE_WORD, HERE, Completed, Prepared, Transcript, run
+from harness import destroy
+from harness.command import AT_THE_WORD, ENDS_TIMEOUT_S, HERE, Completed, Prepared, Transcript, run
 from harness.errors import (
     CommandError,
     CommandTimeout,
@@ -24,7 +25,6 @@ from harness.errors import (
     PreconditionError,
     StartError,
 )
-from harness.files import remove_tree
 from harness.instance.first import ENDS_TOGETHER_S, FirstProcess
 
 STANDIN_BIN = Path(__file__).parent.parent / "standin" / "bin"
@@ -77,7 +77,7 @@ class NamespacePlace:
         if self._holder.stdout.readline() != b"ready\n":
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._holder.wait(timeout=ENDS_TOGETHER_S)
-            self._holder.kill()
+            destroy.group(self._holder, f"the sandbox of {name} was not made")
             said = self._holder.stderr.read().decode("utf-8", "replace").strip().partition("\n")[0]
             self.close()
             advice = f"{rights_for_root()}, or see" if os.geteuid() == 0 else "See"
@@ -130,6 +130,11 @@ class NamespacePlace:
     def argv(self, argv: Sequence[str]) -> list[str]:
         return [*self._enter, *self._found(argv)]
 
+    def is_there_argv(self) -> list[str]:
+        """The first process is told from a later one of the same number by the moment it began; proc_pid_stat(5)."""
+        script = '[ "$(cut -d" " -f22 "/proc/$0/stat" 2>/dev/null)" = "$1" ] || exit 1'
+        return ["sh", "-c", script, str(self._pid), str(self._held.began if self._held else "")]
+
     def _found(self, argv: Sequence[str]) -> list[str]:
         return [shutil.which(argv[0], path=self._environment["PATH"]) or argv[0], *argv[1:]]
 
@@ -145,14 +150,19 @@ class NamespacePlace:
     def discard(self) -> None:
         self.close()
         if self.files:
-            remove_tree(self.files)
+            destroy.tree(self.files, destroy.Ground(folder=self.files, right=f"the files of {self.where}"))
+
+    def _is_first(self) -> bool:
+        return self._held is not None and not self._held.has_ended
 
     def close(self) -> None:
         if self._holder.poll() is None:
             # the kernel ends everything in the sandbox with its first process, before unshare can reap that
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid or self._holder.pid, signal.SIGKILL)
-            self._holder.wait()
+            first, why = self._pid, f"the place {self.name} is not needed any more"
+            if not first or not destroy.process(first, signal.SIGKILL, self._is_first, why):
+                destroy.group(self._holder, why)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._holder.wait(ENDS_TIMEOUT_S)
         for stream in (self._holder.stdin, self._holder.stdout, self._holder.stderr):
             if stream:
                 stream.close()

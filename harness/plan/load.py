@@ -5,7 +5,8 @@ provider's own schema), and what a schema cannot say: ranges of durations, names
 plan that loads can be run as far as its text can tell; whether this machine can run it is not decided here.
 
 Source of the limit on external_freeze_timeout: InterSystems Japan, tutorial on external backup: values above
-1200 are treated as 1200. The same bound on wd_suspend_limit is ours.
+1200 are treated as 1200. The same bound on wd_suspend_limit is ours. The engine's 0 is no limit:
+nothing would thaw an instance that is left frozen, so a plan says it with a word.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from harness.plan.model import (
 
 PROVIDER_MEMBERS = ("options_schema", "probe", "capture", "expose", "release")
 
+UNLIMITED = "unlimited"
 _DURATION = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9})?)(?P<unit>ms|s|m|h)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -80,10 +82,10 @@ _RANGES = (
     ),
     _Range(
         place=("freeze", "wd_suspend_limit"),
-        at_least_s=0.0,
+        at_least_s=1.0,
         at_most_s=1200.0,
         whole=True,
-        reason="0s is no limit; past it the engine thaws itself",
+        reason="past it the engine thaws itself; if it never shall, however long it is left frozen, say unlimited",
     ),
 )
 
@@ -273,7 +275,7 @@ def _provider(entry: object) -> tuple[str | None, dict[str, str]]:
     """Name and options of one entry below `snapshot`; no name if the entry has another shape."""
     if isinstance(entry, dict):
         provider = entry.get("provider")
-        options = {key: value for key, value in entry.items() if key != "provider"}
+        options = {key: value for key, value in entry.items() if key not in ("provider", "timeout")}
         return (provider if isinstance(provider, str) else None), options
     return (entry if isinstance(entry, str) else None), {}
 
@@ -291,26 +293,39 @@ def _plan(raw: dict[str, Any]) -> Plan:
     workload = raw.get("workload", {})
     freeze = raw.get("freeze", {})
     limits = raw.get("limits", {})
-    snapshots = [_provider(entry) for _, entry in _entries(raw["snapshot"], "snapshot")]
     return Plan(
         name=raw["plan"],
         instance=_instance(raw.get("instance", {})),
         target=_instance(raw["target"]) if "target" in raw else None,
         workload=_workload(workload),
         cycles=int(raw.get("cycles", 1)),
-        snapshots=tuple(SnapshotSpec(provider=str(name), options=options) for name, options in snapshots),
+        snapshots=tuple(_snapshot(entry) for _, entry in _entries(raw["snapshot"], "snapshot")),
         recovery=tuple(RecoveryMode(mode) for _, mode in _entries(raw["recovery"], "recovery")),
         freeze=FreezeSpec(
             external_freeze_timeout_s=int(
                 _seconds(freeze, "external_freeze_timeout", FreezeSpec().external_freeze_timeout_s)
             ),
-            wd_suspend_limit_s=int(_seconds(freeze, "wd_suspend_limit", FreezeSpec().wd_suspend_limit_s)),
+            wd_suspend_limit_s=_suspend_limit_s(freeze),
             switch_journal=freeze.get("switch_journal", FreezeSpec().switch_journal),
         ),
         limits=Limits(
             **{f"{key}_s": _seconds(limits, key, 0.0) for key in ("window", "rpo", "rto") if key in limits}
         ),
     )
+
+
+def _snapshot(entry: object) -> SnapshotSpec:
+    name, options = _provider(entry)
+    timeout = entry.get("timeout") if isinstance(entry, dict) else None
+    return SnapshotSpec(
+        provider=str(name), options=options, timeout_s=duration_s(timeout) if timeout is not None else None
+    )
+
+
+def _suspend_limit_s(freeze: dict[str, Any]) -> int:
+    if freeze.get("wd_suspend_limit") == UNLIMITED:
+        return 0
+    return int(_seconds(freeze, "wd_suspend_limit", FreezeSpec().wd_suspend_limit_s))
 
 
 def _instance(raw: dict[str, Any]) -> InstanceSpec:

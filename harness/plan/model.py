@@ -53,15 +53,18 @@ class WorkloadSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotSpec:
-    """A provider by name and its own options."""
+    """A provider by name and its own options; `timeout_s` is how long after the freeze it may take, None for as long
+    as the freeze has.
+    """
 
     provider: str
     options: Mapping[str, object]
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreezeSpec:
-    """Arguments of the freeze, under the names the engine gives them."""
+    """Arguments of the freeze, under the names the engine gives them. `wd_suspend_limit_s` 0 is no limit."""
 
     external_freeze_timeout_s: int = 600
     wd_suspend_limit_s: int = 300

@@ -14,6 +14,7 @@ _UPSTREAM_FIRST = (
     "marker.stale",
     "hold.early_thaw",
     "hold.incomplete",
+    "snapshot.timeout",
     "snapshot.incomplete",
     "snapshot.altered",
     "marker.incomplete",
@@ -66,6 +67,8 @@ _DATA = "integrity.refused"
 _NEXT = {
     "snapshot": "do not count on this backup. Mend the snapshot so that it holds every file of the source, and take "
     "another; keep the last good one, and the journals since",
+    "snapshot.timeout": "there is no backup. Make the snapshot faster, or give the freeze more time: timeout of the "
+    "snapshot, wd_suspend_limit, external_freeze_timeout and limits.window in the plan",
     "hold": "do not count on this backup. See that the snapshot is complete before the thaw, and that the freeze "
     "lasts (WDSuspendLimit, other jobs that thaw); take another, and keep the journals since the last good one",
     "marker": "give the roll-forward the log and the journals of this very freeze. A backup without a right marker "
@@ -108,7 +111,8 @@ def next_step(cases: Iterable[CaseRecord]) -> str:
     worst = min(found, key=_rank, default=None)
     if worst is None or worst.verdict is not Verdict.FAIL:
         return ""
-    return _NEXT.get(worst.code.removeprefix(IMAGE).partition(".")[0], "")
+    code = worst.code.removeprefix(IMAGE)
+    return _NEXT.get(code) or _NEXT.get(code.partition(".")[0], "")
 
 
 def _rank(finding: Finding) -> tuple[int, int, int]:

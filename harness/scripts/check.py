@@ -16,7 +16,6 @@ from pathlib import Path
 
 from harness import registered
 from harness.errors import HarnessError, PreconditionError, UsageError
-from harness.files import remove_tree
 from harness.model import Finding, Verdict
 from harness.scripts import scenarios
 from harness.scripts.guard import Contained
@@ -67,7 +66,6 @@ def _check(scripts: Scripts, wanted: Sequence[Scenario], folder: Path, jobs: int
     began, started = time.monotonic(), datetime.now(UTC)
     work = folder / "work"
     entry = registered.register(work)
-    work.mkdir()
     try:
         _require_answers(scripts, work)
         outcome, first = _discover(scripts, folder, work)
@@ -87,7 +85,6 @@ def _check(scripts: Scripts, wanted: Sequence[Scenario], folder: Path, jobs: int
                 scenes.end()
                 raise
     finally:
-        remove_tree(work)
         registered.finish(entry)
     order = [one.name for one in wanted]
     return Report(

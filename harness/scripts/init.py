@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import destroy
 from harness.errors import PreconditionError, UsageError
 
 _PARTS = Path(__file__).parent / "reference"
@@ -71,7 +72,7 @@ def _write_one(path: Path, file: ReferenceFile) -> None:
     new = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.unlink(missing_ok=True)
+        destroy.file(new, destroy.Ground(folder=new.parent, right="a file on its way here"))
         new.touch(mode=0o600, exist_ok=False)
         new.write_text(file.text, encoding="utf-8")
         new.chmod(file.mode)

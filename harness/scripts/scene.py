@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from harness import registry
+from harness import destroy, registry
 from harness.command import Transcript, run
 from harness.errors import (
     CommandTimeout,
@@ -421,12 +422,16 @@ class Scene:
                     found.append(number)
         return found
 
+    def _is_control(self, number: int, name: str) -> bool:
+        return number in self._control(name)
+
     def stopped(self, name: str, signal_: signal.Signals) -> None:
         """Send a signal to an instance's control process, to stop it and let it go on. Raises InstanceError."""
         control = self._control(name)
         for number in control:
-            with contextlib.suppress(OSError):
-                os.kill(number, signal_)
+            destroy.process(
+                number, signal_, partial(self._is_control, number, name), "a process of the machine"
+            )
         if not control:
             raise InstanceError(f"{name} has no control process")
 
@@ -505,7 +510,9 @@ class Scene:
                 killed += ", KILL"
                 _ended(process, signal.SIGKILL)
         finally:
-            process.kill()  # the way in, should it be stopped as its child was
+            destroy.group(
+                process, "the script has ended"
+            )  # the way in, should it be stopped as its child was
             process.wait()
         self._guard.check()
         return Ran(
@@ -805,14 +812,7 @@ def opened(scripts: Scripts, work: Path, kept: Path) -> Iterator[Scene]:
             if text := scene._messages(name):
                 (kept / f"messages-{name}.log").write_text(text, errors="replace")
         scene.close()
-        _remove(work)
-
-
-def _remove(work: Path) -> None:
-    """The folder of a machine, however deep somebody has made it: Python's own way ends at a thousand levels."""
-    if os.geteuid():
-        run(["chmod", "-R", "u+rwX", "--", str(work)], accept=None)
-    run(["rm", "-rf", "--", str(work)])
+        destroy.tree(work, destroy.Ground(folder=work, right="the folder of a machine for scripts"))
 
 
 def cron_environment() -> dict[str, str]:
@@ -840,10 +840,21 @@ def _wait(process: subprocess.Popen[bytes], until: float, meanwhile: Callable[[]
 def _signal_child(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     """The script alone, as its caller knows no other process of it."""
     with contextlib.suppress(OSError):
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        children = _children(process)
         for child in children:
-            os.kill(int(child), number)
-        process.send_signal(signal.SIGCONT)  # nsenter stops with its child, and lets it go on
+            destroy.process(
+                int(child), number, partial(_is_child, child, process), "the script that is being checked"
+            )
+        # nsenter stops with its child, and lets it go on
+        destroy.child(process, signal.SIGCONT, "its child was signalled")
+
+
+def _is_child(number: str, process: subprocess.Popen[bytes]) -> bool:
+    return number in _children(process)
+
+
+def _children(process: subprocess.Popen[bytes]) -> list[str]:
+    return Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
 
 
 def _ended(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:

@@ -14,8 +14,10 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from harness import destroy
 from harness.command import Deadline, run
-from harness.errors import CommandError, PreconditionError, SnapshotError
+from harness.destroy import Ground
+from harness.errors import CommandError, PreconditionError, RemovalError, SnapshotError
 from harness.files import filesystem_type, walk
 from harness.snapshot.base import Snapshot, Source
 from harness.snapshot.folder import NO_OPTIONS, SnapshotFolder
@@ -24,7 +26,7 @@ _TIMEOUT_S = 60.0
 
 
 class BtrfsSnapshotProvider:
-    """Runs `btrfs subvolume snapshot -r` and `btrfs subvolume delete`."""
+    """Runs `btrfs subvolume snapshot -r`, and `btrfs subvolume delete` by `harness.destroy`."""
 
     options_schema: dict[str, object] = NO_OPTIONS
 
@@ -39,8 +41,8 @@ class BtrfsSnapshotProvider:
         trial = self._path / "probe"
         try:
             _snapshot(source.root, trial, _TIMEOUT_S)
-            _delete(trial)
-        except CommandError as error:
+            self._delete(trial)
+        except (CommandError, RemovalError) as error:
             kinds = f"{filesystem_type(source.root)} to {filesystem_type(self._path)}"
             raise PreconditionError(
                 f"no btrfs snapshot of {source.root} in {self._path} ({kinds}): {error}",
@@ -49,7 +51,7 @@ class BtrfsSnapshotProvider:
 
     def capture(self, source: Source, deadline: Deadline) -> Snapshot:
         """Take the snapshot. Raises SnapshotError, also when a path is not in it; nothing is left."""
-        with self._folder.new_location(source) as location, _deleted_on_failure(location):
+        with self._folder.new_location(source) as location:
             with _as_snapshot_error(f"snapshot of {source.root}"):
                 _snapshot(source.root, location, max(deadline.left_s, 0.001))
             self._folder.require_captured(location, source.paths)
@@ -64,15 +66,14 @@ class BtrfsSnapshotProvider:
         self._folder.require_own(snapshot)
         if snapshot.location.exists():
             with _as_snapshot_error(f"deletion of {snapshot.location}"):
-                _delete(snapshot.location)
+                self._delete(snapshot.location)
+
+    def _delete(self, location: Path) -> None:
+        destroy.tree(location, Ground(folder=self._path, right="this provider keeps its snapshots here"))
 
 
 def _snapshot(root: Path, location: Path, timeout_s: float) -> None:
     run(["btrfs", "subvolume", "snapshot", "-r", str(root), str(location)], timeout_s=timeout_s)
-
-
-def _delete(location: Path) -> None:
-    run(["btrfs", "subvolume", "delete", str(location)], timeout_s=_TIMEOUT_S)
 
 
 def _require_one_subvolume(source: Source) -> None:
@@ -88,19 +89,8 @@ def _require_one_subvolume(source: Source) -> None:
 
 
 @contextlib.contextmanager
-def _deleted_on_failure(location: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        if location.exists():
-            with contextlib.suppress(CommandError, PreconditionError):
-                _delete(location)
-        raise
-
-
-@contextlib.contextmanager
 def _as_snapshot_error(what: str) -> Iterator[None]:
     try:
         yield
-    except (CommandError, PreconditionError) as error:
+    except (CommandError, PreconditionError, RemovalError) as error:
         raise SnapshotError(f"{what}: {error}") from error

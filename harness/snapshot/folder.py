@@ -12,13 +12,14 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.errors import ImageError, PreconditionError, SnapshotError
+from harness import destroy
+from harness.destroy import Ground
+from harness.errors import ImageError, PreconditionError, RemovalError, SnapshotError
 from harness.files import (
     Method,
     allocated_bytes,
     as_snapshot_error,
     copy_paths,
-    remove_tree,
     require_inside,
     size_bytes,
 )
@@ -121,10 +122,10 @@ class SnapshotFolder:
         Raises SnapshotError.
         """
         if snapshot.location.is_symlink() and snapshot.location in self._given:
-            remove_tree(snapshot.location)
+            self._remove(snapshot.location)
             return
         self.require_own(snapshot)
-        remove_tree(snapshot.location)
+        self._remove(snapshot.location)
 
     def _require_apart(self, source: Source) -> None:
         inside = _first_inside(self._folder, _folders(source))
@@ -134,7 +135,14 @@ class SnapshotFolder:
     def _remove_failed(self, location: Path) -> None:
         # The first error is the one to report; what could not be removed stands in the way of the next one.
         with contextlib.suppress(SnapshotError):
-            remove_tree(location)
+            self._remove(location)
+
+    def _remove(self, location: Path) -> None:
+        ground = Ground(folder=self._folder, right="this provider keeps its snapshots here")
+        try:
+            destroy.tree(location, ground)
+        except RemovalError as error:
+            raise SnapshotError(str(error)) from error
 
 
 _REMEDY = "Check `paths` of the instance and the rights of this user."
@@ -147,10 +155,11 @@ def emptied_on_failure(target: Path) -> Iterator[None]:
         yield
     except BaseException:
         # The first error is the one to report.
+        ground = Ground(folder=target, right="it was empty before it was filled here")
         with contextlib.suppress(SnapshotError), as_snapshot_error(target):
             for entry in target.iterdir():
-                with contextlib.suppress(SnapshotError):
-                    remove_tree(entry)
+                with contextlib.suppress(RemovalError):
+                    destroy.tree(entry, ground)
         raise
 
 

@@ -59,6 +59,7 @@ class Evidence:
         image: The look at the restored image before anything was applied to it, as of the freeze.
         window: The freeze window the snapshot was taken in.
         incomplete: Why the snapshot, which its provider called finished, is none; None if nothing says so.
+        late: Why the snapshot was ended because its time was over; None if it was not.
         files, digests: Size of each file in the image as it was given out, and content where it was read.
         watched, watched_now: Status of the snapshot's files just after the thaw, and before the recovery; None if
             nobody could watch them.
@@ -82,6 +83,7 @@ class Evidence:
     image: Look | None = None
     window: Window | None = None
     incomplete: str | None = None
+    late: str | None = None
     files: Mapping[Path, int] | None = None
     digests: Mapping[Path, str] | None = None
     watched: tuple[FileStatus, ...] | None = None

@@ -1,8 +1,8 @@
 """The image holds every file that the source had in the window, in its size; small files that did not change, such as
 the configuration, with their content.
 
-Catches a snapshot that took nothing, left out a database, a journal or the configuration, or ended before a file did.
-What a backup may leave out because the engine makes it anew is not asked for (`harness.instance.iris.left_out`).
+Catches a snapshot that was not there in the time that a freeze has, took nothing, left out a database, a journal or
+the configuration, or ended before a file did. What a backup may leave out because the engine makes it anew is not asked for (`harness.instance.iris.left_out`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ class SnapshotChecker:
     """The image holds every file of the source, in its size."""
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
+        if evidence.late is not None:
+            return [Finding(code="snapshot.timeout", message=f"there is no image: {evidence.late}")]
         if evidence.incomplete is not None:
             return [Finding(code="snapshot.incomplete", message=f"there is no image: {evidence.incomplete}")]
         if evidence.window is None or evidence.window.files is None:

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.command import end, kill
+from harness import destroy
+from harness.command import end
 from harness.errors import InstanceError, ParseError
 from harness.instance.iris import DONE, Instance
 from harness.workload import oracle
@@ -309,7 +310,7 @@ def _walker(instance: Instance, part: str, writer: int) -> Iterator[subprocess.P
     """A walker that is killed when its time is over: in a damaged database a walk may go round for ever."""
     process = instance.start_state(part, writer)
     seconds = SUMMARY_TIMEOUT_S if part == "summary" else WALK_TIMEOUT_S
-    limit = threading.Timer(seconds, kill, (process,))
+    limit = threading.Timer(seconds, destroy.group, (process, f"its walk did not end within {seconds:g} s"))
     limit.daemon = True
     limit.start()
     try:
@@ -512,7 +513,7 @@ def _output(instance: Instance, part: str, writer: int) -> bytes:
         assert process.stdout
         text = process.stdout.read(_OUTPUT_BYTES_MAX)
         if len(text) == _OUTPUT_BYTES_MAX:
-            kill(process)
+            destroy.group(process, "its output goes on and on")
             raise InstanceError(
                 f"the walk of the {part} printed more than {_OUTPUT_BYTES_MAX} bytes: it goes round"
             )

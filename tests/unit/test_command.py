@@ -202,3 +202,61 @@ def test_a_prepared_program_is_killed_at_its_limit() -> None:
     with pytest.raises(CommandTimeout):
         prepared.run(0.1)
     prepared.close()
+
+
+DAEMONS = {
+    "a child": "sleep 20 & echo done",
+    "in a session of its own": "setsid sleep 20 & echo done",
+    "that talks on": "setsid sh -c 'while sleep 0.01; do echo more; done' 2>&1 & sleep 0.1; echo done",
+}
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_a_child_that_keeps_the_output_holds_nobody_up(daemon: str) -> None:
+    """A daemon, an ssh master: the program has ended when it has ended."""
+    began = time.monotonic()
+    assert "done\n" in run(["sh", "-c", DAEMONS[daemon]]).stdout
+    assert time.monotonic() - began < 10
+
+
+def test_a_limit_holds_although_a_child_keeps_the_output() -> None:
+    began = time.monotonic()
+    with pytest.raises(CommandTimeout):
+        run(["sh", "-c", "setsid sleep 20 & echo begun; sleep 20"], timeout_s=0.3)
+    assert time.monotonic() - began < 10
+
+
+def test_the_same_of_a_program_that_stood_ready() -> None:
+    began = time.monotonic()
+    prepared = Prepared([*AT_THE_WORD, "sh", "-c", "setsid sleep 20 & echo done"], ["sh"])
+    assert "done\n" == prepared.run(10).stdout
+    prepared.close()
+    assert time.monotonic() - began < 10
+
+
+def test_much_in_and_much_out_at_once() -> None:
+    """More than pipes hold, both ways."""
+    text = "line of text\n" * 200_000
+    assert text == run(["cat"], stdin=text).stdout
+
+
+def test_a_program_that_reads_nothing_is_told_all_the_same() -> None:
+    assert 0 == run(["true"], stdin="x" * 1_000_000).status
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.05, 0.2, 0.24])
+def test_an_interrupt_stays_an_interrupt(moment: float) -> None:
+    """Also when the program ends at the same moment."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.05 + moment)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            for _ in range(100):
+                run(["sleep", "0.05"])
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

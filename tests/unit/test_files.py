@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from harness import files
 from harness.command import Deadline
 from harness.errors import SnapshotError
-from harness.files import Method, allocated_bytes, copy_paths, filesystem_type, remove_tree
+from harness.files import Method, allocated_bytes, copy_paths, filesystem_type
 
 CONTENT = os.urandom(300_000)
 
@@ -82,34 +81,6 @@ def test_allocated_bytes_knows_holes(root: Path) -> None:
     assert len(CONTENT) <= allocated_bytes(root, [Path()]) < 1_000_000
 
 
-def test_remove_tree_follows_no_link(tmp_path: Path) -> None:
-    """Neither the files nor the modes behind a link are touched."""
-    kept = tmp_path / "kept"
-    kept.mkdir(mode=0o500)
-    (tmp_path / "gone").mkdir()
-    (tmp_path / "gone" / "link").symlink_to(kept)
-    remove_tree(tmp_path / "gone")
-    remove_tree(tmp_path / "gone")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["kept"]
-    assert kept.stat().st_mode & 0o777 == 0o500
-
-
 def test_filesystem_type() -> None:
     """The longest mount point above a path decides."""
     assert filesystem_type(Path("/proc/self")) == "proc"
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
-@pytest.mark.parametrize(
-    "name", ["plain", "a blank", "back\\slash", "line\u2028separator", "next\x85line", "new\nline"]
-)
-def test_what_is_mounted_in_a_tree_is_unmounted_and_never_removed(tmp_path: Path, name: str) -> None:
-    """Whatever its path looks like in the kernel's list."""
-    share, point = tmp_path / "share", tmp_path / "tree" / name
-    share.mkdir()
-    (share / "backup").touch()
-    point.mkdir(parents=True)
-    subprocess.run(["mount", "--bind", share, point], check=True)
-    assert [point] == files.mounts_below(tmp_path / "tree")
-    files.remove_tree(tmp_path / "tree")
-    assert not (tmp_path / "tree").exists() and ["backup"] == [path.name for path in share.iterdir()]

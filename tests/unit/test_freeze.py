@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,11 +19,13 @@ from harness.errors import (
     InstanceGone,
     ParseError,
     SnapshotError,
+    SnapshotTimeout,
     ThawError,
 )
 from harness.instance.iris import FreezeAnswer, ThawAnswer
-from harness.plan.model import FreezeSpec
+from harness.plan.model import FreezeSpec, Limits
 from harness.snapshot.base import Snapshot, Source
+from harness.watchdog import Orders
 
 
 class FakePrepared:
@@ -34,6 +37,7 @@ class FakeInstance:
     """Keeps the state of a freeze; `trouble` happens when a method of that name is called."""
 
     stdin = ""
+    place = SimpleNamespace(is_there_argv=lambda: ["true"])
 
     def __init__(self, **trouble: Exception) -> None:
         self.frozen = False
@@ -93,8 +97,11 @@ class FakeWatchdog:
     def __init__(self) -> None:
         self.orders: list[str] = []
 
-    def arm(self, thaw: list[str], is_frozen: list[str], stdin: str) -> None:
+    def arm(self, orders: Orders, limit_s: float) -> None:
         self.orders.append("arm")
+
+    def hold(self, limit_s: float) -> None:
+        """The window has begun."""
 
     def disarm(self) -> None:
         self.orders.append("disarm")
@@ -106,7 +113,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def hold(
-    instance: FakeInstance, provider: FakeProvider, watchdog: FakeWatchdog, folder: Path
+    instance: FakeInstance,
+    provider: FakeProvider,
+    watchdog: FakeWatchdog,
+    folder: Path,
+    limit_s: float = 60.0,
 ) -> freeze.Window:
     database = folder / "IRIS.DAT"
     database.touch()
@@ -117,6 +128,7 @@ def hold(
         log=folder / "log",
         text="text",
         spec=FreezeSpec(),
+        limit_s=limit_s,
         database_files=[database],
         watchdog=watchdog,  # type: ignore[arg-type]
     )
@@ -233,3 +245,41 @@ def test_nothing_is_frozen_unless_a_thaw_stands_ready(tmp_path: Path) -> None:
     with pytest.raises(CommandError):
         hold(instance, FakeProvider(), watchdog, tmp_path)
     assert ["prepare_thaw"] == instance.calls and [] == watchdog.orders
+
+
+@pytest.mark.parametrize(
+    ("spec", "limits", "timeout", "expected"),
+    [
+        (FreezeSpec(), Limits(), None, 300.0),
+        (FreezeSpec(wd_suspend_limit_s=0), Limits(), None, 600.0),
+        (FreezeSpec(external_freeze_timeout_s=20), Limits(), None, 20.0),
+        (FreezeSpec(), Limits(window_s=0.5), None, 0.5),
+        (FreezeSpec(), Limits(window_s=0.0), None, 0.0),
+        (FreezeSpec(), Limits(window_s=0.5), 9.0, 9.0),
+    ],
+)
+def test_a_snapshot_may_take_as_long_as_the_freeze_has(
+    spec: FreezeSpec, limits: Limits, timeout: float | None, expected: float
+) -> None:
+    assert expected == freeze.snapshot_limit_s(spec, limits, timeout)
+
+
+class Late(FakeProvider):
+    """Breaks off when its time is over."""
+
+    def capture(self, source: Source, deadline: Deadline) -> Snapshot:
+        time.sleep(deadline.left_s)
+        raise SnapshotError("killed")
+
+
+def test_a_snapshot_that_is_late_is_ended_thawed_and_an_answer(tmp_path: Path) -> None:
+    instance, watchdog = FakeInstance(), FakeWatchdog()
+    window = hold(instance, Late(), watchdog, tmp_path, limit_s=0.1)
+    assert not instance.frozen and window.snapshot is None and ["arm", "disarm"] == watchdog.orders
+    assert isinstance(window.snapshot_problem, SnapshotTimeout)
+    assert "not there 0.1 s after the freeze and was ended: killed" in str(window.snapshot_problem)
+
+
+def test_a_snapshot_that_fails_in_time_is_no_late_one(tmp_path: Path) -> None:
+    window = hold(FakeInstance(), FakeProvider(SnapshotError("disk full")), FakeWatchdog(), tmp_path)
+    assert not isinstance(window.snapshot_problem, SnapshotTimeout)

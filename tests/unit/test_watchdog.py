@@ -1,28 +1,49 @@
-"""The watchdog's end, with commands that are small scripts: it thaws, and believes only "running"."""
+"""The watchdog's end, with commands that are small scripts: when it thaws, what it believes, and what it says."""
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness import watchdog
+from harness.watchdog import Orders, Watchdog
+from tests.runs import wait_for
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "SETTLED_S", 0.3)
-    monkeypatch.setattr(watchdog, "UNANSWERED_S", 0.8)
+    monkeypatch.setattr(watchdog, "UNANSWERED_S", 0.5)
     monkeypatch.setattr(watchdog, "RETRY_S", 0.01)
+    monkeypatch.setattr(watchdog, "RETRY_MAX_S", 0.05)
 
 
-def _instance(tmp_path: Path, before: int) -> tuple[list[str], list[str]]:
+def instance(tmp_path: Path, before: int, there: str = "exit 0") -> Orders:
     """A thaw that leaves a file, and an answer that is 3 once the file is there and `before` until then."""
     done = tmp_path / "thawed"
-    thaw = [sys.executable, "-c", f"open({str(done)!r}, 'a').write('x')"]
-    code = f"import os, sys; sys.exit(3 if os.path.exists({str(done)!r}) else {before})"
-    return thaw, [sys.executable, "-c", code]
+    return Orders(
+        thaw=["sh", "-c", f"echo x >> {done}"],
+        is_frozen=["sh", "-c", f"test -e {done} && exit 3; exit {before}"],
+        is_there=["sh", "-c", there],
+    )
+
+
+def thaw(orders: Orders) -> None:
+    """As when the pipe has closed."""
+    reader, writer = os.pipe()
+    os.close(writer)
+    post = watchdog._Post(reader)
+    post.closed, post.order = True, json.loads(json.dumps(vars(orders)))
+    watchdog._Thaw(post).until_settled()
+    os.close(reader)
 
 
 @pytest.mark.parametrize("before", [5, 1])
@@ -30,29 +51,131 @@ def test_thaws_what_is_frozen_or_does_not_answer(
     tmp_path: Path, before: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """5 is frozen; any other answer but 3 may be an instance that lets nobody log in any more."""
-    watchdog._thaw(*_instance(tmp_path, before))
+    thaw(instance(tmp_path, before))
     assert (tmp_path / "thawed").exists()
     assert capsys.readouterr().out.rstrip().endswith("not frozen")
 
 
 def test_leaves_a_running_instance_alone(tmp_path: Path) -> None:
-    watchdog._thaw(*_instance(tmp_path, 3))
+    thaw(instance(tmp_path, 3))
     assert not (tmp_path / "thawed").exists()
 
 
-def test_gives_up_on_an_instance_that_is_gone(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nobody answers at all: it says how to thaw by hand and ends."""
-    watchdog._thaw(["false"], ["false"])
-    assert "gave up; thaw by hand" in capsys.readouterr().out
+def test_ends_with_the_surroundings_of_the_instance(capsys: pytest.CaptureFixture[str]) -> None:
+    thaw(Orders(thaw=["false"], is_frozen=["false"], is_there=["false"]))
+    assert "the instance has ended, and its freeze with it" in capsys.readouterr().out
+
+
+def test_goes_on_as_long_as_they_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A paused container answers nothing, for any time; whoever lets it go on must not find it frozen."""
+    woken = tmp_path / "woken"
+    began = time.monotonic()
+    orders = Orders(
+        thaw=["sh", "-c", f"test -e {woken} && touch {tmp_path}/thawed"],
+        is_frozen=["sh", "-c", f"test -e {woken} || exit 1; test -e {tmp_path}/thawed && exit 3; exit 5"],
+        is_there=["sh", "-c", "echo paused: docker unpause it, then thaw"],
+    )
+    with subprocess.Popen(["sh", "-c", f"sleep 2; touch {woken}"]):
+        thaw(orders)
+    assert 2.0 < time.monotonic() - began and (tmp_path / "thawed").exists()
+    said = capsys.readouterr().out.splitlines()
+    assert any("surroundings are paused: docker unpause it, then thaw" in line for line in said)
+    assert any("no answer; still trying. Thaw by hand:" in line for line in said)
+    assert len(said) < 20, "one line for each change, not for each try"
 
 
 def test_a_login_reaches_both_commands_and_no_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """What they read is not logged, though they repeat it."""
     done = tmp_path / "thawed"
     code = "import os, sys; said = sys.stdin.read(); print(said); said == 'ann\\nsecret\\n' or sys.exit(1);"
-    thaw = [sys.executable, "-c", f"{code} open({str(done)!r}, 'a').write('x')"]
-    is_frozen = [sys.executable, "-c", f"{code} sys.exit(3 if os.path.exists({str(done)!r}) else 5)"]
-    watchdog._thaw(thaw, is_frozen, "ann\nsecret\n")
+    thaw(
+        Orders(
+            thaw=[sys.executable, "-c", f"{code} open({str(done)!r}, 'a').write('x')"],
+            is_frozen=[sys.executable, "-c", f"{code} sys.exit(3 if os.path.exists({str(done)!r}) else 5)"],
+            is_there=["true"],
+            stdin="ann\nsecret\n",
+        )
+    )
     said = capfd.readouterr().out
     assert "frozen? ended with 5; thaw ended with 0" in said and said.rstrip().endswith("not frozen")
     assert "secret" not in said
+
+
+def test_a_child_that_keeps_the_output_holds_nobody_up(tmp_path: Path) -> None:
+    orders = instance(tmp_path, 5)
+    slow = Orders(
+        thaw=["sh", "-c", f"{orders.thaw[2]}; sleep 20 &"], is_frozen=orders.is_frozen, is_there=["true"]
+    )
+    began = time.monotonic()
+    thaw(slow)
+    assert time.monotonic() - began < 10
+
+
+# --- as a process
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def dog(tmp_path: Path, told: list[str]) -> Iterator[Watchdog]:
+    made = Watchdog(tmp_path, {}, told.append)
+    yield made
+    made.disarm()
+    made.close()
+
+
+def thawed(tmp_path: Path) -> bool:
+    return (tmp_path / "thawed").exists()
+
+
+def test_thaws_when_the_time_is_over_though_the_harness_lives(tmp_path: Path, dog: Watchdog) -> None:
+    dog.arm(instance(tmp_path, 5), 60.0)
+    dog.hold(0.2)
+    assert wait_for(lambda: thawed(tmp_path), 10)
+    assert wait_for(lambda: "the time of the window is over" in (tmp_path / "watchdog.log").read_text(), 10)
+
+
+def test_does_nothing_before_the_time_is_over_and_nothing_once_it_is_disarmed(
+    tmp_path: Path, dog: Watchdog
+) -> None:
+    dog.arm(instance(tmp_path, 5), 0.5)
+    dog.disarm()
+    dog.arm(instance(tmp_path, 5), None)
+    time.sleep(1.0)
+    dog.disarm()
+    dog.close()
+    assert not thawed(tmp_path)
+
+
+def test_thaws_when_the_harness_is_gone(tmp_path: Path, dog: Watchdog) -> None:
+    dog.arm(instance(tmp_path, 5), 60.0)
+    dog.close()
+    assert thawed(tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_one_that_dies_is_told_at_once_and_another_takes_its_orders(
+    tmp_path: Path, dog: Watchdog, told: list[str], number: signal.Signals
+) -> None:
+    dog.arm(instance(tmp_path, 5), 60.0)
+    first = dog.pid
+    os.kill(first, number)
+    assert wait_for(lambda: told and dog.pid != first, 10)
+    assert f"the watchdog (process {first}) ended with {-number}" in told[0] and "another one" in told[0]
+    dog.close()
+    assert thawed(tmp_path), "the second knows what the first was told"
+
+
+def test_one_that_always_dies_is_not_started_for_ever(tmp_path: Path, dog: Watchdog, told: list[str]) -> None:
+    def given_up() -> bool:
+        return bool(told) and "not started again" in told[-1]
+
+    while not given_up():
+        struck = dog.pid
+        os.kill(struck, signal.SIGKILL)
+        assert wait_for(lambda struck=struck: dog.pid != struck or given_up(), 10)
+    dog.arm(instance(tmp_path, 5), 60.0)  # nobody listens, and that is no error
+    dog.disarm()

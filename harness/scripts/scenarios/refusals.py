@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 
+from harness import destroy
 from harness.instance.base import Planted
 from harness.model import Finding
 from harness.scripts import rules
@@ -278,7 +279,7 @@ def _with_accounts(scene: Scene, *, owner: bool) -> None:
     users.chmod(0o644)
     options = [f"users={users}", *(["os_authentication=1"] if owner else [])]
     scene.instance(scene.first, *options, load=owner)
-    users.unlink()
+    destroy.file(users, destroy.Ground(folder=scene.machine.told, right="this scenario wrote it"))
     scene.require_denied("somebody")
 
 

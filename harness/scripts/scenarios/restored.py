@@ -73,7 +73,7 @@ def restored(scene: Scene) -> Iterator[Finding]:
         except FreezeError as error:
             yield rules.not_told(str(error))
             return
-        ending.callback(discard, backup)
+        ending.callback(discard, setting, backup)
         for case in cases:
             record = recover(setting, backup, case)
             scene.notes.append(f"{case.recovery.value}: {record.verdict.value}")
@@ -102,7 +102,7 @@ def _setting(scene: Scene, ending: ExitStack) -> Setting:
     targets = Targets(host, root, len(_PLAN.recovery))
     ending.callback(targets.close)
     targets.prepare()
-    watchdog = Watchdog(folder, {})
+    watchdog = Watchdog(folder, {}, scene.notes.append)
     ending.callback(watchdog.close)
     source = Instance(scene.machine.instance(scene.first))
     ledger = Ledger(_PLAN.workload.writers, folder / "ledger.bin")

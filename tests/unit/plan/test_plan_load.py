@@ -63,7 +63,7 @@ snapshot:
   - copy
   - {provider: command, run: "take it", size: "12"}
 recovery: [as-of-freeze, rollforward, point-in-time, boot]
-freeze: {external_freeze_timeout: 20m, wd_suspend_limit: 0s, switch_journal: false}
+freeze: {external_freeze_timeout: 20m, wd_suspend_limit: unlimited, switch_journal: false}
 limits: {window: 5s, rpo: 0s, rto: 1.5m}
 """
     expected = Plan(
@@ -141,7 +141,11 @@ freeze: {external_freeze_timeout: 1800s}
         ("freeze: {external_freeze_timeout: 1500ms}", "freeze.external_freeze_timeout",
          "must be whole seconds, not 1500ms: the engine takes nothing finer"),
         ("freeze: {wd_suspend_limit: 21m}", "freeze.wd_suspend_limit",
-         "must be from 0s to 1200s, not 21m: 0s is no limit; past it the engine thaws itself"),
+         "must be from 1s to 1200s, not 21m: past it the engine thaws itself; if it never shall, however long it is "
+         "left frozen, say unlimited"),
+        ("freeze: {wd_suspend_limit: 0s}", "freeze.wd_suspend_limit",
+         "must be from 1s to 1200s, not 0s: past it the engine thaws itself; if it never shall, however long it is "
+         "left frozen, say unlimited"),
         ("freeze: {switch_journal: 1}", "freeze.switch_journal", "must be true or false, not 1"),
         ('instance: {image: "a\\0b"}', "instance.image", "holds a character that does not show: U+0000"),
     ],
