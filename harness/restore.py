@@ -14,6 +14,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,9 +200,11 @@ def require_nobody_elses(folder: Path, source: Description) -> None:
     try:
         live = {_identity(file.stat()) for place in source.folders for file in place.iterdir()}
         mounted = mounts_below(folder)
-        for file in walk(folder):
-            status = file.lstat()
-            linked = stat.S_ISREG(status.st_mode) and status.st_nlink > 1
+        statuses = {file: file.lstat() for file in walk(folder)}
+        names = Counter(map(_identity, statuses.values()))
+        for file, status in statuses.items():
+            # a file may have more names than one in here, as an instance's own journals do
+            linked = stat.S_ISREG(status.st_mode) and status.st_nlink > names[_identity(status)]
             if linked or _identity(status) in live or file in mounted:
                 raise SnapshotError(
                     f"{file} is somebody else's file under another name; no instance may write to it"

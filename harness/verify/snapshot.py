@@ -2,7 +2,8 @@
 the configuration, with their content.
 
 Catches a snapshot that was not there in the time that a freeze has, took nothing, left out a database, a journal or
-the configuration, or ended before a file did. What a backup may leave out because the engine makes it anew is not asked for (`harness.instance.iris.left_out`).
+the configuration, or ended before a file did. What a backup may leave out because the engine makes it anew is not
+asked for (`harness.instance.iris.left_out`).
 """
 
 from __future__ import annotations

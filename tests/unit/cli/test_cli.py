@@ -311,10 +311,15 @@ def test_clean_prints_what_it_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = types.ModuleType("harness.registered")
     monkeypatch.setitem(sys.modules, "harness.registered", fake)
     monkeypatch.setattr("harness.registered", fake, raising=False)
-    monkeypatch.setattr(fake, "clean", lambda: ["instance A", "mount B"], raising=False)
-    assert call("clean").stdout == "instance A\nmount B\n"
-    monkeypatch.setattr(fake, "clean", lambda: [])
+    answer = types.SimpleNamespace(removed=("instance A", "mount B"), skipped=(), problems=())
+    monkeypatch.setattr(fake, "clean", lambda: answer, raising=False)
+    done = call("clean")
+    assert (0, "instance A\nmount B\n") == (done.exit_code, done.stdout)
+    answer.removed = ()
     assert call("clean").stdout == "nothing to remove\n"
+    answer.skipped, answer.problems = ("entry C: no",), ("volume D: busy",)
+    done = call("clean")
+    assert 3 == done.exit_code and "skipped entry C: no\nharness: volume D: busy\n" == done.stderr
 
 
 @pytest.fixture

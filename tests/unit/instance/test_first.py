@@ -41,7 +41,7 @@ def test_one_that_is_killed_a_moment_later_ends_soon(process: subprocess.Popen[b
 
 def test_another_process_of_the_same_number_is_not_taken_for_it(process: subprocess.Popen[bytes]) -> None:
     first = FirstProcess(process.pid)
-    first._began += 1
+    first.began += 1
     assert first.has_ended
 
 

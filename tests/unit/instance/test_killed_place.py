@@ -136,13 +136,14 @@ def test_only_a_refusal_to_mount_speaks_of_the_files(
     def mount(place: Path) -> None:
         raise error
 
+    source = SimpleNamespace(folders=())
     target = SimpleNamespace(
         dismount=lambda place: None, mount=mount, describe=lambda: SimpleNamespace(folders=())
     )
     for name in ("place", "image"):
         (tmp_path / name).mkdir()
     with pytest.raises(InstanceError) as raised:
-        _replace(target, tmp_path / "place", tmp_path / "image", copy=False)  # type: ignore[arg-type]
+        _replace(target, source, tmp_path / "place", tmp_path / "image", copy=False)  # type: ignore[arg-type]
     assert seen is type(raised.value)
 
 
