@@ -134,7 +134,9 @@ def _link_out(image: Path) -> str:
     return "the file of database two is a link"
 
 
-def _by_command(*commands: tuple[str, str], names: str = "") -> Callable[[Scene], Planted]:
+def _by_command(
+    *commands: tuple[str, str], names: str = "", timeout_s: float | None = None
+) -> Callable[[Scene], Planted]:
     """A snapshot by commands of a shell, in which $0 is the source and $1 the target."""
 
     def plant(scene: Scene) -> Planted:
@@ -142,7 +144,9 @@ def _by_command(*commands: tuple[str, str], names: str = "") -> Callable[[Scene]
             option: ["sh", "-c", script, "{source}", "{target}", str(scene.folder)]
             for option, script in commands
         }
-        planted = scene.back_up(provider=SnapshotSpec(provider="command", options=options))
+        planted = scene.back_up(
+            provider=SnapshotSpec(provider="command", options=options, timeout_s=timeout_s)
+        )
         window = planted.backup.window
         said = window.snapshot_problem or f"{window.capture_duration_s:.3f} s"
         planted.evidence.append(f"the command of the snapshot: {said}")
@@ -201,6 +205,13 @@ FAULTS = (
         "the snapshot command ended well and took nothing",
         "snapshot.incomplete",
         _by_command(("run", "true"), names="left nothing"),
+        "snapshot",
+    ),
+    _fault(
+        "too_slow",
+        "the snapshot was not there in the time that the freeze has",
+        "snapshot.timeout",
+        _by_command(("run", "cp -a $0 $1; sleep 30"), names="not there 0.5 s after", timeout_s=0.5),
         "snapshot",
     ),
     _fault(
