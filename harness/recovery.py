@@ -229,7 +229,8 @@ class _Recovery:
         """Returns why the engine refuses the files, empty if it takes them."""
         self._engines.append(target.describe())
         try:
-            restore(target, self._setting.description, image, keep_image=self._mode is RecoveryMode.BOOT)
+            setting, boot = self._setting, self._mode is RecoveryMode.BOOT
+            restore(target, setting.description, image, setting.ground, keep_image=boot)
         except RestoreError as error:
             return str(error)
         return ""

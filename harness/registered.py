@@ -175,6 +175,10 @@ def _require_safe(state: Path) -> None:
         raise PreconditionError(
             f"{state} is no folder, or others may write there", f"chmod go-w {state}, and look what is in it."
         )
+    if status.st_uid != os.geteuid():
+        raise PreconditionError(
+            f"{state} belongs to user {status.st_uid}", "Name a folder of your own in $XDG_STATE_HOME."
+        )
 
 
 def _require_alone(folder: Path) -> None:
@@ -313,7 +317,7 @@ def _read(file: Path, raw: bytes) -> Registered:
 
 def _of(data: Any, name: str, kind: type) -> Any:
     if not isinstance(data, dict) or not isinstance(data.get(name), kind):
-        raise ValueError(f"{name} is missing or no {kind.__name__}")
+        raise ValueError(f"{name} is missing, or of another kind")
     return data[name]
 
 

@@ -103,12 +103,15 @@ def _through_a_link(folder: Path, paths: Iterable[Path]) -> bool:
     return any(step.is_symlink() for step in steps)
 
 
-def restore(target: Instance, source: Description, image: Exposed, *, keep_image: bool = False) -> None:
+def restore(
+    target: Instance, source: Description, image: Exposed, ground: Ground, *, keep_image: bool = False
+) -> None:
     """Replace the databases of a target, which is proved to be isolated, by those of an image.
 
     Args:
         target: A started instance whose databases may be lost.
         source: Where the databases lay when the snapshot was taken.
+        ground: The target lies below it: what is in its database folders may be removed.
         keep_image: Leave the image as it is, for something else; otherwise its files may be moved.
     Raises:
         RestoreError: the engine does not take the files; SnapshotError: the target is the source.
@@ -117,11 +120,11 @@ def restore(target: Instance, source: Description, image: Exposed, *, keep_image
     require_separate(source, places)
     copy = keep_image or not image.own
     for role, folder in source.databases.items():
-        _replace(target, source, places[role], image.of(folder), copy)
+        _replace(target, source, places[role], image.of(folder), ground, copy)
     for folder in source.others:
         place = others_of(target, source)[folder]
         _make_like(place, image.of(folder))
-        _replace(target, source, place, image.of(folder), copy)
+        _replace(target, source, place, image.of(folder), ground, copy)
 
 
 def _make_like(place: Path, image: Path) -> None:
@@ -140,12 +143,14 @@ def others_of(target: Instance, source: Description) -> dict[Path, Path]:
     return {folder: root / f"{number}-{folder.name}" for number, folder in enumerate(source.others, 1)}
 
 
-def _replace(target: Instance, source: Description, place: Path, image: Path, copy: bool) -> None:
+def _replace(
+    target: Instance, source: Description, place: Path, image: Path, ground: Ground, copy: bool
+) -> None:
     if place in target.describe().folders:
         target.dismount(place)
     with _as_restore_error(image):
         for old in place.iterdir():
-            destroy.tree(old, Ground(folder=place, right="a database folder of the isolated target"))
+            destroy.tree(old, ground)
         # an engine keeps no links beside its files: what a link leads to is never put under an instance
         files = sorted(file for file in image.iterdir() if not file.is_symlink())
         if copy:

@@ -228,7 +228,7 @@ class Bench:
             require_isolated(target.place)
             staging = self.setting.work / f"image-{self._next('image')}"
             image = expose(taken.provider, taken.window.taken(), taken.source, staging)
-            restore(target, self.description, image)
+            restore(target, self.description, image, self.setting.ground)
             destroy.tree(staging, self.setting.ground)
             yield target
 

@@ -8,6 +8,7 @@ import pytest
 
 from harness.backup import snapshot_source
 from harness.command import Completed
+from harness.destroy import Ground
 from harness.errors import FreezeError
 from harness.instance.iris import Description, Instance
 from harness.plan.model import FreezeSpec
@@ -91,7 +92,8 @@ def test_databases_outside_of_the_root_are_restored(tmp_path: Path) -> None:
     taken = snapshot_source(source, whole=False)
     snapshot = Snapshot(provider="fake", location=tmp_path / "snapshot", paths=taken.paths)
     image = expose(FakeProvider(), snapshot, taken, tmp_path / "staging")  # type: ignore[arg-type]
-    restore(target, source, image)  # type: ignore[arg-type]
+    ground = Ground(folder=tmp_path / "target", right="a test")
+    restore(target, source, image, ground)  # type: ignore[arg-type]
     assert ["a/one", "b/two"] == [(folder / "IRIS.DAT").read_text() for folder in folders[2:]]
 
 

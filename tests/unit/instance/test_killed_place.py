@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.command import Completed, Transcript
+from harness.destroy import Ground
 from harness.errors import (
     HarnessError,
     InstanceError,
@@ -136,14 +137,14 @@ def test_only_a_refusal_to_mount_speaks_of_the_files(
     def mount(place: Path) -> None:
         raise error
 
-    source = SimpleNamespace(folders=())
+    source, ground = SimpleNamespace(folders=()), Ground(folder=tmp_path, right="a test")
     target = SimpleNamespace(
         dismount=lambda place: None, mount=mount, describe=lambda: SimpleNamespace(folders=())
     )
     for name in ("place", "image"):
         (tmp_path / name).mkdir()
     with pytest.raises(InstanceError) as raised:
-        _replace(target, source, tmp_path / "place", tmp_path / "image", copy=False)  # type: ignore[arg-type]
+        _replace(target, source, tmp_path / "place", tmp_path / "image", ground, copy=False)  # type: ignore[arg-type]
     assert seen is type(raised.value)
 
 
