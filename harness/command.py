@@ -166,14 +166,7 @@ def run(
 def _run(argv: Sequence[str], timeout_s: float, env: Mapping[str, str] | None, stdin: str) -> Completed:
     started = time.monotonic()
     try:
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "LC_ALL": "C", **(env or {})},
-            start_new_session=True,
-        )
+        process = _start(argv, env, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL)
     except OSError as error:
         raise PreconditionError(f"cannot run {argv[0]}: {error.strerror}", "Is it installed?") from error
     with _killed_on_failure(process) as talk:
@@ -188,6 +181,29 @@ def _run(argv: Sequence[str], timeout_s: float, env: Mapping[str, str] | None, s
         stderr=talk.stderr,
         duration_s=time.monotonic() - started,
     )
+
+
+def _start(argv: Sequence[str], env: Mapping[str, str] | None, *, stdin: int) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own. An interrupt that comes just then leaves nothing running: Popen would
+    forget the program that it has started. Raises OSError.
+    """
+    process: subprocess.Popen[bytes] = subprocess.Popen.__new__(subprocess.Popen)
+    try:
+        process.__init__(  # type: ignore[misc]
+            argv,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env={**os.environ, "LC_ALL": "C", **(env or {})},
+            start_new_session=True,
+        )
+    except BaseException:
+        if getattr(process, "pid", None):
+            destroy.group(process, "its caller broke off")
+            process.wait()
+        raise
+    return process
 
 
 @contextmanager
@@ -238,15 +254,7 @@ class Prepared:
         """
         self.shown = tuple(shown)
         self._at = place
-        self._process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env={**os.environ, "LC_ALL": "C", **(env or {})},
-            start_new_session=True,
-        )
+        self._process = _start(argv, env, stdin=subprocess.PIPE)
         try:
             ready = self._said_ready(timeout_s)
         except BaseException:

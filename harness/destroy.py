@@ -302,7 +302,10 @@ def group(process: subprocess.Popen[bytes], why: str) -> None:
     if process.poll() is None:
         # not waited for yet, so its number is still its own
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:  # it has not come to make its own group yet
+                os.kill(process.pid, signal.SIGKILL)
             _note(f"killed process group {process.pid} ({_words(process.args)}): {why}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -260,3 +261,19 @@ def test_an_interrupt_stays_an_interrupt(moment: float) -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def test_an_interrupt_while_a_program_is_started_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine the program runs before Popen has returned."""
+    started: list[int] = []
+    execute = subprocess.Popen._execute_child  # type: ignore[attr-defined]
+
+    def interrupted(self: subprocess.Popen[bytes], *arguments: object) -> None:
+        execute(self, *arguments)
+        started.append(self.pid)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "_execute_child", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(["sleep", "60"])
+    assert _dies(started[0])
