@@ -37,8 +37,8 @@ def run(tmp_path: Path, plan: str, *arguments: str, **options: object) -> subpro
         "run", str(file), "--out", str(tmp_path / "out"), *arguments, state=tmp_path / "state", **options
     )  # type: ignore[arg-type]
     assert "Traceback" not in done.stdout + done.stderr
-    assert [] == list(tmp_path.glob("out/*/*/work"))
-    assert [] == list(tmp_path.glob("state/*/*"))
+    assert [] == list(tmp_path.glob("out/*/*/work")), done.stdout + done.stderr
+    assert [] == list(tmp_path.glob("state/*/*")), done.stdout + done.stderr
     return done
 
 
@@ -123,9 +123,15 @@ def test_pipe_gets_results_and_no_progress(tmp_path: Path) -> None:
     assert 2 == len(done.stderr.splitlines())
     assert "\x1b" not in done.stderr
     (folder,) = tmp_path.glob("out/small/*-5")
-    assert {"record.json", "junit.xml", "freeze.log", "watchdog.log", "ledger.bin", "commands.log"} == {
-        path.name for path in folder.iterdir()
-    }
+    assert {
+        "record.json",
+        "junit.xml",
+        "freeze.log",
+        "watchdog.log",
+        "ledger.bin",
+        "commands.log",
+        "removed.log",
+    } == {path.name for path in folder.iterdir()}
     shown = harness("report", str(folder), "--format", "markdown", state=tmp_path)
     assert 0 == shown.returncode and "20" in shown.stdout
 
