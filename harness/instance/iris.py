@@ -261,8 +261,24 @@ class Instance:
         except HarnessError as error:
             return self._thaw_directly(log, called, error)
         if answer.suspended and not answer.thawed:
-            raise ThawError(f"ExternalThaw was refused: {answer.message}", self.thaw_by_hand(log))
+            self._require_thawed(log, answer.message)
         return _thawed(answer.suspended, called, answer.message)
+
+    def _require_thawed(self, log: Path, refusal: str) -> None:
+        """A thaw that reports a failure may have resumed all the same, as when its journals or its log have no room.
+        Raises ThawError unless the instance says that it is not frozen; InstanceGone.
+        """
+        try:
+            frozen = self.is_frozen()
+        except InstanceGone:
+            raise
+        except HarnessError as error:
+            raise ThawError(
+                f"ExternalThaw was refused: {refusal}, and nothing tells whether it is frozen: {error}",
+                self.thaw_by_hand(log),
+            ) from error
+        if frozen:
+            raise ThawError(f"ExternalThaw was refused: {refusal}", self.thaw_by_hand(log))
 
     def _thaw_prepared(self, prepared: Prepared) -> _Thaw | None:
         """None if it gave no answer that can be relied on."""

@@ -215,7 +215,11 @@ class BackupGeneral:
         self._engine.thaw()
         self._frozen = None
         self._stop_timers()
-        journals.begin(self._layout, "switch")
+        try:
+            journals.begin(self._layout, "switch")
+        except (GTMError, OSError) as error:
+            # no room for a new journal: updates go on, and whoever looks for their journals does not find them
+            log_message(self._layout, f"Journaling: {error}", severity=2)
 
 
 class _FreezeLog:
