@@ -19,6 +19,11 @@ from harness.instance.within import Within
 from harness.model import Stun
 from harness.plan.model import InstanceSpec
 
+TO_READ = "journals"
+"""Below a host's folder: what restored instances read beside their own files. They cannot write to it, and see
+nothing else of other instances there.
+"""
+
 
 class Place(Protocol):
     """The surroundings of one instance: its commands run here, its files are visible to the harness.
