@@ -22,6 +22,7 @@ from harness.errors import ImageError, InstanceError, InstanceRefused, RestoreEr
 from harness.files import Method, copy_paths, digest_of, mounts_below, remove_tree, walk
 from harness.instance.base import Place
 from harness.instance.iris import Description, Instance
+from harness.owners import hand_over
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 
 
@@ -144,6 +145,8 @@ def _replace(target: Instance, place: Path, image: Path, copy: bool) -> None:
         else:
             for file in files:
                 shutil.move(file, place / file.name)
+        owner = place.stat()
+        hand_over(place, owner.st_uid, owner.st_gid)
     try:
         target.mount(place)
     except InstanceRefused as error:
