@@ -1,12 +1,11 @@
 """Instances as containers, made from one image, on Docker or on Podman's socket.
 
 A container sees of the run's folder what it works with, at the path it has outside, so that no path needs a
-translation: its own files, a folder for the pipes of its own commands, the merge file and the agent; the source also
-the folder of the freeze log, a restored instance also the journals, which it cannot write. It sees no other
-instance and no snapshot. An instance keeps its data below a folder of that (`ISC_DATA_DIRECTORY`, durable %SYS), or
-in a volume
-that is mounted at the path where the engine keeps it. A restored instance has a container of its own from the same
-image, no network, and an empty folder where the source's data would be.
+translation: its own files, a folder for the pipes of its own commands, the merge file and the agent; the source
+also the folder of the freeze log, a restored instance also the journals, which it cannot write. It sees no other
+instance and no snapshot. An instance keeps its data below a folder of that (`ISC_DATA_DIRECTORY`, durable %SYS),
+or in a volume that is mounted at the path where the engine keeps it. A restored instance has a container of its
+own from the same image, no network.
 
 The harness must be root: the files of an instance belong to its own user, and snapshots are taken of them here.
 Commands run by `docker exec`. It takes about 80 ms, most of it to make a process in the container's namespaces,

@@ -1,10 +1,11 @@
 """Instances as local processes, each in Linux namespaces of its own.
 
-Every instance lives in a sandbox: its own System V memory (IPC), process table (PID) and mounts; a restored
-one has no network either, and of the run's folder it sees what is its own alone: no other instance, no snapshot, no
-freeze log. What it must read is in one folder that it cannot write. Of the caller's environment it inherits a short
-list. The memory must be its own because the header of a copied database still names the live one's. Ending the sandbox's first process makes the kernel end all others and drop the memory, so nothing
-can be left behind. Without root the sandbox begins with a user namespace.
+Every instance lives in a sandbox: its own System V memory (IPC), process table (PID) and mounts; a restored one
+has no network either, and of the run's folder it sees what is its own alone: no other instance, no snapshot, no
+freeze log. What it must read is in one folder that it cannot write. Of the caller's environment it inherits a
+short list. The memory must be its own because the header of a copied database still names the live one's. Ending
+the sandbox's first process makes the kernel end all others and drop the memory, so nothing can be left behind.
+Without root the sandbox begins with a user namespace.
 
 This module starts the stand-in, by its commands alone. With the name of an instance that is installed on this
 machine that one is the source, used as it is (`harness.instance.installed`); nothing here restores into it.

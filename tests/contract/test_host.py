@@ -69,7 +69,7 @@ def test_paths_are_the_same_inside_and_outside(place: Place, shared: Path) -> No
 def test_a_target_sees_no_network_and_nothing_of_the_source(host: Host, place: Place, target: Place) -> None:
     assert place.isolated is False and target.isolated
     assert ("lo",) == require_isolated(target)
-    assert "" == target.run(["ls", "-A", str(host.root())]).stdout
+    assert "" == target.run(["ls", "-A", str(host.root())], accept=None).stdout
     # System V memory is its own: the header of a restored database names the live one's
     place.run(["ipcmk", "-M", "4096"])
     assert _memory(place) and not _memory(place) & _memory(target)
