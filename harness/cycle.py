@@ -190,8 +190,8 @@ def _begin_anew(source: Instance) -> str:
 
 
 def _make_work(work: Path) -> Path:
-    """The folder of a run, with the freeze log in a folder of its own; returns that log. Nobody else may enter, whatever
-    umask this process has.
+    """The folder of a run, with the freeze log in a folder of its own; returns that log. Nobody else may enter,
+    whatever umask this process has.
     """
     log = log_folder(work) / store.FREEZE_LOG
     for folder in (work, log.parent):

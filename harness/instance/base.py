@@ -126,6 +126,14 @@ class NeedsLogin(Protocol):
 
 
 @runtime_checkable
+class CanBeWoken(Protocol):
+    """A place that somebody else may have stopped, so that no command begins in it."""
+
+    def wake_by_hand(self) -> str:
+        """The command a person types first, to let it go on; empty if it does. Never raises."""
+
+
+@runtime_checkable
 class CanPause(Protocol):
     """A place that can be stopped as a hypervisor stops a machine: nothing runs, nothing is lost."""
 

@@ -29,6 +29,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shlex
 import subprocess
 import threading
 import time
@@ -250,6 +251,7 @@ class DockerPlace:
         self._transcript = transcript
         self._environment = {"DOCKER_HOST": containers.address()}
         self._first = _first_process(container)
+        self._started_at = _started_at(container)
 
     def run(
         self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
@@ -361,6 +363,7 @@ class DockerPlace:
         with _as_instance_error("restart"):
             self.container.start()
             self._first = _first_process(self.container)
+            self._started_at = _started_at(self.container)
         deadline = Deadline.after(_START_TIMEOUT_S)
         while self.run(["iris", "qlist", _NAME], accept=None).stdout.count("^running") == 0:
             if deadline.passed:
@@ -397,7 +400,17 @@ class DockerPlace:
             raise InstanceGone(f"container {self.container.name} is {status}")
         return was_paused
 
+    def wake_by_hand(self) -> str:
+        """Nobody but whoever paused it may let it go on: it is said, not done."""
+        try:
+            paused = self._status() == "paused"
+        except InstanceError:
+            return ""
+        unpause = [containers.program(), "unpause", str(self.container.name)]
+        return shlex.join(unpause) if paused else ""
+
     def _status(self) -> str:
+        """As the engine calls it; `restarted` if somebody did that, for then it is another life of the container."""
         import docker
 
         try:
@@ -406,7 +419,7 @@ class DockerPlace:
             return "not there"
         except docker.errors.DockerException as error:
             raise InstanceError(f"the container engine gives no answer: {error}") from error
-        return str(self.container.status)
+        return str(self.container.status) if _started_at(self.container) == self._started_at else "restarted"
 
 
 def stand_in_source() -> str:
@@ -502,6 +515,11 @@ def _first_process(container: Container) -> FirstProcess | None:
     except docker.errors.DockerException:
         return None
     return FirstProcess.of_container(int(container.attrs["State"].get("Pid") or 0), str(container.id))
+
+
+def _started_at(container: Container) -> str:
+    """When it was started last, as the engine knew when it was asked last."""
+    return str(container.attrs["State"].get("StartedAt"))
 
 
 @contextmanager

@@ -128,15 +128,16 @@ def test_an_instance_restarts_after_stop_and_crash(host: Host, place: Place) -> 
     again.discard()
 
 
-def test_what_has_ended_is_gone_and_not_frozen(host: Host, place: Place, shared: Path) -> None:
+def test_what_has_ended_is_gone_and_not_frozen(host: Host, place: Place) -> None:
     """No false `may still be frozen`, and no wait for an answer that cannot come."""
     ended = host.target("ended", host.root())
     instance = Instance(ended)
-    instance.freeze(shared / "freeze.log", "gone", FreezeSpec())
-    prepared = instance.prepare_thaw(shared / "freeze.log")
+    log = instance.describe().root / "freeze.log"
+    instance.freeze(log, "gone", FreezeSpec())
+    prepared = instance.prepare_thaw(log)
     ended.close()
     ended.close()
-    for ask in (instance.is_frozen, lambda: instance.thaw(shared / "freeze.log", prepared)):
+    for ask in (instance.is_frozen, lambda: instance.thaw(log, prepared)):
         with pytest.raises(InstanceGone):
             ask()
     prepared.close()
