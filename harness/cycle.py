@@ -124,7 +124,11 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
             source = Instance(host.source())
             description = source.describe()
             plan, notes = within_licence(plan, description)
-            notes = (*notes, *_structure_only(description), *_open_log(log, description))
+            notes = (
+                *notes,
+                *_structure_only(description),
+                *_open_log(log, description, way=not host.in_containers),
+            )
             for note in notes:
                 progress.note(note)
             ledger = Ledger(plan.workload.writers, folder / "ledger.bin")
@@ -200,9 +204,9 @@ def _make_work(work: Path) -> Path:
     return log
 
 
-def _open_log(log: Path, description: Description) -> tuple[str, ...]:
+def _open_log(log: Path, description: Description, *, way: bool) -> tuple[str, ...]:
     """Let the user of the instance write the freeze log, who owns its databases, and nobody else; returns a note if
-    that cannot be done.
+    that cannot be done. With `way` he comes to it through the run's folder; into a container its folder is mounted.
 
     Only root may give a file to another user. Anybody else then has to let all write it: the note says so, and
     whoever may come into the results folder could make a marker unreadable, or name another one.
@@ -214,10 +218,10 @@ def _open_log(log: Path, description: Description) -> tuple[str, ...]:
         log.parent.chmod(0o750)
         if owner.st_uid != os.geteuid():
             os.chown(log, owner.st_uid, owner.st_gid)
-            # he comes as far as the log, and sees nothing else on the way
-            for above in (log.parent, log.parent.parent):
-                os.chown(above, -1, owner.st_gid)
-            log.parent.parent.chmod(0o710)
+            os.chown(log.parent, -1, owner.st_gid)
+            if way:  # and he sees nothing else on it
+                os.chown(log.parent.parent, -1, owner.st_gid)
+                log.parent.parent.chmod(0o710)
         return ()
     log.chmod(0o666)
     for above in (log.parent, log.parent.parent):

@@ -277,8 +277,8 @@ class Instance:
         return answer if done.status == DONE else None
 
     def _thaw_directly(self, log: Path, called_s: float, cause: Exception) -> ThawAnswer:
-        """A session that did not get there is waited for and asked for once more: the instance may be stopped, or started,
-        this moment.
+        """A session that did not get there is waited for and asked for once more: the instance may be stopped, or
+        started, this moment.
         """
         call = f"##class(Backup.General).ExternalThaw({_arguments(str(log))})"
         try:
