@@ -32,7 +32,7 @@ def measure(pairs: int, parent: Path, say: Say) -> list[Row]:
         settings = [f"{name}={engine.environment[name]}" for name in names]
         mupip = ["env", *settings, str(engine.dist / "mupip")]
         session = ["iris", "session", place.name, "-U%SYS"]
-        log = setting.folder / "freeze.log"
+        log = setting.freeze_log
         calls = {
             "floor": ([*mupip, *_FREEZE], [*mupip, *_THAW], 0),
             "harness": (

@@ -19,7 +19,6 @@ from pairs import Say, alternately
 from sides import fill_in_container, opened_in, plan, scratch
 from window_series import DATABASE_MB, harness_window
 
-from harness import store
 from harness.backup import load_provider, snapshot_source
 from harness.plan.model import Commit, SnapshotSpec
 from harness.setting import Setting
@@ -64,7 +63,7 @@ def measure(pairs: int, parent: Path, say: Say) -> list[Row]:
 
 
 def _by_hand(setting: Setting, number: int) -> float:
-    log = setting.work / store.FREEZE_LOG
+    log = setting.freeze_log
     place, session = setting.source.place, ["iris", "session", setting.source.place.name, "-U%SYS"]
     target = setting.work / f"floor-{number}"
     target.mkdir()

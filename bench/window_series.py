@@ -17,7 +17,7 @@ from figures import Row
 from pairs import Say, alternately
 from sides import floor_in, opened_in, plan, scratch
 
-from harness import freeze, store
+from harness import freeze
 from harness.backup import load_provider, snapshot_source
 from harness.plan.model import Commit, SnapshotSpec
 from harness.setting import Setting
@@ -81,7 +81,7 @@ def harness_window(setting: Setting, provider: SnapshotProvider, number: int) ->
         setting.source,
         provider,
         snapshot_source(setting.description, whole=False),
-        log=setting.work / store.FREEZE_LOG,
+        log=setting.freeze_log,
         text=f"bench {number}",
         spec=setting.plan.freeze,
         database_files=[file for folder in folders for file in sorted(folder.iterdir())],

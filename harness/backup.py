@@ -6,6 +6,7 @@ sides of it. When the load has ended the journals from the marker on are copied 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -14,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from harness import destroy, freeze, freeze_log, registry, store
+from harness import destroy, freeze, freeze_log, registry
 from harness.errors import HarnessError, ImageError, ParseError, PreconditionError, SnapshotTimeout
 from harness.freeze import FileStatus, Window
-from harness.instance.base import CanTellStuns
+from harness.instance.base import TO_READ, CanTellStuns
 from harness.instance.iris import Committed, Description
 from harness.model import Position, RecoveryMode, Stage, Stun
 from harness.plan.model import SnapshotSpec
@@ -199,19 +200,28 @@ def freeze_entry(window: Window) -> tuple[freeze_log.FreezeEntry | None, str, bo
 
 
 def _hold(setting: Setting, provider: SnapshotProvider, source: Source, *, limit_s: float) -> Window:
-    window = freeze.hold(
+    try:
+        window = _held(setting, provider, source, limit_s)
+    except BaseException:
+        with contextlib.suppress(HarnessError):  # what became of the window matters more
+            setting.keep_freeze_log()
+        raise
+    # the copy that stays with the record, for whoever looks into it later
+    return replace(window, log=setting.keep_freeze_log())
+
+
+def _held(setting: Setting, provider: SnapshotProvider, source: Source, limit_s: float) -> Window:
+    return freeze.hold(
         setting.source,
         provider,
         source,
-        log=setting.work / store.FREEZE_LOG,
+        log=setting.freeze_log,
         text=f"harness {uuid4().hex}",
         spec=setting.plan.freeze,
         limit_s=limit_s,
         database_files=freeze.database_files(setting.description.folders),
         watchdog=setting.watchdog,
     )
-    # the same file under the name that stays with the record, for whoever looks into it later
-    return replace(window, log=setting.folder / store.FREEZE_LOG)
 
 
 def _stuns(setting: Setting, since_utc: datetime) -> tuple[Stun, ...] | None:
@@ -259,7 +269,7 @@ def _mark(driver: Driver, setting: Setting) -> tuple[float, float, Position]:
 
 
 def _collect(setting: Setting, marker: Position, required: str) -> JournalSet:
-    folder = _new_folder(setting.work, "journals")
+    folder = new_folder_to_read(setting.work, "set")
     return collect(setting.source, setting.description, marker, folder, required)
 
 
@@ -270,6 +280,16 @@ def _committed_before(setting: Setting, marker: Position) -> tuple[Committed, ..
     return setting.source.last_committed(
         folder, first, marker.journal_file, marker.offset_bytes, setting.plan.workload.writers
     )
+
+
+def new_folder_to_read(work: Path, name: str) -> Path:
+    """A folder that restored instances can read, whatever umask this process has."""
+    parent = work / TO_READ
+    parent.mkdir(exist_ok=True)
+    folder = _new_folder(parent, name)
+    for made in (parent, folder):
+        made.chmod(0o755)
+    return folder
 
 
 def _new_folder(parent: Path, name: str) -> Path:

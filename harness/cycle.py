@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import platform
 import random
 import time
@@ -35,7 +36,7 @@ from harness.plan.expand import expand
 from harness.plan.model import Case, InstanceSpec, Plan
 from harness.progress import Progress
 from harness.recovery import recover
-from harness.setting import Setting
+from harness.setting import Setting, log_folder
 from harness.targets import Targets
 from harness.watchdog import COMMANDS_FILE, Watchdog
 from harness.workload.ledger import Ledger
@@ -110,8 +111,7 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
     hosts = [_host(spec, work, transcript) for spec in (plan.instance, plan.target) if spec]
     host, target_host = hosts[0], hosts[-1]
     entry = registered.register(work, containers=any(one.in_containers for one in hosts))
-    with_user_of_its_own = host.in_containers or plan.instance.name is not None
-    _share_log(work / store.FREEZE_LOG, folder / store.FREEZE_LOG, 0o666 if with_user_of_its_own else 0o644)
+    log = _make_work(work)
     targets = watchdog = ledger = None
     with recorded(transcript), destroy.logged(folder / destroy.LOG_FILE):
         try:
@@ -124,7 +124,11 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
             source = Instance(host.source())
             description = source.describe()
             plan, notes = within_licence(plan, description)
-            notes = (*notes, *_structure_only(description))
+            notes = (
+                *notes,
+                *_structure_only(description),
+                *_open_log(log, description, way=not host.in_containers),
+            )
             for note in notes:
                 progress.note(note)
             ledger = Ledger(plan.workload.writers, folder / "ledger.bin")
@@ -148,11 +152,18 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
                 notes=notes,
             )
         except ThawError:
+            with contextlib.suppress(HarnessError):
+                store.keep_log(log, folder)
             raise
         except BaseException:
+            with contextlib.suppress(HarnessError):
+                store.keep_log(log, folder)
             _close(hosts, targets, watchdog, ledger, entry)
             raise
-        _close(hosts, targets, watchdog, ledger, entry)
+        try:
+            store.keep_log(log, folder)
+        finally:
+            _close(hosts, targets, watchdog, ledger, entry)
 
 
 def within_licence(plan: Plan, description: Description) -> tuple[Plan, tuple[str, ...]]:
@@ -182,11 +193,42 @@ def _begin_anew(source: Instance) -> str:
     return source.switch_journal().journal_file
 
 
-def _share_log(shared: Path, kept: Path, mode: int) -> None:
-    """The freeze log under two names: the instance reaches the first, the second stays with the record."""
-    shared.touch()
-    shared.chmod(mode)
-    kept.hardlink_to(shared)
+def _make_work(work: Path) -> Path:
+    """What lies in the folder of a run from its beginning: the freeze log in a folder of its own; returns that log.
+    Nobody else may enter, whatever umask this process has.
+    """
+    log = log_folder(work) / store.FREEZE_LOG
+    log.parent.mkdir(mode=0o700)
+    log.touch(mode=0o600)
+    return log
+
+
+def _open_log(log: Path, description: Description, *, way: bool) -> tuple[str, ...]:
+    """Let the user of the instance write the freeze log, who owns its databases, and nobody else; returns a note if
+    that cannot be done. With `way` he comes to it through the run's folder; into a container its folder is mounted.
+
+    Only root may give a file to another user. Anybody else then has to let all write it: the note says so, and
+    whoever may come into the results folder could make a marker unreadable, or name another one.
+    """
+    folder = next(iter(description.databases.values()))
+    with contextlib.suppress(OSError):
+        owner = folder.stat()
+        log.chmod(0o660)
+        log.parent.chmod(0o750)
+        if owner.st_uid != os.geteuid():
+            os.chown(log, owner.st_uid, owner.st_gid)
+            os.chown(log.parent, -1, owner.st_gid)
+            if way:  # and he sees nothing else on it
+                os.chown(log.parent.parent, -1, owner.st_gid)
+                log.parent.parent.chmod(0o710)
+        return ()
+    log.chmod(0o666)
+    for above in (log.parent, log.parent.parent):
+        above.chmod(0o711)
+    return (
+        f"the freeze log {log} may be written by every user of this machine while the run lives: only root could let "
+        f"nobody but the owner of {folder} write it. Run it as root or as that user.",
+    )
 
 
 def _host(spec: InstanceSpec, folder: Path, transcript: Transcript) -> Host:

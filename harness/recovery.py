@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness import destroy
-from harness.backup import NOT_ROLLED, Backup
+from harness.backup import NOT_ROLLED, Backup, new_folder_to_read
 from harness.case_record import case_record
 from harness.errors import (
     HarnessError,
@@ -45,9 +45,10 @@ from harness.instance.iris import (
     left_out,
 )
 from harness.model import CaseRecord, RecoveryMode, RestoreSummary, RollforwardSummary
+from harness.owners import hand_over
 from harness.plan.model import Case
 from harness.restore import Exposed, expose, others_of, require_isolated, require_nobody_elses, restore
-from harness.rollforward import roll_forward
+from harness.rollforward import JOURNAL_LOG, roll_forward
 from harness.setting import Setting
 from harness.targets import Targets
 from harness.verify.base import Evidence, Look
@@ -141,6 +142,7 @@ class _Recovery:
         self._name = f"{case.recovery.value}-{number}"
         self._folder = setting.work / self._name
         self._copy = setting.work / f"{self._name}-copy"
+        self._read: Path | None = None
 
     def run(self) -> None:
         """From the image to the last look. Raises nothing that is no defect: problems are kept."""
@@ -209,7 +211,10 @@ class _Recovery:
     def _start(self) -> Instance:
         place = self._steps.take(self._setting.targets)
         self._places.append(place)
-        return Instance(place)
+        target = Instance(place)
+        if self._backup.journals:
+            self._hand_over(target, self._backup.journals.folder)
+        return target
 
     def _isolated(self, instance: Instance) -> tuple[str, ...]:
         return self.stages.attempt("isolation", lambda: require_isolated(instance.place)) or ()
@@ -363,9 +368,28 @@ class _Recovery:
         if not folder.is_dir():
             return _Journals(copied=(), committed=self._backup.committed)
         start = journals.start
-        copied = self._kept("read the image's journals", lambda: target.journals(folder))
-        marker = self._kept("read marker", lambda: target.read_marker(folder, start))
+        read = self._kept("read the image's journals", lambda: self._lent(target, folder))
+        if read is None:
+            return _Journals(committed=self._backup.committed)
+        copied = self._kept("read the image's journals", lambda: target.journals(read))
+        marker = self._kept("read marker", lambda: target.read_marker(read, start))
         return _Journals(copied=copied, marker=marker, committed=self._backup.committed)
+
+    def _lent(self, target: Instance, folder: Path) -> Path:
+        """A copy of an image's journals where the instance can read them, with the list of them beside: it sees
+        nothing of the image, nor of anything else that is not its own. Raises SnapshotError.
+        """
+        self._read = new_folder_to_read(self._setting.work, "image")
+        copy_paths(folder, [Path()], self._read, Method.CLONE_OR_COPY)
+        if (folder.parent / JOURNAL_LOG).exists():
+            copy_paths(folder.parent, [Path(JOURNAL_LOG)], self._read, Method.COPY)
+        self._hand_over(target, self._read)
+        return self._read
+
+    def _hand_over(self, target: Instance, path: Path) -> None:
+        """To the user of the instance."""
+        owner = target.describe().databases["one"].stat()
+        hand_over(path, owner.st_uid, owner.st_gid)
 
     def _kept(self, name: str, work: Callable[[], Answer]) -> Answer | None:
         try:
@@ -413,7 +437,7 @@ class _Recovery:
         """Everything made for it is gone afterwards; what could not be removed is a problem of its own."""
         for place in self._places:
             self._discard(place)
-        for folder in (self._folder, self._copy):
+        for folder in filter(None, (self._folder, self._copy, self._read)):
             self._kept("remove the image", partial(destroy.tree, folder, self._setting.ground))
 
     def _discard(self, place: Place) -> None:

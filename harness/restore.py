@@ -32,6 +32,7 @@ from harness.errors import (
 from harness.files import Method, copy_paths, digest_of, walk
 from harness.instance.base import Place
 from harness.instance.iris import Description, Instance
+from harness.owners import hand_over
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 
 
@@ -159,6 +160,9 @@ def _replace(
             for file in files:
                 _move(file, place)
     require_nobody_elses(place, source)
+    with _as_restore_error(image):
+        owner = place.stat()
+        hand_over(place, owner.st_uid, owner.st_gid)
     try:
         target.mount(place)
     except InstanceRefused as error:

@@ -15,6 +15,8 @@ from harness.files import Method, copy_paths
 from harness.instance.iris import Description, Instance, JournalFile, RollforwardAnswer
 from harness.model import Position, RollforwardSummary
 
+JOURNAL_LOG = "journal.log"
+"""Lists the journals of an instance, in the folder above them; in a copy beside them."""
 _DIGITS_MAX = 18
 
 
@@ -56,7 +58,7 @@ def collect(
     try:
         files = [Path(file) for journal in expected for file in journal.files]
         copy_paths(source.journal_folder, files, folder, Method.CLONE_OR_COPY)
-        copy_paths(source.journal_folder.parent, [Path("journal.log")], folder, Method.COPY)
+        copy_paths(source.journal_folder.parent, [Path(JOURNAL_LOG)], folder, Method.COPY)
     except SnapshotError as error:
         raise JournalError(f"journals could not be copied to {folder}: {error}") from error
     return JournalSet(folder=folder, start=start, end=end, expected=expected)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from harness import store
 from harness.destroy import Ground
 from harness.errors import HarnessError, ThawError
 from harness.instance.base import Host
@@ -55,8 +56,22 @@ class Setting:
         """Where things of this run may be removed."""
         return Ground(folder=self.work, right="this run made its working folder")
 
+    @property
+    def freeze_log(self) -> Path:
+        """The one that the instance writes while the run lives, open to its user and to nobody else."""
+        return log_folder(self.work) / store.FREEZE_LOG
+
+    def keep_freeze_log(self) -> Path:
+        """A copy of it as it is now, with the record; whoever may read that may read it. Raises PreconditionError."""
+        return store.keep_log(self.freeze_log, self.folder)
+
     def stages(self, name: str) -> Stages:
         return Stages(name=name, run_began_s=self.began_s, progress=self.progress)
+
+
+def log_folder(work: Path) -> Path:
+    """Where an instance writes its freeze log; it may come in here, and nowhere else above its own files."""
+    return work / "log"
 
 
 @dataclass

@@ -62,11 +62,27 @@ def save(record: Record, folder: Path) -> None:
     """
     text = record_json.dumps(record)
     try:
-        _replace(folder / RECORD_FILE, text)
+        _replace(folder / RECORD_FILE, text.encode())
     except OSError as error:
         raise PreconditionError(
             f"cannot write {folder / RECORD_FILE}: {error.strerror}", "Make room or permit it, and run again."
         ) from error
+
+
+def keep_log(log: Path, folder: Path) -> Path:
+    """Copy a freeze log to its place with the record, readable for all: who wrote it may not change the copy.
+
+    Raises:
+        PreconditionError: it cannot be read, or not be written there; a copy of earlier is untouched.
+    """
+    kept = folder / FREEZE_LOG
+    try:
+        _replace(kept, log.read_bytes(), sync=False)
+    except OSError as error:
+        raise PreconditionError(
+            f"cannot keep {log} as {kept}: {error.strerror}", "Make room or permit it, and run again."
+        ) from error
+    return kept
 
 
 def load(place: Path) -> Record:
@@ -112,20 +128,22 @@ def _run(folder: Path) -> Run:
         return Run(folder=folder, record=None, problem=str(error))
 
 
-def _replace(target: Path, text: str) -> None:
+def _replace(target: Path, content: bytes, *, sync: bool = True) -> None:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(target)
     except BaseException:
         destroy.file(temporary, destroy.Ground(folder=target.parent, right="a file on its way here"))
         raise
-    _sync_folder(target.parent)
+    if sync:
+        _sync_folder(target.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -42,6 +42,8 @@ COMMANDS_FILE = "commands.log"
 TOKEN_VARIABLE, WATCHDOG_VARIABLE = "HARNESS_RUN", "HARNESS_WATCHDOG"
 """Environment variables that say which run a process belongs to (see `harness.registered`)."""
 _FROZEN, _RUNNING = 5, 3
+_notes_to: list[Path] = []
+"""The file for what commands said, in a process that was started as a watchdog."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +186,7 @@ class _Post:
 
 def main() -> None:
     """Follow orders until the pipe closes; thaw if armed then, or when the time is over."""
+    _notes_to.extend(map(Path, sys.argv[1:2]))
     post = _Post(sys.stdin.fileno())
     while not post.closed:
         due_s = post.order.get("due_s")
@@ -307,8 +310,9 @@ def _note(argv: list[str], result: str, said: str) -> None:
         *(f"    | {line}" for line in said.splitlines()),
     ]
     # a full disk must not keep a thaw from being asked for
-    with contextlib.suppress(OSError, IndexError), Path(sys.argv[1]).open("a", encoding="utf-8") as file:
-        file.write("\n".join(lines) + "\n")
+    for kept in _notes_to:
+        with contextlib.suppress(OSError), kept.open("a", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
 
 
 def _log(text: str) -> None:

@@ -6,6 +6,7 @@ raises instead is decided once, in `guard.py`.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any, NoReturn
 
@@ -21,6 +22,8 @@ from harness.cli.plan_cmd import plan_group
 from harness.cli.report_cmd import report_command
 from harness.cli.run_cmd import run_command
 from harness.cli.scripts_cmd import scripts_group
+
+_OTHERS_WRITE = 0o022
 
 
 class HarnessGroup(click.Group):
@@ -60,5 +63,8 @@ for _verb in (
 
 
 def main() -> NoReturn:
-    """Entry point of the `harness` command."""
+    """Entry point of the `harness` command. Whoever calls it with no umask at all lets nobody else write, either: a
+    verdict must not be anybody's to change.
+    """
+    os.umask(os.umask(_OTHERS_WRITE) | _OTHERS_WRITE)
     cli.main(prog_name="harness")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness import destroy, freeze, freeze_log, store
-from harness.backup import load_provider, snapshot_source
+from harness import destroy, freeze, freeze_log
+from harness.backup import load_provider, new_folder_to_read, snapshot_source
 from harness.command import Completed
 from harness.errors import InstanceError
 from harness.freeze import FileStatus, Window
@@ -125,22 +127,23 @@ class Bench:
     @property
     def freeze_log(self) -> Path:
         """The log of thaws that no probe asked for."""
-        return self.setting.work / store.FREEZE_LOG
+        return self.setting.freeze_log
 
     # files and folders
 
     def log(self) -> Path:
         """A new, empty freeze log that the instance may write, whatever user it runs as."""
-        log = self.setting.work / f"freeze-{self._next('freeze')}.log"
-        log.touch()
-        log.chmod(0o666)
+        first = self.setting.freeze_log
+        log = first.with_name(f"freeze-{self._next('freeze', first.parent)}.log")
+        log.touch(mode=0o600)
+        may = first.stat()
+        log.chmod(stat.S_IMODE(may.st_mode))
+        os.chown(log, may.st_uid, may.st_gid)
         return log
 
     def folder(self, name: str) -> Path:
-        """A new folder that every place of the host can see."""
-        made = self.setting.work / f"{name}-{self._next(name)}"
-        made.mkdir()
-        return made
+        """A new folder that every restored place of the host can read."""
+        return new_folder_to_read(self.setting.work, name)
 
     def database_files(self) -> list[Path]:
         return freeze.database_files(self.description.folders)
@@ -252,8 +255,9 @@ class Bench:
             raise InstanceError(f"transactions of writers {torn} are there in part")
         return {w: state.writers[w].recovered if w in state.writers else 0 for w in self.acknowledged()}
 
-    def _next(self, name: str) -> int:
-        return 1 + sum(path.name.startswith(f"{name}-") for path in self.setting.work.iterdir())
+    def _next(self, name: str, folder: Path | None = None) -> int:
+        there = (folder or self.setting.work).iterdir()
+        return 1 + sum(path.name.startswith(f"{name}-") for path in there)
 
 
 def session(instance: Instance, call: str, timeout_s: float = SESSION_TIMEOUT_S) -> Completed:

@@ -11,6 +11,7 @@ from pathlib import Path
 from harness import destroy
 from harness.conform.bench import Bench, NotHere, Observation, Probe, compared, session, state_word
 from harness.errors import InstanceError, RollforwardError
+from harness.files import Method, copy_paths
 from harness.instance.iris import Instance, JournalFile, RollforwardAnswer
 from harness.model import Position
 from harness.rollforward import JournalSet, roll_forward
@@ -100,8 +101,7 @@ def compressed_alone(bench: Bench) -> Observation:
     if not compressed:
         raise NotHere("this instance has no compressed journal")
     alone = bench.folder("compressed")
-    for name in compressed[0].files:
-        shutil.copy(folder / name, alone / name)
+    copy_paths(folder, map(Path, compressed[0].files), alone, Method.COPY)
     with bench.target() as target:
         (found,) = target.journals(alone)
     return Observation(observed="a problem" if found.problem else "no problem", holds=not found.problem)
@@ -244,8 +244,7 @@ def _copies(bench: Bench) -> tuple[Path, tuple[JournalFile, ...]]:
     if len(taken.expected) < 3:
         raise InstanceError(f"the backup has {len(taken.expected)} journals, three are needed")
     folder = bench.folder("spoiled")
-    for file in taken.folder.iterdir():
-        shutil.copy(file, folder / file.name)
+    copy_paths(taken.folder, [Path(file.name) for file in taken.folder.iterdir()], folder, Method.COPY)
     return folder, taken.expected
 
 

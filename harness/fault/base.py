@@ -19,6 +19,7 @@ from typing import Any
 from harness import destroy
 from harness.backup import Backup, back_up, freeze_entry, load_provider
 from harness.command import Deadline
+from harness.instance.base import TO_READ
 from harness.instance.iris import Instance
 from harness.model import IMAGE, LOOKS, RecoveryMode, Verdict
 from harness.plan.model import FreezeSpec, SnapshotSpec
@@ -115,7 +116,7 @@ class Scene:
         self.earlier = earlier
         self.good = good
         self.earlier_log = earlier_log
-        self.folder = setting.work / "scene"
+        self.folder = setting.work / TO_READ / "scene"
         with good.window.log.open() as log:
             log.seek(good.window.log_from_byte)
             self._own_log = log.read()  # now: faults of the freeze add windows of their own

@@ -19,6 +19,11 @@ from harness.instance.within import Within
 from harness.model import Stun
 from harness.plan.model import InstanceSpec
 
+TO_READ = "journals"
+"""Below a host's folder: what restored instances read beside their own files. They cannot write to it, and see
+nothing else of other instances there.
+"""
+
 
 class Place(Protocol):
     """The surroundings of one instance: its commands run here, its files are visible to the harness.
@@ -123,6 +128,14 @@ class NeedsLogin(Protocol):
 
     stdin: str
     """Both lines, for a command that is run from elsewhere; empty if it asks for none. Never to be shown."""
+
+
+@runtime_checkable
+class CanBeWoken(Protocol):
+    """A place that somebody else may have stopped, so that no command begins in it."""
+
+    def wake_by_hand(self) -> str:
+        """The command a person types first, to let it go on; empty if it does. Never raises."""
 
 
 @runtime_checkable

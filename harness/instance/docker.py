@@ -1,13 +1,24 @@
 """Instances as containers, made from one image, on Docker or on Podman's socket.
 
-The run's folder is mounted into every container at the path it has outside, so that no path needs a
-translation. An instance keeps its data below a folder of that (`ISC_DATA_DIRECTORY`, durable %SYS), or in a volume
-that is mounted at the path where the engine keeps it. A restored instance has a container of its own from the same
-image, no network, and an empty folder where the source's data would be.
+A container sees of the run's folder what it works with, at the path it has outside, so that no path needs a
+translation: its own files, a folder for the pipes of its own commands, the merge file and the agent; the source
+also the folder of the freeze log, a restored instance also the journals, which it cannot write. It sees no other
+instance and no snapshot. An instance keeps its data below a folder of that (`ISC_DATA_DIRECTORY`, durable %SYS),
+or in a volume that is mounted at the path where the engine keeps it. A restored instance has a container of its
+own from the same image, no network.
 
 The harness must be root: the files of an instance belong to its own user, and snapshots are taken of them here.
 Commands run by `docker exec`. It takes about 80 ms, most of it to make a process in the container's namespaces,
 so what is needed in a freeze window is made ready before it (`prepare`).
+
+No process in a container gains rights (`no-new-privileges`), and none is there to be had (`--cap-drop ALL`). IRIS in
+InterSystems' images is owned by irisowner with nothing owned by root, so no program in it is made to gain any; but
+iris-main looks whether the container has "certain Linux capabilities, for example CAP_SETUID and CAP_SETGID" and ends
+if one is missing, of those that engines grant by default (Running InterSystems Products in Containers, "The iris-main
+Program" and "Ownership and Directories"). Which they are is not public, so images but the stand-in's keep of Docker's
+default those that speak of users, files and signals. What a restored instance may use has a limit, too, so that one
+that runs wild takes neither the machine nor the source with it. Unverified on IRIS: both, and a journal restore from
+a folder that cannot be written.
 
 Source of the facts about InterSystems' images (user 51773, ISC_DATA_DIRECTORY, ISC_CPF_MERGE_FILE, `Enabling
 logons`, the limit of 20 processors): "Running InterSystems Products in Containers", and testcontainers-iris.
@@ -18,6 +29,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shlex
 import subprocess
 import threading
 import time
@@ -32,9 +44,11 @@ from harness import containers, destroy
 from harness.command import AT_THE_WORD, Completed, Deadline, Prepared, Transcript, run
 from harness.errors import CommandError, InstanceError, InstanceGone, PreconditionError, StartError
 from harness.files import make_volume
+from harness.instance.base import TO_READ
 from harness.instance.first import FirstProcess
 from harness.instance.iris import ensure_agent
 from harness.model import Stun
+from harness.owners import hand_over
 from harness.plan.model import InstanceSpec, Storage
 
 if TYPE_CHECKING:
@@ -51,6 +65,14 @@ _START_TIMEOUT_S = 300
 _STOP_TIMEOUT_S = 120
 _PIPE_BYTES = 1 << 20
 _PROCESSORS_MAX = 20
+_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETPCAP", "SETUID")
+"""Docker's default, without those for the network, devices, other roots and the audit log. Source: docker-run(1)."""
+_PROCESSES_MAX = 4096
+"""Of a restored instance: IRIS has a process for each session and some dozens of its own; a machine, 32,768."""
+_MEMORY_SHARE = 0.75
+"""Of this machine's memory for a restored instance. IRIS takes a quarter of it if its configuration names no size; a
+limit leaves the source and the harness the rest.
+"""
 _NOT_BEGUN = range(125, 256)
 """Statuses of `docker exec` and `podman exec` that are no report of the command: the engine could not run it, or a
 signal ended it. Source: docker-run(1) and podman-exec(1), Exit Status.
@@ -92,8 +114,6 @@ class DockerHost:
         self._folder = folder.resolve()
         self._transcript = transcript or Transcript(None)
         self._places: list[DockerPlace] = []
-        self._outputs = self._folder / "outputs"
-        self._empty = self._folder / "empty"
         self._root: Path | None = None
         self._has_agent = False
         self._lock = threading.Lock()
@@ -125,9 +145,6 @@ class DockerHost:
             )
         self.image_digest = str(image.id)
         self._has_agent = AGENT_LABEL in image.labels
-        self._folder.chmod(0o755)  # the user of an instance must come through
-        self._outputs.mkdir(exist_ok=True)
-        self._empty.mkdir(exist_ok=True)
 
     def root(self) -> Path:
         with self._lock:
@@ -144,25 +161,38 @@ class DockerHost:
 
     def source(self) -> DockerPlace:
         root = self.root()
-        mounts = {} if root.is_relative_to(self._folder) else {root: root}
-        return self._start("source", root, mounts=mounts, hidden=None, network=True)
+        log = self._folder / "log"
+        log.mkdir(exist_ok=True)
+        return self._start("source", root, {root: root, log: log}, network=True)
 
     def target(self, name: str, hidden: Path) -> DockerPlace:
+        """It sees no `hidden`: that is not mounted."""
         root = self._folder / name
-        root.mkdir()
+        root.mkdir(mode=0o750)
         os.chown(root, _OWNER, _OWNER)
-        place = self._start(name, root, mounts={}, hidden=hidden, network=False)
+        place = self._start(name, root, {root: root}, network=False)
         place.files = root
         return place
 
     def boot(self, name: str, image: Path, root: Path) -> DockerPlace:
-        os.chown(image, _OWNER, _OWNER)
-        place = self._start(name, root, mounts={image: root}, hidden=None, network=False)
+        hand_over(image, _OWNER, _OWNER)
+        place = self._start(name, root, {image: root}, network=False)
         place.files = image
         return place
 
     def environment(self) -> dict[str, str]:
         return {"DOCKER_HOST": containers.address()}
+
+    def _lent(self, name: str) -> tuple[Path, Path, Path]:
+        """For a container: its merge file, a folder for pipes in which it can only open what it is told of, and what
+        it may read."""
+        pipes, to_read = self._folder / "pipes" / name, self._folder / TO_READ
+        pipes.mkdir(parents=True)
+        to_read.mkdir(exist_ok=True)
+        os.chown(pipes, 0, _OWNER)
+        pipes.chmod(0o710)
+        to_read.chmod(0o755)
+        return self._folder / f"{name}.cpf", pipes, to_read
 
     def close(self) -> None:
         for place in self._places:
@@ -170,38 +200,37 @@ class DockerHost:
         if self._root and not self._root.is_relative_to(self._folder):
             containers.remove_volume(self._root)
 
-    def _start(
-        self, name: str, root: Path, *, mounts: dict[Path, Path], hidden: Path | None, network: bool
-    ) -> DockerPlace:
+    def _start(self, name: str, root: Path, mounts: dict[Path, Path], *, network: bool) -> DockerPlace:
         from testcontainers.core.container import DockerContainer
         from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
         containers.settle_ryuk()
-        merge = self._folder / f"{name}.cpf"
+        merge, pipes, to_read = self._lent(name)
         merge.write_text(_MERGE.format(root=root))
+        merge.chmod(0o644)  # it holds nothing of anybody, and its user is another one
         made = (
             DockerContainer(self.image_digest)
             .with_name(f"harness-{containers.token()}-{name}")
             .with_env("ISC_DATA_DIRECTORY", str(root))
             .with_env("ISC_CPF_MERGE_FILE", str(merge))
-            .with_volume_mapping(self._folder, str(self._folder), "rw")
+            .with_volume_mapping(pipes, str(pipes), "ro")
+            .with_volume_mapping(merge, str(merge), "ro")
             .with_volume_mapping(_AGENT, str(_AGENT), "ro")
             .waiting_for(
                 LogMessageWaitStrategy("Enabling logons")
                 .with_startup_timeout(_START_TIMEOUT_S)
                 .with_poll_interval(_LOOK_EVERY_S)
             )
-            .with_kwargs(labels=containers.labels(), **_limits(network))
+            .with_kwargs(labels=containers.labels(), **_limits(network, self._spec.image))
         )
+        if not network:
+            made.with_volume_mapping(to_read, str(to_read), "ro")
         for outside, inside in mounts.items():
             made.with_volume_mapping(outside, str(inside), "rw")
-        if hidden and hidden.is_relative_to(self._folder):
-            # no tmpfs: Podman would fill that with what it hides
-            made.with_volume_mapping(self._empty, str(hidden), "ro")
         with _removed_on_failure(made, name):
             made.start()
             container = made.get_wrapped_container()
-            place = DockerPlace(container, self._outputs, self._transcript, isolated=not network)
+            place = DockerPlace(container, pipes, self._transcript, isolated=not network)
             if not self._has_agent:
                 ensure_agent(place, _AGENT)
         self._places.append(place)
@@ -213,17 +242,16 @@ class DockerPlace:
 
     name = _NAME
 
-    def __init__(
-        self, container: Container, outputs: Path, transcript: Transcript, *, isolated: bool
-    ) -> None:
+    def __init__(self, container: Container, pipes: Path, transcript: Transcript, *, isolated: bool) -> None:
         self.files: Path | None = None
-        self._outputs = outputs
+        self._pipes = pipes
         self.isolated = isolated
         self.container = container
         self.where = f"container {container.name} ({container.short_id})"
         self._transcript = transcript
         self._environment = {"DOCKER_HOST": containers.address()}
         self._first = _first_process(container)
+        self._started_at = _started_at(container)
 
     def run(
         self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0
@@ -275,9 +303,9 @@ class DockerPlace:
         """
         self._wait_until_runs(Deadline.after(60.0))
         self._transcript.started(self.name, argv)
-        output = self._outputs / os.urandom(8).hex()
-        os.mkfifo(output)
-        output.chmod(0o622)
+        output = self._pipes / os.urandom(8).hex()
+        os.mkfifo(output, 0o600)
+        os.chown(output, _OWNER, _OWNER)
         with contextlib.ExitStack() as ours:
             reader = os.open(output, os.O_RDONLY | os.O_NONBLOCK)
             spare = _until(ours, os.open(output, os.O_WRONLY))
@@ -345,6 +373,7 @@ class DockerPlace:
         with _as_instance_error("restart"):
             self.container.start()
             self._first = _first_process(self.container)
+            self._started_at = _started_at(self.container)
         deadline = Deadline.after(_START_TIMEOUT_S)
         while self.run(["iris", "qlist", _NAME], accept=None).stdout.count("^running") == 0:
             if deadline.passed:
@@ -381,7 +410,17 @@ class DockerPlace:
             raise InstanceGone(f"container {self.container.name} is {status}")
         return was_paused
 
+    def wake_by_hand(self) -> str:
+        """Nobody but whoever paused it may let it go on: it is said, not done."""
+        try:
+            paused = self._status() == "paused"
+        except InstanceError:
+            return ""
+        unpause = [containers.program(), "unpause", str(self.container.name)]
+        return shlex.join(unpause) if paused else ""
+
     def _status(self) -> str:
+        """As the engine calls it; `restarted` if somebody did that, for then it is another life of the container."""
         import docker
 
         try:
@@ -390,7 +429,7 @@ class DockerPlace:
             return "not there"
         except docker.errors.DockerException as error:
             raise InstanceError(f"the container engine gives no answer: {error}") from error
-        return str(self.container.status)
+        return str(self.container.status) if _started_at(self.container) == self._started_at else "restarted"
 
 
 def stand_in_source() -> str:
@@ -417,11 +456,21 @@ def _how_to_get(image: str) -> str:
     )
 
 
-def _limits(network: bool) -> dict[str, Any]:
-    # the image's health check would run every few seconds, in the freeze window too
-    limits: dict[str, Any] = {"healthcheck": {"test": ["NONE"]}}
+def _limits(network: bool, image: str) -> dict[str, Any]:
+    limits: dict[str, Any] = {
+        # the image's health check would run every few seconds, in the freeze window too
+        "healthcheck": {"test": ["NONE"]},
+        "security_opt": ["no-new-privileges"],
+        "cap_drop": ["ALL"],
+        "cap_add": [] if image == "stand-in" else list(_CAPABILITIES),
+    }
     if not network:
-        limits["network_mode"] = "none"
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        limits |= {
+            "network_mode": "none",
+            "pids_limit": _PROCESSES_MAX,
+            "mem_limit": int(memory * _MEMORY_SHARE),
+        }
     if (os.cpu_count() or 1) > _PROCESSORS_MAX:
         limits["cpuset_cpus"] = f"0-{_PROCESSORS_MAX - 1}"  # a Community Edition does not start on more
     return limits
@@ -476,6 +525,11 @@ def _first_process(container: Container) -> FirstProcess | None:
     except docker.errors.DockerException:
         return None
     return FirstProcess.of_container(int(container.attrs["State"].get("Pid") or 0), str(container.id))
+
+
+def _started_at(container: Container) -> str:
+    """When it was started last, as the engine knew when it was asked last."""
+    return str(container.attrs["State"].get("StartedAt"))
 
 
 @contextmanager

@@ -8,8 +8,9 @@ machine. What a user has to prepare, once:
   run begins by removing it.
 * the agent: `probe` says which two calls load it. They are not made by themselves on somebody's instance.
 * a user that may run `iris session` in %SYS: by operating-system authentication, or with `instance.credentials`.
-* results (`--out`) where the instance's user can write: it appends to the freeze log there. And the harness must be
-  able to read the database and journal files.
+* results (`--out`) where its user can come in: it appends to the freeze log of the run, which root gives to
+  the owner of the databases, and which nobody else can enter or write. Whoever is neither root nor that user has to
+  let everybody write it; a note says so. And the harness must be able to read the database and journal files.
 
 Two runs at a time would each remove what the other wrote, so a run locks the folder of the first database for others.
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.command import Completed, Prepared
+from harness.command import Completed, Deadline, Prepared
 from harness.errors import (
     FreezeError,
     HarnessError,
@@ -32,7 +32,7 @@ from harness.errors import (
     ThawError,
 )
 from harness.instance.answer import Answer, only, read_answers
-from harness.instance.base import NeedsLogin, Place
+from harness.instance.base import CanBeWoken, NeedsLogin, Place
 from harness.model import Position
 from harness.plan.model import Commit, FreezeSpec
 
@@ -40,6 +40,9 @@ DONE, REFUSED = 5, 3
 ROLES = ("one", "two")
 FREEZE_TIMEOUT_S = 60.0
 THAW_TIMEOUT_S = 60.0
+ANSWER_TIMEOUT_S = 20.0
+"""An instance that is being stopped or started says neither "frozen" nor "running"; then it has ended, or says it."""
+_ASK_EVERY_S = 0.2
 
 
 def left_out(path: Path) -> bool:
@@ -290,11 +293,16 @@ class Instance:
         return answer if done.status == DONE else None
 
     def _thaw_directly(self, log: Path, called_s: float, cause: Exception) -> ThawAnswer:
+        """A session that did not get there is waited for and asked for once more: the instance may be stopped, or
+        started, this moment.
+        """
+        call = f"##class(Backup.General).ExternalThaw({_arguments(str(log))})"
         try:
-            done = self._session(
-                f"##class(Backup.General).ExternalThaw({_arguments(str(log))})", THAW_TIMEOUT_S
-            )
+            done = self._session(call, THAW_TIMEOUT_S)
             frozen = True if done.status == DONE else self.is_frozen()
+            if frozen and done.status not in (DONE, REFUSED):
+                done = self._session(call, THAW_TIMEOUT_S)
+                frozen = True if done.status == DONE else self.is_frozen()
         except InstanceGone:
             raise
         except HarnessError as error:
@@ -306,15 +314,20 @@ class Instance:
         return _thawed(done.status == DONE, called_s, f"thawed without the agent: {cause}")
 
     def is_frozen(self) -> bool:
-        """IsWDSuspendedExt. Raises InstanceError for every answer but its two."""
-        done = self._session("##class(Backup.General).IsWDSuspendedExt()", 20.0)
-        if done.status not in (DONE, REFUSED):
-            raise InstanceError(f"IsWDSuspendedExt ended with status {done.status}: {_said(done)}")
-        return done.status == DONE
+        """IsWDSuspendedExt. Waits a while for one of its two answers; raises InstanceError if there is no other."""
+        deadline = Deadline.after(ANSWER_TIMEOUT_S)
+        while True:
+            done = self._session("##class(Backup.General).IsWDSuspendedExt()", 20.0)
+            if done.status in (DONE, REFUSED):
+                return done.status == DONE
+            if deadline.passed:
+                raise InstanceError(f"IsWDSuspendedExt ended with status {done.status}: {_said(done)}")
+            time.sleep(_ASK_EVERY_S)
 
     def thaw_by_hand(self, log: Path) -> str:
-        """The command a person types to thaw."""
-        return shlex.join(self.thaw_argv(log))
+        """The command a person types to thaw, after the one that lets its surroundings go on if they are stopped."""
+        wake = self.place.wake_by_hand() if isinstance(self.place, CanBeWoken) else ""
+        return " && ".join(filter(None, (wake, shlex.join(self.thaw_argv(log)))))
 
     def thaw_argv(self, log: Path) -> list[str]:
         """The thaw as an argument list that works from outside the place, for the watchdog."""

@@ -40,6 +40,8 @@ class NamespacePlace:
     Args of `__init__`:
         hold: Makes the namespaces, says `ready` and stays; its first child is the first process in them.
         namespaces: Options of nsenter that name the namespaces to enter, and as whom.
+        bare: Words before every command of the harness's own that leads in there: what runs in there inherits what
+            they let through, and nothing of whoever called the harness.
         begin: Called with the process of `hold` before it is waited for.
     """
 
@@ -53,6 +55,7 @@ class NamespacePlace:
         *,
         environment: dict[str, str],
         transcript: Transcript,
+        bare: Sequence[str],
         begin: Callable[[subprocess.Popen[bytes]], None] = lambda holder: None,
     ) -> None:
         self.name = name
@@ -64,7 +67,7 @@ class NamespacePlace:
         transcript.started(HERE, hold)
         self._held: FirstProcess | None = None
         self._holder = subprocess.Popen(
-            hold,
+            [*bare, *hold],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -86,7 +89,7 @@ class NamespacePlace:
             )
         self._pid = self._first_process()
         self._held = FirstProcess(self._pid)
-        self._enter = ["nsenter", f"--target={self._pid}", *namespaces, "--"]
+        self._enter = [*bare, "nsenter", f"--target={self._pid}", *namespaces, "--"]
 
     def run(
         self, argv: Sequence[str], *, accept: Collection[int] | None = (0,), timeout_s: float = 60.0

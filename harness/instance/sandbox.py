@@ -18,6 +18,10 @@ folders above it are the machine's, and everybody may pass through them, whateve
 a checkout below /root is as good as any. What is itself closed to others, as a `umask 077` leaves it, is shown as a
 copy that is open.
 
+Whoever calls the harness may have secrets in his environment and his keyrings, which a script is not to see: nothing
+that can be inherited comes in (`bare`). The token of the run stays with the process that holds the machine, outside
+of it; with that the kernel ends all the others.
+
 Nothing is restored in here; a plan that names this host names another as its target.
 """
 
@@ -38,7 +42,9 @@ from functools import cache
 from pathlib import Path
 
 from harness.command import Transcript
+from harness.containers import TOKEN_VARIABLE
 from harness.errors import CommandError, InstanceGone, PreconditionError
+from harness.instance.bare import PATH, bare
 from harness.instance.base import Limits, Machine, Place, Planted
 from harness.instance.namespaces import (
     STANDIN_BIN,
@@ -173,7 +179,7 @@ rmdir /old
 echo 0 >/proc/sys/user/max_user_namespaces
 echo ready
 # not `trap`: dash does not hand on that CHLD is ignored, and every orphan would stay as a zombie
-exec env --ignore-signal=CHLD "$@"
+exec env -i --ignore-signal=CHLD PATH="$PATH" LC_ALL=C "$@" </dev/null >/dev/null 2>&1
 """
 
 
@@ -264,8 +270,9 @@ class SandboxPlace(NamespacePlace):
                 *("--", *_WEAKENED, "sleep", "infinity"),
             ],
             [],
-            environment={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
+            environment={"PATH": PATH},
             transcript=transcript,
+            bare=bare({key: os.environ[key] for key in (TOKEN_VARIABLE,) if key in os.environ}),
             begin=self._map_users,
         )
         self._enter = [*self.way_in("irisowner"), "env", "-i", *_settings(self._path_first())]
@@ -313,8 +320,10 @@ class SandboxPlace(NamespacePlace):
         return list(argv)
 
     def way_in(self, user: str) -> list[str]:
-        """The words before a command that run it in here as a user. KeyError for one that is not there."""
-        way = ["nsenter", f"--target={self._pid}", "--user", *_NAMESPACES]
+        """The words before a command that run it in here as a user, with nothing of whoever calls (`bare`). KeyError
+        for one that is not there.
+        """
+        way = [*bare({}), "nsenter", f"--target={self._pid}", "--user", *_NAMESPACES]
         if not self.users:
             return [*way, "--preserve-credentials", "--"]
         return [*way, f"--setuid={USERS[user]}", f"--setgid={USERS[user]}", "--"]
@@ -356,7 +365,7 @@ class SandboxPlace(NamespacePlace):
             input=archive.getvalue(),
             capture_output=True,
             timeout=30,
-            umask=0o022,  # of the folders above the files
+            start_new_session=True,
         )
         if done.returncode:
             raise CommandError(["tar"], done.returncode, 0.0, done.stderr.decode("utf-8", "replace"))

@@ -276,6 +276,7 @@ class Scene:
             capture_output=True,
             timeout=30,
             text=True,
+            start_new_session=True,
         )
         if done.returncode:
             raise InstanceError(f"{script}: {done.stderr.strip()}")

@@ -6,6 +6,7 @@ and public samples; `create` and `delete` exist because a stand-in has no instal
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -34,6 +35,7 @@ class CommandFailed(Exception):
 
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit status."""
+    os.umask(layout.UMASK)
     command = _command(arguments)
     if command is None:
         print(f"iris: {' '.join(arguments)!r} is not a command of the stand-in", file=sys.stderr)
@@ -242,8 +244,9 @@ def _wait_gone(pid: int) -> None:
                 return
         except ChildProcessError:
             pass
-        if b") Z " in Path(f"/proc/{pid}/stat").read_bytes():
-            return
+        with contextlib.suppress(OSError):  # it may go between two looks
+            if b") Z " in Path(f"/proc/{pid}/stat").read_bytes():
+                return
         time.sleep(0.005)
 
 

@@ -9,10 +9,14 @@ freeze as the user who began it, so a client of another user than this process's
 with `logged=1` (or 0, if it could not) before the session's arguments, and appends what comes after `logged` and the
 status. All commands that need a running instance come here; everything else is in
 `commands`.
+
+Whoever asks is believed no more than a stranger: so many may ask at a time, a request is so long at most, and has to
+be there within so many seconds. What is beyond that is refused with a text, and everybody else is answered as ever.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -20,6 +24,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +38,10 @@ from .journal_file import Unreadable
 from .layout import Layout, log_message
 from .licence import Exceeded, Licence
 
+CLIENTS_MAX = 64
+REQUEST_BYTES_MAX = 65536
+REQUEST_TIMEOUT_S = 10.0
+"""Until a request is there as a whole; a client that does not read its answer is given as long."""
 DONE, FAILED = 5, 3
 """Exit statuses of a class call that ends its session (class reference, Backup.General)."""
 
@@ -62,6 +71,7 @@ class Control:
         self._agent = Agent(layout, self._engine, self._backup)
         self._accounts = Accounts(layout.users)
         self._licence = Licence(layout.sessions_max())
+        self._free = threading.BoundedSemaphore(CLIENTS_MAX)
 
     def serve(self) -> None:
         """Listen until SIGTERM. A frozen instance is thawed before the process ends."""
@@ -79,18 +89,32 @@ class Control:
             while True:
                 select.select([listener, awake], [], [])
                 connection, _ = listener.accept()
-                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+                connection.settimeout(REQUEST_TIMEOUT_S)
+                if self._free.acquire(blocking=False):
+                    threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+                else:
+                    _refuse(connection)
 
     def _end(self) -> None:
         if self._backup.suspended:
             self._backup.emergency_thaw()
         raise SystemExit(0)
 
+    def _serve(self, connection: socket.socket) -> None:
+        """A client that breaks off, or does not go on, is let go."""
+        try:
+            with connection, contextlib.suppress(OSError):
+                self._answer(connection)
+        finally:
+            self._free.release()
+
     def _answer(self, connection: socket.socket) -> None:
-        with connection:
-            request = b"".join(iter(lambda: connection.recv(65536), b""))
-            if not request:
-                return
+        try:
+            request = _request(connection)
+        except _TooLong as error:
+            connection.sendall(f"1\n{error}\n".encode())
+            return
+        if request:
             folder, *words = request.decode("utf-8", "surrogateescape").split("\0")
             try:
                 answer = self._command(_Client(connection, Path(folder), _user(connection)), words)
@@ -216,6 +240,47 @@ class Control:
         ]
         argv = self._engine.mumps_argv("%XCMD", f"{run.code} zhalt {DONE}")
         return "exec\n" + "\0".join([*settings, "", *argv])
+
+
+class _TooLong(Exception):
+    """A request is longer than one may be, or it is not there in time; the text says so."""
+
+
+def _request(connection: socket.socket) -> bytes:
+    """All that a client says until it shuts its side down; empty if it says nothing. Raises _TooLong, OSError."""
+    deadline = time.monotonic() + REQUEST_TIMEOUT_S
+    parts: list[bytes] = []
+    size = 0
+    while part := _received(connection, deadline):
+        size += len(part)
+        # read to its end all the same: a client that still writes would not see the answer
+        if size <= REQUEST_BYTES_MAX:
+            parts.append(part)
+    if size > REQUEST_BYTES_MAX:
+        raise _TooLong(f"<MAXSTRING> a request has {REQUEST_BYTES_MAX} bytes at most, this one has {size}")
+    return b"".join(parts)
+
+
+def _received(connection: socket.socket, deadline: float) -> bytes:
+    late = _TooLong(f"<TIMEOUT> a request has to be there within {REQUEST_TIMEOUT_S:.0f} s")
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise late
+    connection.settimeout(left)
+    try:
+        return connection.recv(REQUEST_BYTES_MAX)
+    except TimeoutError:
+        raise late from None
+    finally:
+        connection.settimeout(REQUEST_TIMEOUT_S)
+
+
+def _refuse(connection: socket.socket) -> None:
+    """As many as may be are asking already. Not waited for: this is said by whoever takes the next one in."""
+    with connection, contextlib.suppress(OSError):
+        connection.setblocking(False)
+        connection.sendall(f"1\n<TOO MANY CLIENTS> {CLIENTS_MAX} ask already, ask again\n".encode())
+        connection.shutdown(socket.SHUT_WR)
 
 
 def _session_arguments(rest: list[str]) -> tuple[str, str]:

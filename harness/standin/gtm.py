@@ -6,6 +6,7 @@ Facts measured on GT.M V7.0-005 (Debian package fis-gtm 7.0-005-1):
   processes go on updating buffers and journals; `-noautorelease` makes updaters wait when buffers run out
   instead of letting the freeze go. `mupip freeze -off` switches every journal again.
 * A second freeze ends with status 10; a thaw without a freeze ends with 0.
+* `mupip create` makes a file of mode 0666 whatever the umask is; journals take theirs from the database.
 * A copied database keeps the user that froze the live one; for another user `mupip freeze -off` waits for ever
   unless it is told to `-override`.
 * `dse crit -seize` holds a region's critical section: every updater of it waits, the file stays as it is.
@@ -123,12 +124,16 @@ class Engine:
         self._global_directory()
         for name in DATABASES:
             if not self.layout.database_file(name).exists():
-                self.mupip("create", f"-region={REGIONS[name]}")
+                self._create(name, REGIONS[name])
         for name in self.layout.others():
             if not self.layout.database_file(name).exists():
-                self.mupip("create", f"-region={name.upper()}")
+                self._create(name, name.upper())
                 code = f"for i=1:1:{_OTHER_NODES} set ^{name.upper()}(i)=$justify(i,200)"
                 self._run(self.mumps_argv("%XCMD", code), (0,), 30.0)
+
+    def _create(self, name: str, region: str) -> None:
+        self.mupip("create", f"-region={region}")
+        self.layout.database_file(name).chmod(0o660)
 
     def _global_directory(self) -> None:
         others = [_GDE_OTHER.format(name=name, region=name.upper()) for name in self.layout.others()]

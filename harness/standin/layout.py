@@ -17,6 +17,7 @@ instance, `name^root`.
 from __future__ import annotations
 
 import configparser
+import contextlib
 import fcntl
 import os
 import time
@@ -28,6 +29,10 @@ from pathlib import Path
 DATABASES = ("one", "two")
 VERSION = "2024.1.0.0.0"
 """The IRIS version whose documented behaviour the stand-in follows (class reference 2024.1)."""
+UMASK = 0o007
+"""Databases, journals and what is told of them are for their owner and his group, whatever umask the caller has."""
+_PASSABLE = 0o755
+"""Of the folders that everybody who may begin a session passes through: root, mgr, registry."""
 
 _CPF = """\
 ; Configuration of a stand-in instance. Globals ^RVB* live in database two, all others in database one.
@@ -113,6 +118,8 @@ class Layout:
             self.cpf.write_text(_CPF)
         for folder in (self.journal, self.gtm, *(self.database(d) for d in (*DATABASES, *self.others()))):
             folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.root, self.manager):
+            _open_to_all(folder)
 
     def add_database(self, name: str) -> None:
         """One more database, which holds the globals that begin with its name. Not journaled, and empty of load."""
@@ -169,7 +176,9 @@ def unregister(name: str) -> None:
 @contextmanager
 def _registry_locked() -> Iterator[None]:
     folder = registry_folder()
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _open_to_all(folder)
     with (folder / "iris.reg.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -179,14 +188,23 @@ def _write_registry(layouts: list[Layout]) -> None:
     replace_file(
         registry_folder() / "iris.reg",
         "".join(f"{layout.name}^{layout.root}\n" for layout in layouts).encode(),
+        mode=0o644,
     )
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, mode: int = 0o660) -> None:
     """Write a file in one step. Its temporary name is random: in PID namespaces process numbers repeat."""
     new = path.with_name(f"{path.name}.{os.urandom(6).hex()}")
     new.write_bytes(content)
+    new.chmod(mode)
     new.replace(path)
+
+
+def _open_to_all(folder: Path) -> None:
+    """Everybody may pass through: whoever begins a session finds the instance there. A folder of another user stays
+    as he has it."""
+    with contextlib.suppress(PermissionError):
+        folder.chmod(_PASSABLE)
 
 
 def log_message(layout: Layout, text: str, severity: int = 0, category: str = "Utility.Event") -> None:

@@ -11,10 +11,11 @@ import pytest
 from harness import containers
 from harness.command import Transcript
 from harness.errors import PreconditionError
-from harness.instance.base import Host
+from harness.instance.base import TO_READ, Host
 from harness.instance.docker import DockerHost
 from harness.instance.local import LocalHost
 from harness.plan.model import InstanceSpec
+from harness.setting import log_folder
 from tests.conftest import required
 
 IRIS_IMAGE = os.environ.get("HARNESS_IRIS_IMAGE", "intersystems/iris-community:latest-em")
@@ -45,9 +46,20 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def shared(host: Host) -> Path:
-    """An empty folder that an instance can reach and write to."""
-    number = sum(1 for _ in host.root().parent.glob("shared-*"))
-    new = host.root().parent / f"shared-{number}"
-    new.mkdir()
+    """An empty folder that the source can reach and write to."""
+    new = _new(log_folder(host.root().parent))
     new.chmod(0o777)
+    return new
+
+
+@pytest.fixture
+def lent(host: Host) -> Path:
+    """An empty folder that restored instances can read."""
+    return _new(host.root().parent / TO_READ)
+
+
+def _new(parent: Path) -> Path:
+    parent.mkdir(exist_ok=True)
+    new = parent / f"shared-{sum(1 for _ in parent.iterdir())}"
+    new.mkdir()
     return new

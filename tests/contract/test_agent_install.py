@@ -35,22 +35,22 @@ def test_routines_of_a_folder_are_installed(place: Place) -> None:
     assert [wanted, wanted] == [verb(place, f'Install("{AGENT}/")') for _ in range(2)]
 
 
-def test_a_folder_without_them_is_refused(place: Place, shared: Path) -> None:
-    shutil.copy(AGENT / "RVWORK.m", shared)
-    for folder in (shared, shared / "absent"):
+def test_a_folder_without_them_is_refused(place: Place, lent: Path) -> None:
+    shutil.copy(AGENT / "RVWORK.m", lent)
+    for folder in (lent, lent / "absent"):
         status, answer = verb(place, f'Install("{folder}/")')
         assert 3 == status and {"error"} == set(answer)
 
 
-def test_other_routines_are_not_taken_for_those_that_run(place: Place, shared: Path) -> None:
+def test_other_routines_are_not_taken_for_those_that_run(place: Place, lent: Path) -> None:
     """The stand-in runs the routines it came with, so it accepts no others."""
     if not verb(place, "Describe()")[1]["stand_in"]:
         pytest.skip("this instance runs what is installed")
     for name in ("RVWORK.m", "RVCHECK.m", "RVFAULT.m"):
-        shutil.copy(AGENT / name, shared)
-    with (shared / "RVCHECK.m").open("a") as routine:
+        shutil.copy(AGENT / name, lent)
+    with (lent / "RVCHECK.m").open("a") as routine:
         routine.write(" ;\n")
-    status, answer = verb(place, f'Install("{shared}/")')
+    status, answer = verb(place, f'Install("{lent}/")')
     assert 3 == status and "is not the RVCHECK that the stand-in runs" in str(answer["error"])
 
 

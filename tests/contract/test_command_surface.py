@@ -6,9 +6,12 @@ System Administration Guide (instance control), Data Integrity Guide 4.3.1 (`iri
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ from harness.command import Completed
 from harness.instance.base import CanRestart, Host, Place
 from harness.instance.iris import Instance
 from harness.plan.model import Commit
+from harness.standin import control
 from tests.runs import wait_for
 
 pytestmark = pytest.mark.e2e
@@ -343,3 +347,54 @@ def _messages(place: Place) -> str:
 def _current_journal(place: Place) -> Path:
     root = Path(_qlist(place)[1])
     return max((root / "mgr" / "journal").glob("????????.???"))
+
+
+@pytest.fixture
+def socket_of(host: Host, place: Place) -> Path:
+    if not Instance(place).describe().stand_in:
+        pytest.skip("the socket is the stand-in's")
+    return Instance(place).describe().root / "mgr" / "control.sock"
+
+
+def _connected(path: Path) -> socket.socket:
+    """A relative path, since a socket's may hold 107 bytes at most."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    folder = os.open(path.parent, os.O_PATH)
+    try:
+        made.connect(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)
+    made.settimeout(30)
+    return made
+
+
+def test_as_many_may_ask_as_may(place: Place, socket_of: Path) -> None:
+    """One more is refused with a text, and as soon as others have gone everybody is served again."""
+    with ExitStack() as clients:
+        for _ in range(control.CLIENTS_MAX):
+            clients.enter_context(_connected(socket_of))
+        assert wait_for(lambda: "<TOO MANY CLIENTS> 64 ask already" in _call(place, "Nothing()").stdout, 5)
+        assert 1 == _call(place, "IsWDSuspendedExt()").status
+    assert wait_for(lambda: 3 == _call(place, "IsWDSuspendedExt()").status, 5)
+
+
+def test_a_client_that_says_nothing_is_let_go(place: Place, socket_of: Path) -> None:
+    """One that begins and does not go on, too; meanwhile others are served."""
+    with _connected(socket_of) as silent, _connected(socket_of) as slow:
+        slow.sendall(b"/\0session")
+        assert 3 == _call(place, "IsWDSuspendedExt()").status
+        for client in (silent, slow):
+            assert b"1\n<TIMEOUT> a request has to be there within 10 s\n" == client.recv(200)
+
+
+def test_a_request_has_a_length(place: Place, socket_of: Path) -> None:
+    """What is longer is refused, also through the command, and nothing of it is kept."""
+    call = f'ExternalFreeze("", "{"x" * 100_000}")'
+    done = _call(place, call)
+    assert 1 == done.status and "<MAXSTRING> a request has 65536 bytes at most" in done.stdout
+    with _connected(socket_of) as client:
+        for _ in range(64):
+            client.sendall(b"y" * (1 << 20))
+        client.shutdown(socket.SHUT_WR)
+        assert b"1\n<MAXSTRING>" == client.recv(200)[:13]
+    assert not _suspended(place)

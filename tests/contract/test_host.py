@@ -13,10 +13,11 @@ import pytest
 from harness import containers
 from harness.command import run
 from harness.errors import CommandError, CommandTimeout, InstanceError, InstanceGone
-from harness.instance.base import CanPause, CanRestart, CanTellStuns, Host, Place
+from harness.instance.base import TO_READ, CanPause, CanRestart, CanTellStuns, Host, Place
 from harness.instance.iris import Instance
 from harness.plan.model import Commit, FreezeSpec
 from harness.restore import require_isolated
+from harness.setting import log_folder
 from tests.runs import wait_for
 
 pytestmark = pytest.mark.e2e
@@ -69,10 +70,59 @@ def test_paths_are_the_same_inside_and_outside(place: Place, shared: Path) -> No
 def test_a_target_sees_no_network_and_nothing_of_the_source(host: Host, place: Place, target: Place) -> None:
     assert place.isolated is False and target.isolated
     assert ("lo",) == require_isolated(target)
-    assert "" == target.run(["ls", "-A", str(host.root())]).stdout
+    assert "" == target.run(["ls", "-A", str(host.root())], accept=None).stdout
     # System V memory is its own: the header of a restored database names the live one's
     place.run(["ipcmk", "-M", "4096"])
     assert _memory(place) and not _memory(place) & _memory(target)
+
+
+def test_a_target_sees_of_the_run_what_is_its_own(host: Host, place: Place, target: Place) -> None:
+    """No live database, no snapshot, no freeze log, no pipe of another one; what it is lent it can only read."""
+    work = host.root().parent
+    for name in ("snapshots-1", log_folder(work).name, TO_READ):
+        (work / name).mkdir(exist_ok=True)
+    listed = set(target.run(["ls", str(work)]).stdout.split())
+    own = {Path(Instance(target).describe().root).name, TO_READ}
+    assert own <= listed <= own | {"registry", "target.cpf", "pipes"}
+    if "pipes" in listed:
+        assert "target\n" == target.run(["ls", str(work / "pipes")]).stdout
+    refused = target.run(["touch", str(work / TO_READ / "new")], accept=None)
+    assert refused.status and "Read-only file system" in refused.stderr
+
+
+def test_what_has_ended_leaves_no_zombie(place: Place, target: Place) -> None:
+    """Whoever is first in a place buries what is left to him."""
+    for one in (place, target):
+        one.run(["sh", "-c", "(sleep 0.1 &) ; (true &)"])
+        assert wait_for(lambda one=one: "Z" not in _states(one), 5)  # type: ignore[misc]
+
+
+def test_a_restored_instance_inherits_no_secret(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the caller's environment only what the host names; the same holds for the source."""
+    monkeypatch.setenv("CALLER_SECRET", "hunter2")
+    fresh = host.target("fresh", host.root())
+    seen = fresh.run(["sh", "-c", "cat /proc/[0-9]*/environ"], accept=None).stdout
+    assert "iris_root" in seen or "ISC_DATA_DIRECTORY" in seen or "IRISSYS" in seen
+    assert "hunter2" not in seen
+    fresh.discard()
+
+
+def test_a_container_gains_nothing(host: Host, place: Place, target: Place) -> None:
+    """No new rights in any, no capability but those that its image is said to need; a restored one has limits."""
+    if not host.in_containers:
+        pytest.skip("this host has no containers")
+    for one in (place, target):
+        status = dict(
+            line.split(":\t", 1) for line in one.run(["cat", "/proc/self/status"]).stdout.splitlines()
+        )
+        assert "1" == status["NoNewPrivs"]
+        if Instance(one).describe().stand_in:
+            assert 0 == int(status["CapBnd"], 16)
+    made = containers.engine().containers.get(target.where.split()[1]).attrs
+    assert 0 < made["HostConfig"]["PidsLimit"] and 0 < made["HostConfig"]["Memory"]
+    assert {"rw": [str(Instance(target).describe().root)]} == {
+        "rw": [mount["Destination"] for mount in made["Mounts"] if mount["RW"]]
+    }
 
 
 def test_a_source_with_a_network_is_not_taken_for_isolated(place: Place) -> None:
@@ -128,15 +178,16 @@ def test_an_instance_restarts_after_stop_and_crash(host: Host, place: Place) -> 
     again.discard()
 
 
-def test_what_has_ended_is_gone_and_not_frozen(host: Host, place: Place, shared: Path) -> None:
+def test_what_has_ended_is_gone_and_not_frozen(host: Host, place: Place) -> None:
     """No false `may still be frozen`, and no wait for an answer that cannot come."""
     ended = host.target("ended", host.root())
     instance = Instance(ended)
-    instance.freeze(shared / "freeze.log", "gone", FreezeSpec())
-    prepared = instance.prepare_thaw(shared / "freeze.log")
+    log = instance.describe().root / "freeze.log"
+    instance.freeze(log, "gone", FreezeSpec())
+    prepared = instance.prepare_thaw(log)
     ended.close()
     ended.close()
-    for ask in (instance.is_frozen, lambda: instance.thaw(shared / "freeze.log", prepared)):
+    for ask in (instance.is_frozen, lambda: instance.thaw(log, prepared)):
         with pytest.raises(InstanceGone):
             ask()
     prepared.close()
@@ -171,6 +222,12 @@ def _writers(place: Place) -> list[str]:
     each = "for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$f; echo; done 2>/dev/null"
     lines = place.run(["sh", "-c", each], accept=None).stdout.splitlines()
     return [line for line in lines if "write^RVWORK" in line and "mumps" in line.split()[0]]
+
+
+def _states(place: Place) -> list[str]:
+    """Of every process in a place."""
+    done = place.run(["sh", "-c", "sed 's/.*) //' /proc/[0-9]*/stat"], accept=None)
+    return [line.split()[0] for line in done.stdout.splitlines()]
 
 
 def _memory(place: Place) -> set[str]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import re
+import resource
+import signal
 import stat
 import subprocess
 import sys
@@ -35,6 +39,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     inner = closed / "umask"
     inner.mkdir(mode=0o700)
     return inner
+
+
+@pytest.fixture(scope="module", autouse=True)
+def odd_caller() -> Iterator[int]:
+    """Whoever calls has secrets and odd settings; gives the number of a key in his session keyring, 0 without one.
+
+    The numbers of add_key(2) and keyctl(2) are those of x86-64.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    os.environ["CALLER_SECRET"] = "hunter2"
+    umask, ignored = os.umask(0o077), signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (777, limit[1]))
+    key = (
+        libc.syscall(248, b"user", b"harness-test", b"hunter2", 7, -3)
+        if os.uname().machine == "x86_64"
+        else 0
+    )
+    yield max(key, 0)
+    libc.syscall(250, 9, key, -3)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+    signal.signal(signal.SIGHUP, ignored)
+    os.umask(umask)
+    del os.environ["CALLER_SECRET"]
 
 
 @pytest.fixture(scope="module")
@@ -363,3 +393,42 @@ def test_closing_ends_every_process(host: SandboxHost, place: SandboxPlace, fold
     with pytest.raises(InstanceGone):
         place.run(["true"])
     assert str(folder) not in Path("/proc/mounts").read_text()
+
+
+def test_nothing_of_the_caller_is_in_the_machine(place: SandboxPlace, folder: Path, shell: Shell) -> None:
+    """Environment, descriptors and terminal of every process, the one that began the machine and the way in, too."""
+    with (folder / "open").open("w") as leaked:
+        os.set_inheritable(leaked.fileno(), True)
+        seen = shell("cat /proc/[0-9]*/environ; ls -l /proc/[0-9]*/fd; cat /proc/[0-9]*/stat").stdout
+        _, own = started(place, folder, "cat /proc/[0-9]*/environ; ls -l /proc/self/fd")
+    for said in (seen, own):
+        assert "hunter2" not in said and "CALLER_SECRET" not in said and "HARNESS_RUN" not in said
+    assert "/open" not in seen and "/open" not in own
+    first = shell("readlink /proc/1/fd/*; tr '\\0' '\\n' </proc/1/environ").stdout.split()
+    assert ["/dev/null"] * 3 == first[:3] and all(word.startswith(("PATH=", "LC_ALL=")) for word in first[3:])
+    terminals = {
+        line.rpartition(")")[2].split()[4] for line in seen.splitlines() if re.match(r"\d+ \(", line)
+    }
+    assert {"0"} == terminals
+
+
+def test_odd_settings_of_the_caller_change_nothing(place: SandboxPlace, folder: Path, shell: Shell) -> None:
+    """umask, folder, limits, ignored and blocked signals, niceness: as for a program that a boot starts."""
+    ask = "umask; pwd; ulimit -Sn; nice; grep -E '^Sig(Blk|Ign)' /proc/self/status | tr -s '\\t0' ' '"
+    wanted = ["0022", "/", "1024", "0", "SigBlk:", "SigIgn:"]
+    assert wanted == shell(ask).stdout.split()
+    assert wanted == started(place, folder, f"cd /; {ask}")[1].split()
+    assert wanted == place.run(["sh", "-c", ask]).stdout.split()
+
+
+def test_keys_of_the_caller_are_not_to_be_had(place: SandboxPlace, shell: Shell, odd_caller: int) -> None:
+    """He finds the key in his keyrings, and nobody in the machine does."""
+    if not odd_caller:
+        pytest.skip("this kernel gives no keys here")
+    search = "print syscall(250, 10, -3, my $t = 'user', my $n = 'harness-test', 0)"
+    read = f"my $b = 'x' x 20; print syscall(250, 11, {odd_caller}, $b, 20), $b"
+    assert str(odd_caller) == subprocess.run(["perl", "-e", search], capture_output=True, text=True).stdout
+    for user in USERS if place.users else ("root",):
+        for script in (search, read):
+            said = subprocess.run([*place.way_in(user), "perl", "-e", script], capture_output=True, text=True)
+            assert said.stdout.startswith("-1") and "hunter2" not in said.stdout

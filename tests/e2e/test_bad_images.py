@@ -113,7 +113,7 @@ def test_a_copy_that_sets_access_times_back(tmp_path: Path) -> None:
 def test_the_engine_logs_that_it_ended_the_freeze(tmp_path: Path) -> None:
     script = """cp -a "$1"/. "$2"
 line='Backup.General.ExternalFreeze: WDSuspendLimit of 300 seconds reached, resuming system'
-echo "$(date '+%m/%d/%Y %H:%M:%S'): $line" >>"$1"/../freeze.log"""
+echo "$(date '+%m/%d/%Y %H:%M:%S'): $line" >>"$1"/../log/freeze.log"""
     tried = Tried(tmp_path, MODES, run=script)
     assert 1 == tried.status and {"hold.self_thaw"} == tried.codes()
 

@@ -23,7 +23,7 @@ from harness.instance.iris import Instance
 from harness.plan.model import WorkloadSpec
 from harness.workload.driver import Driver
 from harness.workload.ledger import Ledger
-from tests.runs import Run, wait_for
+from tests.runs import HELD, Run, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
 
@@ -38,13 +38,24 @@ workload: {writers: WRITERS, transactions: 3000, rate: 4000}
 snapshot: SNAPSHOT
 recovery: [as-of-freeze, rollforward, point-in-time]
 """
+OTHER = 4711
+HELD_WINDOW = f"""
+  provider: command
+  run: [sh, -c, 'cp -a "$1"/. "$2" && touch "$0" && {HELD}', FLAG, '{{source}}', '{{target}}']"""
 SLOW = """
   provider: command
   run: [sh, -c, 'cp -a "$1"/. "$2" && touch "$0" && sleep 60', FLAG, '{source}', '{target}']"""
 SPY = """
   provider: command
   run:
-    [sh, -c, '(ps axww -o args; cat /proc/[0-9]*/environ) >"$0"; cp -a "$1"/. "$2"', FLAG, '{source}', '{target}']"""
+    - sh
+    - -c
+    - >-
+      (ps axww -o args; cat /proc/[0-9]*/environ; find "${2%/*}/../.." -type f -exec cat {} +) >"$0";
+      cp -a "$1"/. "$2"
+    - FLAG
+    - '{source}'
+    - '{target}'"""
 
 
 class Demo:
@@ -205,12 +216,14 @@ def test_killed_inside_the_freeze_window(demo: Demo, with_login: bool) -> None:
 
 
 def test_credentials_are_seen_by_nobody(demo: Demo) -> None:
-    """Not in a process list or an environment while it is frozen and written to, and in no file of the run."""
+    """Not in a process list, an environment or a file while it is frozen and written to, nor in a file afterwards."""
     demo.create_with_login()
     done = demo.run(demo.credentials(), snapshot=SPY)
     assert (0, "PASS") == (done.status, done.record["verdict"]), done.words()
     seen = done.seen.read_bytes().decode("utf-8", "replace")
-    assert "write^RVWORK" in seen and "HARNESS_WATCHDOG" in seen
+    assert (
+        "write^RVWORK" in seen and "HARNESS_WATCHDOG" in seen and "ExternalFreeze: System suspended" in seen
+    )
     for secret in (PASSWORD, PASSWORD.split()[0], "Username"):
         assert secret not in seen and secret not in done.words()
     assert is_untouched(demo)
@@ -346,3 +359,40 @@ def test_a_database_that_was_left_out_is_missed(demo: Demo) -> None:
     }
     assert "FAIL" == done.record["verdict"]
     assert any("the image lacks db/app/IRIS.DAT" in message for message in messages), messages
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start an instance as another user")
+def test_an_instance_of_another_user_is_backed_up(demo: Demo, tmp_path: Path) -> None:
+    """He may write the freeze log while the run lives, and nobody else; restored files belong to whom restores."""
+    if not BIN.stat().st_mode & 0o005 or any(not above.stat().st_mode & 0o001 for above in BIN.parents):
+        pytest.skip("the stand-in of this checkout can be run by its owner alone")
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o711)
+    registry, root = tmp_path / "registry", tmp_path / "demo"
+    for folder in (registry, root):
+        folder.mkdir()
+        os.chown(folder, OTHER, OTHER)
+    as_other = ["setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", "--clear-groups", "iris"]
+    for words in (["create", "DEMO", f"directory={root}"], ["start", "DEMO"]):
+        subprocess.run([*as_other, *words], check=True, capture_output=True, cwd="/")
+    assert OTHER == (root / "db/one/IRIS.DAT").stat().st_uid
+    run = demo.begin(HELD_WINDOW)
+    assert wait_for(run.flag.exists, 30)
+    log = run.work / "log" / "freeze.log"
+    assert (OTHER, OTHER, 0o660) == (log.stat().st_uid, log.stat().st_gid, log.stat().st_mode & 0o777)
+    appended = [
+        "setpriv",
+        f"--reuid={OTHER}",
+        f"--regid={OTHER}",
+        "--clear-groups",
+        "sh",
+        "-c",
+        f': >>"{log}"',
+    ]
+    assert 0 == subprocess.run(appended, cwd="/").returncode
+    appended[1:3] = ["--reuid=65534", "--regid=65534"]
+    assert 0 != subprocess.run(appended, cwd="/", stderr=subprocess.DEVNULL).returncode
+    run.let_go()
+    _, said = run.process.communicate(timeout=90)
+    assert 0 == run.process.returncode, said.decode()
+    assert b"may be written by every user" not in said

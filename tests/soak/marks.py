@@ -43,7 +43,8 @@ def _said(words: str) -> Callable[[Run], bool]:
 
 
 def _logged(words: str) -> Callable[[Run], bool]:
-    return lambda run: words in _text(run, "freeze.log")
+    # the instance's own while the run lives, and what is kept of it
+    return lambda run: any(words in _text(run, log) for log in ("work/log/freeze.log", "freeze.log"))
 
 
 def _has_case(run: Run) -> bool:

@@ -20,6 +20,7 @@ from harness.errors import (
     InstanceRefused,
     RestoreError,
     RollforwardError,
+    ThawError,
 )
 from harness.instance import docker
 from harness.instance.docker import DockerPlace
@@ -62,7 +63,7 @@ class Container:
     name, short_id, id, status = "harness-1-target-1", "0123", "0123", "running"
 
     def __init__(self) -> None:
-        self.attrs = {"State": {"Pid": 0}}
+        self.attrs = {"State": {"Pid": 0, "StartedAt": "2026-11-25T10:00:00.1Z"}}
 
     def reload(self) -> None: ...
 
@@ -186,3 +187,48 @@ def test_an_end_while_it_started_is_no_failure_to_start(monkeypatch: pytest.Monk
         with pytest.raises(InstanceError) as raised, docker._removed_on_failure(made, "boot-0"):
             raise error
         assert kind is type(raised.value)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_container_that_somebody_restarted_is_gone(
+    place: DockerPlace, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its first process cannot be seen the engine tells: it runs again, and what was frozen is not."""
+    place.container.attrs["State"]["StartedAt"] = "2026-11-25T10:00:09.1Z"
+    with pytest.raises(InstanceGone, match="has been ended"):
+        VERBS[verb](saying(place, REFUSAL, monkeypatch))
+    with pytest.raises(InstanceGone, match="is restarted"):
+        place.prepare(["true"])
+
+
+def test_a_thaw_of_an_instance_that_is_being_restarted_is_waited_for(
+    place: DockerPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First it is not up, then its container is another one: gone, and no word of `may still be frozen`."""
+    looks = iter(range(8))
+
+    def not_up(argv: object, deadline: object) -> Completed:
+        if next(looks) == 6:
+            place.container.attrs["State"]["StartedAt"] = "2026-11-25T10:00:09.1Z"
+        return Completed(
+            argv=("iris",), status=1, stdout="", stderr="Sign-on inhibited: IRIS is not up\n", duration_s=0.0
+        )
+
+    monkeypatch.setattr(place, "_exec", not_up)
+    with pytest.raises(InstanceGone):
+        Instance(place).thaw(Path("/w/freeze.log"))
+
+
+def test_a_thaw_without_an_answer_says_so_in_the_end(
+    place: DockerPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its limit; of a paused container the command by hand begins with the one that lets it go on."""
+    monkeypatch.setattr("harness.instance.iris.ANSWER_TIMEOUT_S", 0.3)
+    instance = saying(place, (1, "Sign-on inhibited: IRIS is not up\n", ""), monkeypatch)
+    with pytest.raises(ThawError) as raised:
+        instance.thaw(Path("/w/freeze.log"))
+    monkeypatch.setattr(Container, "status", "paused")
+    by_hand = instance.thaw_by_hand(Path("/w/freeze.log"))
+    program = docker.containers.program()
+    assert f"{program} unpause harness-1-target-1 && {raised.value.by_hand}" == by_hand
+    assert raised.value.by_hand.startswith(f"{program} exec harness-1-target-1 iris session IRIS")
