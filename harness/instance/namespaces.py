@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from harness.errors import (
     StartError,
 )
 from harness.instance.first import ENDS_TOGETHER_S, FirstProcess
+from harness.talk import Talk
 
 STANDIN_BIN = Path(__file__).parent.parent / "standin" / "bin"
 START_TIMEOUT_S = 60.0
@@ -74,14 +76,25 @@ class NamespacePlace:
             start_new_session=True,
         )
         assert self._holder.stdin and self._holder.stdout and self._holder.stderr
-        with contextlib.suppress(BrokenPipeError):
-            begin(self._holder)
-            self._holder.stdin.close()
-        if self._holder.stdout.readline() != b"ready\n":
+        limit = threading.Timer(
+            START_TIMEOUT_S, destroy.group, (self._holder, f"the sandbox of {name} was not made in time")
+        )
+        limit.daemon = True
+        limit.start()
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                begin(self._holder)
+                self._holder.stdin.close()
+            ready = self._holder.stdout.readline()
+        finally:
+            limit.cancel()
+        if ready != b"ready\n":
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._holder.wait(timeout=ENDS_TOGETHER_S)
             destroy.group(self._holder, f"the sandbox of {name} was not made")
-            said = self._holder.stderr.read().decode("utf-8", "replace").strip().partition("\n")[0]
+            talk = Talk(self._holder)
+            talk.after_kill()
+            said = talk.stderr.strip().partition("\n")[0]
             self.close()
             advice = f"{rights_for_root()}, or see" if os.geteuid() == 0 else "See"
             raise PreconditionError(
