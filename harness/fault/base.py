@@ -116,14 +116,16 @@ class Scene:
         self.earlier = earlier
         self.good = good
         self.earlier_log = earlier_log
-        self.folder = setting.work / TO_READ / "scene"
+        self.folder = setting.work / "scene"
+        self._journals = setting.work / TO_READ / "scene"
         with good.window.log.open() as log:
             log.seek(good.window.log_from_byte)
             self._own_log = log.read()  # now: faults of the freeze add windows of their own
 
     def clear(self) -> None:
         """Take back what a fault did: its folder is removed, and the instance is thawed."""
-        destroy.tree(self.folder, self.setting.ground)
+        for folder in (self.folder, self._journals):
+            destroy.tree(folder, self.setting.ground)
         self.folder.mkdir()
         if self.setting.source.is_frozen():
             self.setting.source.thaw(self.folder / "freeze.log")
@@ -139,7 +141,7 @@ class Scene:
             damage: Given the folder and the journals' names in order; returns what it changed.
         """
         assert self.good.journals
-        folder = self.folder / "journals"
+        folder = self._journals  # where restored instances read
         shutil.copytree(self.good.journals.folder, folder)
         before = contents(folder)
         changed = damage(folder, [journal.name for journal in self.good.journals.expected])

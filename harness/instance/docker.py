@@ -187,7 +187,7 @@ class DockerHost:
         """For a container: its merge file, a folder for pipes in which it can only open what it is told of, and what
         it may read."""
         pipes, to_read = self._folder / "pipes" / name, self._folder / TO_READ
-        pipes.mkdir(parents=True)
+        pipes.mkdir(parents=True, exist_ok=True)
         to_read.mkdir(exist_ok=True)
         os.chown(pipes, 0, _OWNER)
         pipes.chmod(0o710)

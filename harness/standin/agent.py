@@ -137,9 +137,10 @@ class Agent:
         )
         files = ",".join(str(f) for names in streams.values() for f in names)
         # -nochecktn: a roll-forward may be repeated, as on IRIS; the harness checks the chain itself
-        self._engine.mupip(
-            "journal", "-recover", "-forward", "-nochecktn", f"-redirect={redirect}", files, timeout_s=3600.0
-        )
+        options = ["-recover", "-forward", "-nochecktn", f"-redirect={redirect}"]
+        # what of a transaction is not whole is written down: not beside the journals, which may be only to be read
+        options += [f"-{kind}trans={self._layout.gtm}/{kind}.mjf" for kind in ("broken", "lost")]
+        self._engine.mupip("journal", *options, files, timeout_s=3600.0)
 
     def integrity(self, *folders: str) -> Objects:
         files = [_folder(folder) / "IRIS.DAT" for folder in folders]

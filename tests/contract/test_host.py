@@ -168,6 +168,14 @@ def test_an_image_boots_where_the_source_had_it(host: Host, place: Place, shared
     assert not (shared / "image").exists()
 
 
+def test_a_name_may_be_given_again(host: Host, place: Place) -> None:
+    """To one place after another; what the first one left does not stand in the way."""
+    for _ in range(2):
+        fresh = host.target("once-more", host.root())
+        assert not Instance(fresh).is_frozen()
+        fresh.discard()
+
+
 def test_an_instance_restarts_after_stop_and_crash(host: Host, place: Place) -> None:
     again = host.target("again", host.root())
     assert isinstance(again, CanRestart)

@@ -48,7 +48,7 @@ def odd_caller() -> Iterator[int]:
     The numbers of add_key(2) and keyctl(2) are those of x86-64.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    os.environ["CALLER_SECRET"] = "hunter2"
+    os.environ.update(CALLER_SECRET="hunter2", HARNESS_RUN="1-odd")
     umask, ignored = os.umask(0o077), signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -64,7 +64,8 @@ def odd_caller() -> Iterator[int]:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
     signal.signal(signal.SIGHUP, ignored)
     os.umask(umask)
-    del os.environ["CALLER_SECRET"]
+    for name in ("CALLER_SECRET", "HARNESS_RUN"):
+        del os.environ[name]
 
 
 @pytest.fixture(scope="module")

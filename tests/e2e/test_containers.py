@@ -138,12 +138,13 @@ def test_a_stun_of_three_seconds_changes_no_verdict(tmp_path: Path, inside: bool
     assert 2.9 < stun["duration_s"] <= longest_s
 
 
-def test_an_instance_killed_in_the_window(tmp_path: Path) -> None:
-    """`docker kill`: no backup, so UNKNOWN; nobody is told that something may be frozen which is not there."""
+@pytest.mark.parametrize("act", ["kill", "rm -f", "restart -t 0", "restart"])
+def test_an_instance_ended_in_the_window(tmp_path: Path, act: str) -> None:
+    """No backup, so UNKNOWN; nobody is told that something may be frozen which is not, also if it runs again."""
     run = Run(tmp_path, WINDOW_HELD)
     assert wait_for(run.flag.exists, 60)
     token = run.token()
-    assert 0 == docker("kill", source(run)).returncode
+    assert 0 == docker(*act.split(), source(run)).returncode
     run.let_go()
     assert ExitCode.UNKNOWN == finished(run)
     assert "UNKNOWN" == run.record()["verdict"]
