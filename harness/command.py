@@ -22,7 +22,7 @@ from pathlib import Path
 
 from harness import destroy
 from harness.errors import CommandError, CommandTimeout, HarnessError, PreconditionError
-from harness.talk import Talk
+from harness.talk import KEPT_BYTES, Talk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +136,7 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: str = "",
     noted: bool = True,
+    keep_bytes: int = KEPT_BYTES,
 ) -> Completed:
     """Run a program to its end.
 
@@ -146,6 +147,7 @@ def run(
         env: Variables added to this process's environment (`LC_ALL=C` is always set).
         stdin: Text on standard input; never appears in an error or a log.
         noted: Note it in the transcript; False where the caller does.
+        keep_bytes: So much of its output is kept, and of its errors.
     Raises:
         PreconditionError: no such program, or it may not be run.
         CommandTimeout: killed at the limit.
@@ -153,7 +155,7 @@ def run(
     """
     to = transcript() if noted else _NONE
     try:
-        done = _run(argv, timeout_s, env, stdin)
+        done = _run(argv, timeout_s, env, stdin, keep_bytes)
     except HarnessError as error:
         to.failed(HERE, argv, error)
         raise
@@ -163,13 +165,15 @@ def run(
     return done
 
 
-def _run(argv: Sequence[str], timeout_s: float, env: Mapping[str, str] | None, stdin: str) -> Completed:
+def _run(
+    argv: Sequence[str], timeout_s: float, env: Mapping[str, str] | None, stdin: str, keep_bytes: int
+) -> Completed:
     started = time.monotonic()
     try:
         process = _start(argv, env, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL)
     except OSError as error:
         raise PreconditionError(f"cannot run {argv[0]}: {error.strerror}", "Is it installed?") from error
-    with _killed_on_failure(process) as talk:
+    with _killed_on_failure(process, keep_bytes) as talk:
         if not talk.until_end(stdin.encode(), timeout_s):
             destroy.group(process, f"it did not end within {timeout_s:g} s")
             talk.after_kill()
@@ -207,9 +211,9 @@ def _start(argv: Sequence[str], env: Mapping[str, str] | None, *, stdin: int) ->
 
 
 @contextmanager
-def _killed_on_failure(process: subprocess.Popen[bytes]) -> Iterator[Talk]:
+def _killed_on_failure(process: subprocess.Popen[bytes], keep_bytes: int = KEPT_BYTES) -> Iterator[Talk]:
     """Its pipes are closed afterwards, and whatever goes wrong (an interrupt, too) it has ended."""
-    talk = Talk(process)
+    talk = Talk(process, keep_bytes=keep_bytes)
     try:
         yield talk
     except BaseException:

@@ -42,6 +42,7 @@ from harness import destroy
 from harness.command import Deadline
 from harness.destroy import Ground, mounts_below, unmount
 from harness.errors import HarnessError, PreconditionError, RemovalError
+from harness.owners import require_ours
 from harness.watchdog import LIMIT_S, TOKEN_VARIABLE, WATCHDOG_VARIABLE
 
 WORK = "work"
@@ -169,6 +170,7 @@ def _locked(token: str, folder: Path, containers: bool) -> Registered:
 
 def _require_safe(state: Path) -> None:
     """Raises PreconditionError or OSError: whoever may write there could have `clean` remove what he likes."""
+    require_ours(state.parent)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = state.lstat()
     if not stat.S_ISDIR(status.st_mode) or stat.S_IMODE(status.st_mode) & 0o022:
@@ -183,6 +185,7 @@ def _require_safe(state: Path) -> None:
 
 def _require_alone(folder: Path) -> None:
     """Nobody else may write to the folder of a run: whatever umask it was made with. Raises as `_require_safe`."""
+    require_ours(folder.parent)
     status = folder.stat()
     if stat.S_IMODE(status.st_mode) & 0o022:
         if status.st_uid != os.geteuid():
@@ -232,6 +235,8 @@ def clean() -> Cleaned:
                     removed += _remove(entry)
         except NotBelieved as error:
             skipped.append(f"{file}: {error}")
+        except (OSError, ValueError) as error:  # whatever the system makes of what stands in an entry
+            problems.append(f"{file}: {error}")
         except HarnessError as error:
             problems.append(f"{file}: {error}")
     return Cleaned(removed=tuple(removed), skipped=tuple(skipped), problems=tuple(problems))
@@ -333,7 +338,7 @@ def _require_own_host(entry: Registered) -> None:
 def _require_own_folder(entry: Registered) -> None:
     """The folder may be gone, or not made yet; the mark beside it must say whose it was."""
     folder = entry.folder
-    if "\0" in str(folder) or not folder.is_absolute() or os.path.normpath(folder) != str(folder):
+    if not _is_plain(str(folder)):
         raise NotBelieved(f"{str(folder)!r} is no plain absolute path")
     if folder.name != WORK:
         raise NotBelieved(f"{folder} is not called {WORK}")
@@ -350,6 +355,14 @@ def _require_own_folder(entry: Registered) -> None:
         raise NotBelieved(f"{error.filename} is not there, so nothing tells whose {folder} is") from error
     except OSError as error:
         raise NotBelieved(f"{error.filename}: {error.strerror}") from error
+
+
+def _is_plain(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in path and Path(path).is_absolute() and os.path.normpath(path) == path
 
 
 def _require_mark(entry: Registered) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from harness import destroy, record_json
 from harness.errors import PreconditionError, UsageError
 from harness.model import Record
+from harness.owners import require_ours
 
 RECORD_FILE = "record.json"
 SCRIPTS_FILE = "scripts.json"
@@ -36,10 +37,11 @@ def create_folder(out: Path, plan: str, started_utc: datetime, seed: int) -> Pat
 
     Raises:
         UsageError: `out` or a part of it is a file, or that run is already there.
-        PreconditionError: the folder cannot be made here.
+        PreconditionError: the folder cannot be made here, or another user could replace it.
     """
     started = started_utc.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = out / plan / f"{started}-{seed}"
+    require_ours(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir()

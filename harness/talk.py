@@ -18,7 +18,9 @@ import time
 from collections.abc import Iterator
 from typing import IO
 
+KEPT_BYTES = 64 << 20
 _LOOK_EVERY_S = 0.01
+_SELECT_MAX_S = 3600.0
 _GONE_TIMEOUT_S = 5.0
 """Limit of the wait for a program that was killed: the kernel may be at work for it on a disk that is gone."""
 
@@ -26,19 +28,21 @@ _GONE_TIMEOUT_S = 5.0
 class Talk:
     """Standard input, output and error of a program that was started with pipes for all it uses of them."""
 
-    def __init__(self, process: subprocess.Popen[bytes], said: bytes = b"") -> None:
-        """`said` is what was read of its output already."""
+    def __init__(
+        self, process: subprocess.Popen[bytes], said: bytes = b"", keep_bytes: int = KEPT_BYTES
+    ) -> None:
+        """`said` is what was read of its output already; of each stream the first `keep_bytes` are kept."""
         self._process = process
-        self._out, self._err = [said], list[bytes]()
+        self._out, self._err = _Said(keep_bytes, said), _Said(keep_bytes)
         self._left = b""
 
     @property
     def stdout(self) -> str:
-        return b"".join(self._out).decode("utf-8", "replace")
+        return self._out.text()
 
     @property
     def stderr(self) -> str:
-        return b"".join(self._err).decode("utf-8", "replace")
+        return self._err.text()
 
     def until_end(self, stdin: bytes, timeout_s: float) -> bool:
         """Tell it `stdin` and read it until it ends.
@@ -54,7 +58,8 @@ class Talk:
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:
                     return False
-                for key, _ in ready.select(left_s if end is not None else min(left_s, _LOOK_EVERY_S)):
+                most_s = _SELECT_MAX_S if end is not None else _LOOK_EVERY_S
+                for key, _ in ready.select(min(left_s, most_s)):
                     if key.data is not None and not key.data():
                         ready.unregister(key.fileobj)
                         self._end_of_input(key.fileobj)
@@ -118,11 +123,32 @@ class Talk:
                 # no more than was there at its end: somebody else may go on writing
                 waiting = struct.unpack("i", fcntl.ioctl(stream, termios.FIONREAD, b"\0" * 4))[0]
                 while waiting > 0 and (read := os.read(stream.fileno(), waiting)):
-                    into.append(read)
+                    into.add(read)
                     waiting -= len(read)
 
 
-def _read(stream: IO[bytes], into: list[bytes]) -> bool:
+class _Said:
+    """What was read of a stream, its beginning: a program that prints without end takes no memory, and no time of a
+    freeze window.
+    """
+
+    def __init__(self, keep_bytes: int, said: bytes = b"") -> None:
+        self._left = keep_bytes
+        self._parts: list[bytes] = []
+        self._dropped = 0
+        self.add(said)
+
+    def add(self, read: bytes) -> None:
+        self._parts.append(read[: self._left])
+        self._dropped += max(0, len(read) - self._left)
+        self._left = max(0, self._left - len(read))
+
+    def text(self) -> str:
+        more = f"\n({self._dropped} more bytes were printed)\n" if self._dropped else ""
+        return b"".join(self._parts).decode("utf-8", "replace") + more
+
+
+def _read(stream: IO[bytes], into: _Said) -> bool:
     read = os.read(stream.fileno(), 1 << 16)
-    into.append(read)
+    into.add(read)
     return bool(read)

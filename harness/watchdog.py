@@ -19,6 +19,7 @@ import json
 import os
 import select
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -36,6 +37,7 @@ UNANSWERED_S = 30.0
 """After so long without an answer it says what a person can do, and goes on."""
 RETRY_S, RETRY_MAX_S = 0.1, 15.0
 COMMAND_TIMEOUT_S = 20.0
+ENDS_S = 5.0
 STARTS_MAX = 5
 COMMANDS_FILE = "commands.log"
 """Every command of a run, in the run's folder."""
@@ -97,12 +99,18 @@ class Watchdog:
     def close(self) -> None:
         """May be called twice. If it is armed, it thaws now."""
         with self._lock:
+            if not self._closed:
+                self._send()
             self._closed = True
             self._close_pipe()
         try:
-            self._process.wait(UNANSWERED_S)
+            self._process.wait(UNANSWERED_S if self._order else ENDS_S)
         except subprocess.TimeoutExpired:
-            self._tell(f"the watchdog still tries to thaw, see {self._folder / 'watchdog.log'}")
+            if self._order:
+                self._tell(f"the watchdog still tries to thaw, see {self._folder / 'watchdog.log'}")
+            else:  # there is nothing to thaw; it may be stopped, or held by a debugger
+                self._process.kill()
+                self._process.wait()
 
     def _close_pipe(self) -> None:
         if self._process.stdin:
@@ -118,6 +126,7 @@ class Watchdog:
     def _send(self) -> None:
         assert self._process.stdin
         with contextlib.suppress(OSError):  # it has ended: the next one gets the order
+            os.kill(self._process.pid, signal.SIGCONT)  # one that somebody stopped would watch over nothing
             self._process.stdin.write(json.dumps(self._order).encode() + b"\n")
 
     def _keep(self) -> None:
@@ -295,7 +304,7 @@ def _ended(argv: list[str], given: int, output: int) -> int:
         return process.wait(COMMAND_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 9)
+            os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(1.0)
         raise

@@ -62,9 +62,20 @@ for _verb in (
     cli.add_command(_verb)
 
 
+def _open_standard_streams() -> None:
+    """A caller may have closed some of them (`>&-`, a daemon): no file that is opened later may take their place."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
 def main() -> NoReturn:
     """Entry point of the `harness` command. Whoever calls it with no umask at all lets nobody else write, either: a
     verdict must not be anybody's to change.
     """
     os.umask(os.umask(_OTHERS_WRITE) | _OTHERS_WRITE)
+    _open_standard_streams()
     cli.main(prog_name="harness")

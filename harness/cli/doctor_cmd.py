@@ -35,7 +35,10 @@ _ASKED = "##class(Backup.General).IsWDSuspendedExt()"
 _ENGINE, _IMAGE = "container engine", f"image {containers.STAND_IN_IMAGE}"
 _FOR_CONTAINERS = (_ENGINE, _IMAGE)
 _FOR_CHECK = ("GT.M", "unshare", "nsenter", "perl", "user namespaces")
-RUN_NAMESPACES = ("unshare", "--ipc", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc", "--net")
+RUN_NAMESPACES = (
+    *("unshare", "--ipc", "--pid", "--mount", "--propagation", "slave"),
+    *("--fork", "--kill-child", "--mount-proc", "--net"),
+)
 """As host local makes them."""
 
 

@@ -217,6 +217,8 @@ def _below(path: str, folder: Path) -> str:
 
 
 def _unshare(*, network: bool) -> list[str]:
-    argv = ["unshare", "--ipc", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"]
+    # what is unmounted outside goes in here, too: nothing of others is held by a run
+    argv = ["unshare", "--ipc", "--pid", "--mount", "--propagation", "slave"]
+    argv += ["--fork", "--kill-child", "--mount-proc"]
     argv += [] if network else ["--net"]
     return argv if os.geteuid() == 0 else [*argv, "--user", "--map-root-user"]

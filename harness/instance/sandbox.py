@@ -81,7 +81,7 @@ _STAGE = r"""
 umask 022
 stage=$1 count=$2
 shift 2
-mount --make-rprivate /
+mount --make-rslave /
 mount -t tmpfs -o mode=755 stage "$stage"
 mkdir "$stage/root"
 number=0
@@ -280,7 +280,8 @@ class SandboxPlace(NamespacePlace):
 
     def _unshare(self) -> list[str]:
         own = [] if self.users else ["--user", "--map-root-user"]
-        return ["unshare", *own, "--mount"]
+        # what is unmounted outside goes in here, too: nothing of others is held by a machine
+        return ["unshare", *own, "--mount", "--propagation", "slave"]
 
     def _machine(self) -> list[str]:
         own = ["unshare", *_NAMESPACES, "--fork", "--kill-child"]

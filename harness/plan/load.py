@@ -240,6 +240,8 @@ def _snapshot_problems(raw: object) -> Iterator[Problem]:
     known = registry.names("harness.snapshots")
     seen: dict[str, Place] = {}
     for place, entry in _entries(raw, "snapshot"):
+        if isinstance(entry, dict) and isinstance(entry.get("timeout"), str):
+            yield from _timeout_problems((*place, "timeout"), entry["timeout"])
         named = place if isinstance(entry, str) else (*place, "provider")
         provider, options = _provider(entry)
         if provider is None:
@@ -253,6 +255,14 @@ def _snapshot_problems(raw: object) -> Iterator[Problem]:
         if same in seen:
             yield Problem(place, f"{provider!r} is listed before with the same options; list it once")
         seen[same] = place
+
+
+def _timeout_problems(place: Place, text: str) -> Iterator[Problem]:
+    seconds = duration_s(text)
+    if seconds is not None and not 0.001 <= seconds <= 86400.0:
+        yield Problem(
+            place, f"must be from 0.001s to 86400s, not {text}: so long the instance may be left frozen"
+        )
 
 
 def _recovery_problems(raw: object) -> Iterator[Problem]:

@@ -29,6 +29,9 @@ from harness.snapshot.folder import SnapshotFolder, emptied_on_failure
 _TIMEOUT_S = 3600.0
 """Limit of `expose` and `release`, which run outside of the freeze window."""
 
+_KEPT_BYTES = 256 << 10
+"""Of what a command prints; a verbose one must not make the freeze window longer."""
+
 _ARGUMENTS: dict[str, object] = {
     "oneOf": [
         {"type": "string", "minLength": 1},
@@ -128,7 +131,7 @@ def _arguments(name: str, options: Mapping[str, object]) -> tuple[str, ...]:
 def _execute(argv: Sequence[str], source: Path, target: Path, timeout_s: float) -> Completed:
     filled = [argument.replace("{source}", str(source)).replace("{target}", str(target)) for argument in argv]
     with _as_snapshot_error():
-        return run(filled, timeout_s=timeout_s)
+        return run(filled, timeout_s=timeout_s, keep_bytes=_KEPT_BYTES)
 
 
 @contextlib.contextmanager

@@ -152,3 +152,20 @@ def test_terminal_shows_progress(tmp_path: Path) -> None:
     )
     assert 0 == done.returncode
     assert "freeze window" in done.stdout
+
+
+@pytest.mark.parametrize("closed", ["0<&-", ">&-", "2>&-", "0<&- >&- 2>&-"])
+def test_closed_standard_streams(tmp_path: Path, closed: str) -> None:
+    """As below some daemons and cron wrappers: the verdict stays, and no file takes the place of a stream."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(SMALL)
+    line = f'exec "$0" -m harness run "$1" --out "$2" {closed}'
+    done = subprocess.run(
+        ["sh", "-c", line, sys.executable, plan, tmp_path / "out"],
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "PASS" == json.loads(next(tmp_path.glob("out/*/*/record.json")).read_text())["verdict"]

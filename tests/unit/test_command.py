@@ -277,3 +277,15 @@ def test_an_interrupt_while_a_program_is_started_leaves_nothing(monkeypatch: pyt
     with pytest.raises(KeyboardInterrupt):
         run(["sleep", "60"])
     assert _dies(started[0])
+
+
+def test_of_much_output_the_beginning_is_kept() -> None:
+    """A verbose snapshot command: no time of a window, and no memory, goes into what nobody reads."""
+    began = time.monotonic()
+    done = run(["sh", "-c", "head -c 100000000 /dev/zero | tr '\\0' '\\n'; echo end >&2"], keep_bytes=1000)
+    assert "(99999000 more bytes were printed)" in done.stdout and len(done.stdout) < 1100
+    assert "end\n" == done.stderr and time.monotonic() - began < 30
+
+
+def test_a_limit_of_years_is_one() -> None:
+    assert 0 == run(["true"], timeout_s=1e9).status

@@ -179,3 +179,20 @@ def test_one_that_always_dies_is_not_started_for_ever(tmp_path: Path, dog: Watch
         assert wait_for(lambda struck=struck: dog.pid != struck or given_up(), 10)
     dog.arm(instance(tmp_path, 5), 60.0)  # nobody listens, and that is no error
     dog.disarm()
+
+
+def test_one_that_was_stopped_goes_on_with_the_next_order(tmp_path: Path, dog: Watchdog) -> None:
+    os.kill(dog.pid, signal.SIGSTOP)
+    dog.arm(instance(tmp_path, 5), 0.2)
+    assert wait_for(lambda: thawed(tmp_path), 10)
+
+
+def test_one_that_stands_still_with_nothing_to_thaw_is_ended(
+    tmp_path: Path, dog: Watchdog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "ENDS_S", 0.3)
+    monkeypatch.setattr(signal, "SIGCONT", 0)  # as one that a debugger holds
+    os.kill(dog.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    dog.close()
+    assert time.monotonic() - began < 10 and not Path(f"/proc/{dog.pid}").exists()

@@ -333,3 +333,10 @@ def test_any_text_is_a_plan_or_a_plan_error(tmp_path: Path, text: str) -> None:
         assert error.mistakes
         assert all(one.line >= 1 and one.message for one in error.mistakes)
         assert str(error)
+
+
+@pytest.mark.parametrize("text", ["600h", "0s", "0.0001s"])
+def test_a_snapshot_has_a_time_that_a_freeze_can_have(tmp_path: Path, text: str) -> None:
+    plan = f"plan: p\nsnapshot: {{provider: copy, timeout: {text}}}\nrecovery: boot\n"
+    said = f"must be from 0.001s to 86400s, not {text}: so long the instance may be left frozen"
+    assert (mistake(2, "snapshot.timeout", said),) == mistakes(tmp_path, plan)
