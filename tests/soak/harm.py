@@ -260,6 +260,7 @@ def carry_out(fault: Fault, stage: str, folder: Path) -> Seen:
         seen.left = [*_unique(run, place), *entries]
         seen.foreign = canaries.changed()
         _read(run, seen)
+        _keep(run, folder)
     return seen
 
 
@@ -330,6 +331,13 @@ def _read(run: _Run, seen: Seen) -> None:
     done = Path(f"{run.flag}-done")
     if done.exists():
         seen.captured_s = done.stat().st_mtime - time.time() + time.monotonic()
+
+
+def _keep(run: _Run, folder: Path) -> None:
+    """Record and logs, from the disk that goes away."""
+    for file in run.out.glob("killed/*/*"):
+        if file.suffix in (".log", ".json") and file.is_file():
+            shutil.copy(file, folder / file.name)
 
 
 # --- the sweep and its table
