@@ -28,7 +28,7 @@ from harness import destroy, registered, registry, store
 from harness.backup import back_up, discard
 from harness.case_record import without_backup
 from harness.command import Transcript, recorded
-from harness.errors import HarnessError, ThawError
+from harness.errors import HarnessError, ThawError, of_the_machine
 from harness.instance.base import Host
 from harness.instance.iris import Description, Instance
 from harness.model import CaseRecord, InstanceSummary, Record, Verdict
@@ -59,11 +59,12 @@ def run(
         The record and the run's folder. Instances, snapshots and copies are gone.
     Raises:
         PreconditionError: something is missing; nothing is left running.
+        MachineError: no room, a folder gone, no memory; nothing is left running.
         ThawError: the instance may still be frozen; it is left alone, and the watchdog goes on trying.
     """
     journal = RunRecord.begin(plan, seed, out, argv)
     try:
-        with opened(plan, seed, journal.folder, progress) as setting:
+        with of_the_machine(), opened(plan, seed, journal.folder, progress) as setting:
             journal.update(instance=_instance(setting))
             for name, cases in itertools.groupby(expand(plan), key=_backup_name):
                 for case in back_up_and_recover(setting, name, list(cases)):
@@ -83,7 +84,8 @@ def back_up_and_recover(setting: Setting, name: str, cases: list[Case]) -> Itera
     stages = setting.stages(name)
     modes = [case.recovery for case in cases]
     try:
-        backup = back_up(setting, cases[0].snapshot, modes, stages)
+        with of_the_machine():
+            backup = back_up(setting, cases[0].snapshot, modes, stages)
     except ThawError:
         raise
     except HarnessError as error:
@@ -93,7 +95,8 @@ def back_up_and_recover(setting: Setting, name: str, cases: list[Case]) -> Itera
     for case in cases:
         yield recover(setting, backup, case)
     try:
-        discard(setting, backup)
+        with of_the_machine():
+            discard(setting, backup)
     except HarnessError as error:  # of no weight for the verdict on a backup that has been judged
         setting.progress.note(f"{name}: the snapshot could not be removed: {error}")
 

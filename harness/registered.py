@@ -205,10 +205,12 @@ def _locked_new(file: Path, text: str) -> int:
 def finish(entry: Registered) -> None:
     """Remove what the run made, and its entry. May be called twice.
 
-    Raises RemovalError or PreconditionError: something could not be removed; the entry stays for `clean`.
+    Raises RemovalError or PreconditionError: something could not be removed, or its folder is not where it was made;
+    the entry stays for `clean`.
     """
     try:
-        _remove(entry)
+        if entry.file.exists():
+            _remove(entry, made=True)
     finally:
         os.environ.pop(TOKEN_VARIABLE, None)
         _let_go(entry)
@@ -400,7 +402,8 @@ def _entries() -> Ground:
 # --- everything of one run
 
 
-def _remove(entry: Registered) -> list[str]:
+def _remove(entry: Registered, *, made: bool = False) -> list[str]:
+    """Remove it all. If its folder was `made` it must be there: a disk that went away may come back with it."""
     _wait_for_watchdog(entry.token)
     removed = _containers(entry)
     removed += [f"process {pid} ({name})" for pid, name in _end(entry.token)]
@@ -408,6 +411,11 @@ def _remove(entry: Registered) -> list[str]:
     if os.path.lexists(entry.folder):
         _remove_folder(entry)
         removed.append(f"folder {entry.folder}")
+    elif made:
+        raise RemovalError(
+            f"{entry.folder} is not where it was made: somebody moved or removed it, or its disk is gone. "
+            "When it is back, or gone for good, run `harness clean`"
+        )
     _forget(entry)
     return removed
 

@@ -5,6 +5,7 @@ A reader that has gone away (`| head`) is no error of ours and must not change t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -34,8 +35,9 @@ def emit(text: str) -> None:
 
 
 def tell(message: str) -> None:
-    """Write a line that is not a result to standard error."""
-    click.echo(message, err=True)
+    """Write a line that is not a result to standard error. If nobody reads that any more, nothing changes by it."""
+    with contextlib.suppress(OSError):
+        click.echo(message, err=True)
 
 
 def _discard_standard_output() -> None:

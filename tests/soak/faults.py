@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import resource
 import shutil
@@ -89,7 +90,7 @@ class Fault:
     Attributes:
         strike: Does it; False if there is nothing to strike.
         lasts_s: Taken back after so many seconds, or when the run has ended; by stage where that matters.
-        frozen_s: The longest freeze that is right.
+        frozen_s: The longest freeze that is right; without end where nobody can ask.
         may_fail: Stages in which FAIL is an answer about the backup: its snapshot was late.
         must_not_pass: Stages in which there is no backup to be proved.
         may_be_unconfirmed: Whether a thaw that nobody could confirm (status 4) is right.
@@ -367,7 +368,15 @@ FAULTS = (
         held=True,
         may_be_unconfirmed=True,
     ),
-    Fault(name="removed", party="folder `work`", strike=_removed, held=True, may_be_unconfirmed=True),
+    Fault(
+        name="removed",
+        party="folder `work`",
+        strike=_removed,
+        held=True,
+        # the engine's own files and the way to ask it are gone with it
+        frozen_s=math.inf,
+        may_be_unconfirmed=True,
+    ),
     Fault(name="hung up", party="terminal", strike=_hang_up, needs="terminal"),
     Fault(name="gone", party="reader of the output", strike=_lost_parent, needs="pipe"),
     Fault(name="an hour forward", party="clock", strike=_clock("+3600s"), needs="clock"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import math
 import os
 import pty
 import re
@@ -113,7 +114,7 @@ def judge(seen: Seen) -> list[str]:
     """What must not be."""
     if not seen.struck_at:
         return []
-    found = violations(seen.samples, seen.fault.frozen_s)
+    found = violations(seen.samples, seen.fault.frozen_s) if math.isfinite(seen.fault.frozen_s) else []
     found += [f"left after clean: {one}" for one in seen.left]
     found += [f"foreign: {one}" for one in seen.foreign]
     if seen.clean:
@@ -291,7 +292,7 @@ def _go_on(scene: Scene, run: _Run, seen: Seen, witness: Witness) -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         seen.status = run.process.wait(HANGS_S)
     if seen.status in (-signal.SIGKILL, ExitCode.STILL_FROZEN):
-        witness.settle(fault.frozen_s)
+        witness.settle(min(fault.frozen_s, faults.BY_ENGINE_S))
     witness.stop()
 
 
@@ -416,7 +417,7 @@ def _row(seen: Seen) -> list[object]:
         len(seen.left_before),
         f"{meanwhile}{seen.clean}",
         f"{longest_s(seen.samples):.0f}" if frozen_spans(seen.samples) else "",
-        f"{seen.fault.frozen_s:.0f}",
+        f"{seen.fault.frozen_s:.0f}" if math.isfinite(seen.fault.frozen_s) else "-",
         len(judge(seen)) or "",
     ]
 
