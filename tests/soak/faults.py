@@ -42,14 +42,16 @@ _NEARLY_NOTHING_BYTES = 4096
 
 @dataclass
 class Scene:
-    """A run and where it lies. `disk` is a filesystem of its own; `undo` takes back what a fault did."""
+    """A run and where it lies. `disk` is a filesystem of its own, `clock` what its clock follows; `hang_up` takes its
+    terminal away, and `undo` what a fault did.
+    """
 
     disk: Path
     run: Run
     place: Sandboxes
     token: str
-    master: int | None = None
-    clock: Path = Path()
+    hang_up: Callable[[], object]
+    clock: Path
     undo: list[Callable[[], object]] = field(default_factory=list)
 
     @property
@@ -94,6 +96,7 @@ class Fault:
         may_fail: Stages in which FAIL is an answer about the backup: its snapshot was late.
         must_not_pass: Stages in which there is no backup to be proved.
         may_be_unconfirmed: Whether a thaw that nobody could confirm (status 4) is right.
+        cleaned_meanwhile: Whether `harness clean` is tried while it lasts, too.
         held: Whether the harness stands still while it is done, so that it strikes at the stage that was waited for.
     """
 
@@ -108,6 +111,7 @@ class Fault:
     must_not_pass: tuple[str, ...] = ()
     may_be_unconfirmed: bool = False
     held: bool = False
+    cleaned_meanwhile: bool = False
     needs: str = ""
 
     def lasting_s(self, stage: str) -> float:
@@ -127,8 +131,10 @@ def _kill(party: str) -> Callable[[Scene], bool]:
 def _stop(party: str) -> Callable[[Scene], bool]:
     def strike(scene: Scene) -> bool:
         pids = scene.pids(party)
+        # nsenter and unshare stand still with their child, and wait to be told to go on themselves
+        above = [pid for pid in map(_parent, pids) if pid > 1 and pid != os.getpid()]
         signal_all(pids, signal.SIGSTOP)
-        scene.undo.append(lambda: signal_all(pids, signal.SIGCONT))
+        scene.undo.append(lambda: signal_all([*above, *pids], signal.SIGCONT))
         return bool(pids)
 
     return strike
@@ -203,10 +209,7 @@ def _work(scene: Scene) -> Path | None:
 
 
 def _hang_up(scene: Scene) -> bool:
-    if scene.master is None:
-        return False
-    os.close(scene.master)
-    scene.master = None
+    scene.hang_up()
     return True
 
 
@@ -255,6 +258,13 @@ def _has_word(pid: int, word: str) -> bool:
         return word.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def _group(pid: int) -> int:
@@ -351,12 +361,21 @@ FAULTS = (
         lasts_s=3.0,
     ),
     Fault(name="full disk", party="all", strike=_fill, lasts_s=_AWAY_S, held=True, may_be_unconfirmed=True),
-    Fault(name="read-only disk", party="all", strike=_read_only, lasts_s=_AWAY_S, held=True),
+    Fault(
+        name="read-only disk",
+        party="all",
+        strike=_read_only,
+        lasts_s=_AWAY_S,
+        held=True,
+        cleaned_meanwhile=True,
+    ),
     Fault(
         name="moved away",
         party="folder `work`",
         strike=_moved(_work),
         lasts_s=_AWAY_S,
+        # the engine's own files are in it: until they are back nobody can thaw it
+        frozen_s=BY_WATCHDOG_S + _AWAY_S,
         held=True,
         may_be_unconfirmed=True,
     ),
@@ -365,6 +384,7 @@ FAULTS = (
         party="folder of results",
         strike=_moved(lambda scene: scene.run.out),
         lasts_s=_AWAY_S,
+        frozen_s=BY_WATCHDOG_S + _AWAY_S,
         held=True,
         may_be_unconfirmed=True,
     ),

@@ -24,8 +24,8 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +45,7 @@ from tests.soak.witness import Answer, Sample, Witness, frozen_spans, longest_s,
 
 PLAN = f"""\
 plan: killed
-workload: {{writers: 2, transactions: 1500, rate: 3000}}
+workload: {{writers: 2, transactions: 5000, rate: 3000}}
 snapshot:
   provider: command
   run:
@@ -213,6 +213,12 @@ class _Run(Run):
         finally:
             os.close(slave)
 
+    def hang_up(self) -> None:
+        """May be called twice, and without a terminal."""
+        if self.master is not None:
+            os.close(self.master)
+            self.master = None
+
     def text(self, name: str) -> str:
         file = self.flag.parent / name
         return file.read_text(errors="replace") if file.exists() else ""
@@ -248,7 +254,7 @@ def carry_out(fault: Fault, stage: str, folder: Path) -> Seen:
         canaries.look_alikes(token or "1-0123456789ab")
         place = stack.enter_context(closing(Sandboxes(run, token)))
         own = stack.enter_context(closing(OwnFreeze(run)))
-        scene = Scene(disk=disk, run=run, place=place, token=token, master=run.master, clock=run.clock)
+        scene = Scene(disk=disk, run=run, place=place, token=token, hang_up=run.hang_up, clock=run.clock)
         stack.callback(faults.lift, scene)
         witness = Witness(place.ask, own, seen.samples)
         stack.callback(witness.stop)
@@ -286,7 +292,7 @@ def _go_on(scene: Scene, run: _Run, seen: Seen, witness: Witness) -> None:
     fault = seen.fault
     if fault.lasting_s(seen.stage):
         ended = wait_until(lambda: run.process.poll() is not None, fault.lasting_s(seen.stage))
-        if ended and scene.undo and fault.held:
+        if ended and fault.cleaned_meanwhile:
             seen.clean_meanwhile = run.cleaned()[0]
         faults.lift(scene)
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -309,9 +315,7 @@ def _end(run: _Run) -> None:
     for stream in (run.process.stdout, run.process.stderr):
         if stream:
             stream.close()
-    if run.master is not None:
-        with contextlib.suppress(OSError):
-            os.close(run.master)
+    run.hang_up()
 
 
 def _read(run: _Run, seen: Seen) -> None:
@@ -360,7 +364,7 @@ def sweep(wanted: list[tuple[Fault, str]], folder: Path, jobs: int) -> list[Seen
             pool.submit(carry_out, fault, stage, folder / str(number)): number
             for number, (fault, stage) in enumerate(wanted)
         }
-        for future in as_completed(waiting):
+        for future in _ended(pool, waiting):
             seen = found[waiting[future]] = future.result()
             if wrong := judge(seen):
                 _show(seen, wrong)
@@ -371,6 +375,15 @@ def sweep(wanted: list[tuple[Fault, str]], folder: Path, jobs: int) -> list[Seen
                     f"{len(found)} of {len(wanted)} faults, {sum(bool(judge(one)) for one in found.values())} wrong"
                 )
     return [found[number] for number in sorted(found)]
+
+
+def _ended(pool: ThreadPoolExecutor, waiting: Iterable[Future[Seen]]) -> Iterator[Future[Seen]]:
+    """As they end; after an interrupt no other one begins, and those under way clean up."""
+    try:
+        yield from as_completed(waiting)
+    except BaseException:
+        pool.shutdown(wait=True, cancel_futures=True)
+        raise
 
 
 def _show(seen: Seen, wrong: list[str]) -> None:
@@ -397,7 +410,7 @@ _HEAD = """\
 Made by `./dev harm --write docs/harm.md`: a fault in every stage of a run, on each party. "Left" counts processes,
 mounts and folders before `harness clean`; after it nothing may be left, and nothing of others may have changed, ever.
 "Frozen" is the longest time for which the source said so, and what it may be. Numbers in a reason are left out.
-A status of `clean` with a + is that of one while the disk was still full or the folder away, then of one afterwards.
+A status of `clean` with a + is that of one while the disk was still full or read-only, then of one afterwards.
 What makes no sense has no row: a program that is not there cannot be killed.
 """
 _HEADS = ["stage", "status", "verdict", "it says", "left", "clean", "frozen s", "limit s", "wrong"]

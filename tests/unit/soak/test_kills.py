@@ -1,4 +1,4 @@
-"""What the kill sweep takes for a violation: a reason that names nobody, a source without an answer; and its worth."""
+"""What the kill sweep takes for a violation: a reason that names nobody, no answer; and what it is worth."""
 
 from __future__ import annotations
 
