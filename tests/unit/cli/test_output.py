@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import subprocess
 import sys
+
+from rich.console import Console
+
+from harness.cli.live import LiveProgress
 
 SCRIPT = """
 import os, sys
@@ -31,3 +37,25 @@ def test_a_reader_that_has_gone() -> None:
 def test_a_terminal_that_has_gone() -> None:
     """Once it ended with 1, which says that a backup is bad."""
     assert 3 == status(TERMINAL)
+
+
+class _HungUp(io.StringIO):
+    """A terminal that hangs up in the middle. Source: termios(3): a write then fails with EIO."""
+
+    lost = False
+
+    def write(self, text: str) -> int:
+        if self.lost:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().write(text)
+
+
+def test_live_progress_outlives_its_terminal() -> None:
+    """Once a run whose terminal hung up ended with 70."""
+    terminal = _HungUp()
+    progress = LiveProgress(Console(file=terminal, force_terminal=True, width=100))
+    progress.stage("case", "load")
+    terminal.lost = True
+    progress.stage("case", "freeze")
+    progress.note("a note")
+    progress.close()
