@@ -334,6 +334,7 @@ FAULTS = (
         strike=_stop("engine"),
         lasts_s=3.0,
         frozen_s=BY_WATCHDOG_S + 3.0,
+        may_fail=(FREEZE,),  # the time of a snapshot counts from the call of the freeze
         may_be_unconfirmed=True,
     ),
     Fault(
@@ -342,6 +343,7 @@ FAULTS = (
         strike=_stop("control process"),
         lasts_s=3.0,
         frozen_s=BY_WATCHDOG_S + 3.0,
+        may_fail=(FREEZE,),  # the time of a snapshot counts from the call of the freeze
         may_be_unconfirmed=True,
     ),
     Fault(

@@ -58,6 +58,11 @@ def test_a_violation(changes: dict[str, object], word: str) -> None:
     assert any(word in text for text in judge(seen(of, **changes)))
 
 
+def test_a_hang_that_is_pythons_own_is_known() -> None:
+    said = "Exception ignored in thread started by: <object repr() failed>\nMemoryError: "
+    assert [] == judge(seen(MEMORY, status=None, said=said))
+
+
 def test_what_did_not_strike_proves_nothing() -> None:
     assert [] == judge(seen(MEMORY, struck_at="", status=70))
 
