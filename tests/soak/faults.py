@@ -362,7 +362,17 @@ FAULTS = (
         stages=_RESTORED,
         lasts_s=3.0,
     ),
-    Fault(name="full disk", party="all", strike=_fill, lasts_s=_AWAY_S, held=True, may_be_unconfirmed=True),
+    Fault(
+        name="full disk",
+        party="all",
+        strike=_fill,
+        lasts_s=_AWAY_S,
+        held=True,
+        cleaned_meanwhile=True,
+        # the engine's own files are on it: GT.M switches its journals to thaw, and cannot
+        frozen_s=BY_WATCHDOG_S + _AWAY_S,
+        may_be_unconfirmed=True,
+    ),
     Fault(
         name="read-only disk",
         party="all",
@@ -428,5 +438,5 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     while time.monotonic() < deadline:
         if condition():
             return True
-        time.sleep(0.003)
+        time.sleep(0.01)
     return False

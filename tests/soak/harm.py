@@ -45,7 +45,7 @@ from tests.soak.witness import Answer, Sample, Witness, frozen_spans, longest_s,
 
 PLAN = f"""\
 plan: killed
-workload: {{writers: 2, transactions: 5000, rate: 3000}}
+workload: {{writers: 2, transactions: 6000, rate: 1500}}
 snapshot:
   provider: command
   run:
@@ -181,6 +181,7 @@ class _Run(Run):
             self.clock.write_text("+0s")
             own = {"FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_NO_CACHE": "1"}
             own |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "LD_PRELOAD": str(faults.faketime())}
+            own |= {"PYTHONPATH": str(Path(__file__).parent / "clock")}
             environment = {**environment, **own}
         if self._needs == "terminal":
             return self._on_terminal(argv, folder, environment)
@@ -300,7 +301,10 @@ def _go_on(scene: Scene, run: _Run, seen: Seen, witness: Witness) -> None:
         faults.lift(scene)
     with contextlib.suppress(subprocess.TimeoutExpired):
         seen.status = run.process.wait(HANGS_S)
-    if seen.status in (-signal.SIGKILL, ExitCode.STILL_FROZEN):
+    if seen.status is None:
+        run.process.kill()
+        run.process.wait()
+    if seen.status in (None, -signal.SIGKILL, ExitCode.STILL_FROZEN):
         witness.settle(min(fault.frozen_s, faults.BY_ENGINE_S))
     witness.stop()
 

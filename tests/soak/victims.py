@@ -90,7 +90,8 @@ class Sandboxes:
         said = _said(self._opened_manager())
         if said in _ANSWERS:
             return _ANSWERS[said]
-        return Answer.GONE if self.control() is None else Answer.NONE
+        # before its socket is there it was never up, so nothing of it was ever frozen
+        return Answer.NONE if self._has_socket() and self.control() is not None else Answer.GONE
 
     def left(self) -> list[str]:
         """Processes that carry the run's token, or live in one of its namespaces without any environment, and System
@@ -130,6 +131,13 @@ class Sandboxes:
                 folder = next(self._run.out.glob("*/*/work/source/mgr"))
                 self._manager = os.open(folder, os.O_PATH | os.O_DIRECTORY)
         return self._manager
+
+    def _has_socket(self) -> bool:
+        try:
+            os.stat("control.sock", dir_fd=self._manager)
+        except OSError:
+            return False
+        return self._manager is not None
 
     def _is_held(self, space: str) -> bool:
         return any(space == f"pid:[{inode}]" for kind, inode in self._held if kind == "pid")
