@@ -24,8 +24,8 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,7 @@ from tests.runs import Run
 from tests.soak import faults
 from tests.soak.canaries import LEND, Canaries, ContainerCanaries
 from tests.soak.faults import FAULTS, STAGES, Fault, Scene, wait_until
+from tests.soak.kills import ended
 from tests.soak.marks import has_case, said
 from tests.soak.victims import OwnFreeze, Sandboxes, signal_all
 from tests.soak.volumes import CannotMake, small_disk
@@ -373,7 +374,7 @@ def sweep(wanted: list[tuple[Fault, str]], folder: Path, jobs: int) -> list[Seen
             pool.submit(carry_out, fault, stage, folder / str(number)): number
             for number, (fault, stage) in enumerate(wanted)
         }
-        for future in _ended(pool, waiting):
+        for future in ended(pool, waiting):
             seen = found[waiting[future]] = future.result()
             if wrong := judge(seen):
                 _show(seen, wrong)
@@ -384,15 +385,6 @@ def sweep(wanted: list[tuple[Fault, str]], folder: Path, jobs: int) -> list[Seen
                     f"{len(found)} of {len(wanted)} faults, {sum(bool(judge(one)) for one in found.values())} wrong"
                 )
     return [found[number] for number in sorted(found)]
-
-
-def _ended(pool: ThreadPoolExecutor, waiting: Iterable[Future[Seen]]) -> Iterator[Future[Seen]]:
-    """As they end; after an interrupt no other one begins, and those under way clean up."""
-    try:
-        yield from as_completed(waiting)
-    except BaseException:
-        pool.shutdown(wait=True, cancel_futures=True)
-        raise
 
 
 def _show(seen: Seen, wrong: list[str]) -> None:

@@ -23,12 +23,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tabulate import tabulate
 
@@ -50,11 +50,12 @@ snapshot:
   run: [sh, -c, 'C=LENT T="$2"; cp -a "$1"/. "$T" && LEND touch "$0" && sleep 0.6', FLAG, '{source}', '{target}']
 recovery: [MODES]
 """
+Result = TypeVar("Result")
 WHAT = ("harness", "instance", "both")
 THAWED_WITHIN_S = 2.0
 _END_TIMEOUT_S = 120
 _MARK_TIMEOUT_S = 60
-_LOOK_EVERY_S = 0.004
+_LOOK_EVERY_S = 0.008
 _LONGEST_S = {"local": 4.5, "docker": 10.0}
 """A moment is drawn up to here; most runs are over by then."""
 _IN_WINDOW_LEAST, _TOO_LATE_MOST = 1 / 3, 1 / 2
@@ -292,7 +293,7 @@ def sweep(kills: list[Kill], folder: Path, jobs: int) -> list[Outcome]:
     """Carry them all out and say on the way how far it is; folders without a violation are removed."""
     outcomes: list[Outcome] = []
     with ThreadPoolExecutor(jobs) as pool:
-        for future in as_completed([pool.submit(carry_out, kill, folder / str(kill.seed)) for kill in kills]):
+        for future in ended(pool, [pool.submit(carry_out, kill, folder / str(kill.seed)) for kill in kills]):
             outcome = future.result()
             outcomes.append(outcome)
             if outcome.wrong or outcome.left:
@@ -303,6 +304,15 @@ def sweep(kills: list[Kill], folder: Path, jobs: int) -> list[Outcome]:
                 wrong = sum(bool(one.wrong or one.left) for one in outcomes)
                 _tell(f"{len(outcomes)} of {len(kills)} kills, {wrong} violations")
     return outcomes
+
+
+def ended(pool: Executor, waiting: Iterable[Future[Result]]) -> Iterator[Future[Result]]:
+    """As they end; after an interrupt no other one begins, and those under way clean up."""
+    try:
+        yield from as_completed(waiting)
+    except BaseException:
+        pool.shutdown(wait=True, cancel_futures=True)
+        raise
 
 
 def _show(outcome: Outcome) -> None:
