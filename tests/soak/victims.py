@@ -37,7 +37,8 @@ class OwnFreeze:
 
     def __call__(self) -> bool:
         if self._log is None:  # once open it is read wherever it is moved to
-            file = next(self._run.out.glob("*/*/freeze.log"), None)
+            places = ("*/*/work/log/freeze.log", "*/*/freeze.log")
+            file = next((found for place in places for found in self._run.out.glob(place)), None)
             try:
                 self._log = file.open(errors="replace") if file else None
             except OSError:
