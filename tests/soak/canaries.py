@@ -109,7 +109,19 @@ class ContainerCanaries:
         self._name = f"canary-{os.getpid()}"
         label = ["--label", f"{containers.RUN_LABEL}=1-0123456789ab"]
         self._there = _docker("volume", "create", *label, self._name) is not None
-        argv = ["run", "-d", "--name", self._name, *label, "--network", "none", "--entrypoint", "sleep"]
+        argv = [
+            "run",
+            "-d",
+            "--pull",
+            "never",
+            "--name",
+            self._name,
+            *label,
+            "--network",
+            "none",
+            "--entrypoint",
+            "sleep",
+        ]
         self._container = self._there and _docker(*argv, _IMAGE, "infinity") is not None
         self._before = self._now()
 

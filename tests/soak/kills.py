@@ -35,7 +35,7 @@ from tabulate import tabulate
 from harness.errors import ExitCode
 from harness.model import RecoveryMode
 from tests.runs import Run, wait_for
-from tests.soak.canaries import LEND, Canaries
+from tests.soak.canaries import LEND, Canaries, ContainerCanaries
 from tests.soak.draw import CONTAINER_EVERY, seeds
 from tests.soak.marks import IN_WINDOW, MARKS, by_name, last_passed
 from tests.soak.victims import Containers, OwnFreeze, Sandboxes
@@ -395,11 +395,12 @@ def main(argv: list[str] | None = None) -> int:
     else:
         drawn = [asked.replay]
     began = time.monotonic()
-    with _folder(asked.folder) as folder:
+    with _folder(asked.folder) as folder, closing(ContainerCanaries()) as others:
         outcomes = sweep([draw(seed) for seed in drawn], folder, asked.jobs)
+        foreign = others.changed()
     print(table(outcomes))
-    print(f"{len(outcomes)} runs, {time.monotonic() - began:.0f} seconds")
-    if any(one.wrong or one.left for one in outcomes):
+    print(f"{len(outcomes)} runs, {time.monotonic() - began:.0f} seconds", *foreign)
+    if foreign or any(one.wrong or one.left for one in outcomes):
         return 1
     if why := weakness(outcomes):
         print(f"this proves little: {why}")
