@@ -114,10 +114,11 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
     hosts = [_host(spec, work, transcript) for spec in (plan.instance, plan.target) if spec]
     host, target_host = hosts[0], hosts[-1]
     entry = registered.register(work, containers=any(one.in_containers for one in hosts))
-    log = _make_work(work)
+    log = log_folder(work) / store.FREEZE_LOG
     targets = watchdog = ledger = None
     with recorded(transcript), destroy.logged(folder / destroy.LOG_FILE):
         try:
+            _make_log(log)
             progress.stage(plan.name, "start the instance")
             for one in hosts:
                 one.probe()
@@ -196,14 +197,12 @@ def _begin_anew(source: Instance) -> str:
     return source.switch_journal().journal_file
 
 
-def _make_work(work: Path) -> Path:
-    """What lies in the folder of a run from its beginning: the freeze log in a folder of its own; returns that log.
-    Nobody else may enter, whatever umask this process has.
+def _make_log(log: Path) -> None:
+    """The freeze log lies in the folder of a run from its beginning, in a folder of its own. Nobody else may enter,
+    whatever umask this process has.
     """
-    log = log_folder(work) / store.FREEZE_LOG
     log.parent.mkdir(mode=0o700)
     log.touch(mode=0o600)
-    return log
 
 
 def _open_log(log: Path, description: Description, *, way: bool) -> tuple[str, ...]:

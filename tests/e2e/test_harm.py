@@ -14,7 +14,7 @@ from tests.soak.harm import carry_out, judge
 pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.usefixtures("needs_stand_in")]
 
 CHOSEN = [
-    ("kill -9", "harness and watchdog", faults.CAPTURE),
+    ("kill -9", "harness", faults.CAPTURE),
     ("stop", "harness", faults.CAPTURE),
     ("full disk", "all", faults.RESTORE),
     ("moved away", "folder `work`", faults.COLLECT),

@@ -98,11 +98,11 @@ class Sandboxes:
         """Processes that carry the run's token, or live in one of its namespaces without any environment, and System
         V memory: the kernel drops it with the last process of its namespace. We hold the namespaces that we saw, so
         that none is taken for a later one."""
-        found = [f"process {pid}" for pid in _processes() if self._mark in _environment(pid)]
+        found = [_named(pid) for pid in _processes() if self._mark in _environment(pid)]
         for kind in _KINDS:
             held = {f"{kind}:[{inode}]" for kind_, inode in self._held if kind_ == kind}
             inside = [pid for pid in _processes() if _link(pid, kind) in held]
-            found += [f"process {pid} in a namespace ({kind}) of the run" for pid in inside]
+            found += [f"{_named(pid)} in a namespace ({kind}) of the run" for pid in inside]
         return found
 
     def close(self) -> None:
@@ -243,6 +243,13 @@ def _read(file: str) -> bytes:
         return Path(file).read_bytes()
     except OSError:
         return b""
+
+
+def _named(pid: int) -> str:
+    """Number, state and command."""
+    state = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[:1]
+    words = _read(f"/proc/{pid}/cmdline").replace(b"\0", b" ")[:100]
+    return f"process {pid} {b''.join(state).decode()} ({words.decode(errors='replace').strip()})"
 
 
 def _number_inside(pid: int) -> int:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.runs import wait_for
 from tests.soak.canaries import Canaries
-from tests.soak.victims import Sandboxes
+from tests.soak.victims import Sandboxes, carrying
 
 TOKEN = "7-0123456789ab"
 
@@ -69,7 +69,7 @@ def test_a_process_without_environment_in_a_namespace_of_the_run_is_seen() -> No
     place = Sandboxes(_Run(), TOKEN)  # type: ignore[arg-type]
     try:
         assert wait_for(lambda: len(place.pids("source")) >= 3, 10)
-        for pid in [pid for pid in place.pids("source") if f"process {pid}" in place.left()]:
+        for pid in carrying(f"HARNESS_RUN={TOKEN}"):
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.2)
         assert any("in a namespace (pid)" in one for one in place.left())
