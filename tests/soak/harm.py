@@ -78,6 +78,8 @@ HANGS_S = 90.0
 _STAGE_TIMEOUT_S = 60.0
 _CLEAN_TIMEOUT_S = 180.0
 _COMES_S = 5.0
+_DIES_S = 2.0
+"""What was killed a moment ago may take so long to be gone."""
 _SHOWN = 110
 
 
@@ -269,6 +271,7 @@ def carry_out(fault: Fault, stage: str, folder: Path) -> Seen:
         seen.left_before = [*_unique(run, place)]
         seen.clean, seen.clean_said = run.cleaned()
         entries = [str(file) for file in run.state.glob("iris-restore-harness/*.json")]
+        wait_until(lambda: not _unique(run, place), _DIES_S)
         seen.left = [*_unique(run, place), *entries]
         seen.foreign = canaries.changed()
         _read(run, seen)

@@ -55,6 +55,8 @@ WHAT = ("harness", "instance", "both")
 THAWED_WITHIN_S = 2.0
 _END_TIMEOUT_S = 120
 _MARK_TIMEOUT_S = 60
+_DIES_S = 2.0
+"""What was killed a moment ago may take so long to be gone."""
 _LOOK_EVERY_S = 0.008
 _LONGEST_S = {"local": 4.5, "docker": 10.0}
 """A moment is drawn up to here; most runs are over by then."""
@@ -174,6 +176,7 @@ def _strike_and_clean(run: Run, place: Sandboxes | Containers, outcome: Outcome,
     outcome.thawed_s = thawed_after_s(witness.samples, struck)
     outcome.wrong += wrong_answers(witness.samples, struck if killed else None)
     run.clean()
+    wait_for(lambda: not run.left() + place.left(), _DIES_S)
     outcome.left += run.left() + place.left()
     outcome.wrong += _wrong_output(err.decode(errors="replace"), run)
 
