@@ -310,12 +310,12 @@ def sweep(kills: list[Kill], folder: Path, jobs: int) -> list[Outcome]:
 
 
 def ended(pool: Executor, waiting: Iterable[Future[Result]]) -> Iterator[Future[Result]]:
-    """As they end; after an interrupt no other one begins, and those under way clean up."""
+    """As they end. After an interrupt no other one begins, and what was seen up to then counts."""
     try:
         yield from as_completed(waiting)
-    except BaseException:
+    except KeyboardInterrupt:
+        _tell("interrupted; those under way clean up")
         pool.shutdown(wait=True, cancel_futures=True)
-        raise
 
 
 def _show(outcome: Outcome) -> None:
