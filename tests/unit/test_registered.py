@@ -509,3 +509,15 @@ def test_finishing_twice_is_fine(run: Path) -> None:
     entry = registered.register(run / "work")
     registered.finish(entry)
     registered.finish(entry)
+
+
+def test_another_folder_in_its_place_is_not_removed(state: Path, run: Path) -> None:
+    """Once it was, and what had been moved away was forgotten."""
+    entry = registered.register(run / "work")
+    (run / "work").rename(run / "elsewhere")
+    (run / "work").mkdir()
+    (run / "work" / "precious").touch()
+    with pytest.raises(RemovalError, match="is not where it was made"):
+        registered.finish(entry)
+    assert (run / "work" / "precious").exists()
+    assert [entry.file] == list(state.glob("*.json"))
