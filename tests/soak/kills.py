@@ -83,7 +83,7 @@ class Kill:
 @dataclass(slots=True, kw_only=True)
 class Outcome:
     """What was seen. `what` is what was really killed, `stage` the boundary that the run had passed last; `frozen` if
-    the source said so just before the kill, `thawed_s` how long after the kill a freeze of its source was over.
+    the source said so just before the kill, `thawed_s` how long after a kill of the harness its freeze was over.
     """
 
     kill: Kill
@@ -173,7 +173,7 @@ def _strike_and_clean(run: Run, place: Sandboxes | Containers, outcome: Outcome,
     witness.stop()
     if not killed:
         outcome.left += [f"before clean: {one}" for one in (run.left() + place.left())]
-    outcome.thawed_s = thawed_after_s(witness.samples, struck)
+    outcome.thawed_s = thawed_after_s(witness.samples, struck) if killed else None
     outcome.wrong += wrong_answers(witness.samples, struck if killed else None)
     run.clean()
     wait_for(lambda: not run.left() + place.left(), _DIES_S)
