@@ -28,7 +28,7 @@ from harness import destroy, registered, registry, store
 from harness.backup import back_up, discard
 from harness.case_record import without_backup
 from harness.command import Transcript, recorded
-from harness.errors import HarnessError, ThawError
+from harness.errors import HarnessError, ThawError, of_the_machine
 from harness.instance.base import Host
 from harness.instance.iris import Description, Instance
 from harness.model import CaseRecord, InstanceSummary, Record, Verdict
@@ -59,11 +59,12 @@ def run(
         The record and the run's folder. Instances, snapshots and copies are gone.
     Raises:
         PreconditionError: something is missing; nothing is left running.
+        MachineError: no room, a folder gone, no memory; nothing is left running.
         ThawError: the instance may still be frozen; it is left alone, and the watchdog goes on trying.
     """
     journal = RunRecord.begin(plan, seed, out, argv)
     try:
-        with opened(plan, seed, journal.folder, progress) as setting:
+        with of_the_machine(), opened(plan, seed, journal.folder, progress) as setting:
             journal.update(instance=_instance(setting))
             for name, cases in itertools.groupby(expand(plan), key=_backup_name):
                 for case in back_up_and_recover(setting, name, list(cases)):
@@ -83,7 +84,8 @@ def back_up_and_recover(setting: Setting, name: str, cases: list[Case]) -> Itera
     stages = setting.stages(name)
     modes = [case.recovery for case in cases]
     try:
-        backup = back_up(setting, cases[0].snapshot, modes, stages)
+        with of_the_machine():
+            backup = back_up(setting, cases[0].snapshot, modes, stages)
     except ThawError:
         raise
     except HarnessError as error:
@@ -93,7 +95,8 @@ def back_up_and_recover(setting: Setting, name: str, cases: list[Case]) -> Itera
     for case in cases:
         yield recover(setting, backup, case)
     try:
-        discard(setting, backup)
+        with of_the_machine():
+            discard(setting, backup)
     except HarnessError as error:  # of no weight for the verdict on a backup that has been judged
         setting.progress.note(f"{name}: the snapshot could not be removed: {error}")
 
@@ -111,10 +114,11 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
     hosts = [_host(spec, work, transcript) for spec in (plan.instance, plan.target) if spec]
     host, target_host = hosts[0], hosts[-1]
     entry = registered.register(work, containers=any(one.in_containers for one in hosts))
-    log = _make_work(work)
+    log = log_folder(work) / store.FREEZE_LOG
     targets = watchdog = ledger = None
     with recorded(transcript), destroy.logged(folder / destroy.LOG_FILE):
         try:
+            _make_log(log)
             progress.stage(plan.name, "start the instance")
             for one in hosts:
                 one.probe()
@@ -193,14 +197,12 @@ def _begin_anew(source: Instance) -> str:
     return source.switch_journal().journal_file
 
 
-def _make_work(work: Path) -> Path:
-    """What lies in the folder of a run from its beginning: the freeze log in a folder of its own; returns that log.
-    Nobody else may enter, whatever umask this process has.
+def _make_log(log: Path) -> None:
+    """The freeze log lies in the folder of a run from its beginning, in a folder of its own. Nobody else may enter,
+    whatever umask this process has.
     """
-    log = log_folder(work) / store.FREEZE_LOG
     log.parent.mkdir(mode=0o700)
     log.touch(mode=0o600)
-    return log
 
 
 def _open_log(log: Path, description: Description, *, way: bool) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ HarnessError
 │   ├── ImageError      it was made, and does not hold what was captured
 │   └── SnapshotTimeout it was not made in the time that a freeze has
 ├── RemovalError        something could not be removed, or is not ours to remove
+├── MachineError        the machine refuses what every program needs: room, a folder, memory
 └── ParseError          output of a tool that we do not understand
 
 An error means that the outside world kept us from answering: its stage is UNKNOWN, never PASS. A backup
@@ -27,8 +28,9 @@ that is bad is not an error but a finding (see `harness.model`). An assertion is
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -169,6 +171,29 @@ class SnapshotTimeout(SnapshotError):
 
 class RemovalError(HarnessError):
     """Something could not be removed, or is not ours to remove: it is still there, and the message names it."""
+
+
+class MachineError(HarnessError):
+    """The machine refuses what every program needs: room on a disk, a folder that was there, memory, processes."""
+
+
+@contextlib.contextmanager
+def of_the_machine() -> Iterator[None]:
+    """Whatever the machine refuses in the body is a MachineError, which names the file: no defect of this package,
+    and no answer about a backup.
+    """
+    try:
+        yield
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename else ""
+        raise MachineError(f"{named}{error.strerror or error}") from error
+    except MemoryError as error:
+        raise MachineError("there is no memory left for the harness") from error
+    except RuntimeError as error:
+        # Python has no class of its own for this one (Modules/_threadmodule.c)
+        if "can't start new thread" not in str(error):
+            raise
+        raise MachineError("no thread can be started: memory, or the limit of processes") from error
 
 
 class ParseError(HarnessError):

@@ -30,6 +30,7 @@ from harness.errors import (
     SnapshotError,
     SnapshotTimeout,
     StartError,
+    of_the_machine,
 )
 from harness.facts.known import unconfirmed
 from harness.files import Method, copy_paths
@@ -324,7 +325,7 @@ class _Recovery:
         if journals is None:
             return
         try:
-            with self.stages.stage("roll forward"):
+            with self.stages.stage("roll forward"), of_the_machine():
                 self.rolled, self._answer = self._steps.roll_forward(
                     target, self._setting.description, journals, self._promise.position
                 )
@@ -393,7 +394,8 @@ class _Recovery:
 
     def _kept(self, name: str, work: Callable[[], Answer]) -> Answer | None:
         try:
-            return work()
+            with of_the_machine():
+                return work()
         except HarnessError as error:
             self.stages.problems.append((name, str(error)))
             return None

@@ -118,6 +118,8 @@ class Cleaned:
 
 _locks: dict[str, int] = {}
 """Descriptors that hold the locks of this process, by token."""
+_made: dict[str, tuple[int, int] | None] = {}
+"""Device and inode of the folders that this process made, by token."""
 
 
 def register(folder: Path, *, containers: bool = False) -> Registered:
@@ -140,6 +142,7 @@ def register(folder: Path, *, containers: bool = False) -> Registered:
         raise PreconditionError(
             f"cannot make {folder}: {error.strerror}", "Name another folder with --out."
         ) from error
+    _made[token] = _identity(folder)
     os.environ[TOKEN_VARIABLE] = token
     return entry
 
@@ -208,10 +211,12 @@ def _locked_new(file: Path, text: str) -> int:
 def finish(entry: Registered) -> None:
     """Remove what the run made, and its entry. May be called twice.
 
-    Raises RemovalError or PreconditionError: something could not be removed; the entry stays for `clean`.
+    Raises RemovalError or PreconditionError: something could not be removed, or its folder is not where it was made;
+    the entry stays for `clean`.
     """
     try:
-        _remove(entry)
+        if entry.file.exists():
+            _remove(entry, _made.get(entry.token))
     finally:
         os.environ.pop(TOKEN_VARIABLE, None)
         _let_go(entry)
@@ -413,16 +418,32 @@ def _entries() -> Ground:
 # --- everything of one run
 
 
-def _remove(entry: Registered) -> list[str]:
+def _remove(entry: Registered, made: tuple[int, int] | None = None) -> list[str]:
+    """Remove it all. A folder that was `made` must be there still: what went away with a disk may come back with it,
+    and what is there instead is somebody else's, or was made anew by what ran in it.
+    """
     _wait_for_watchdog(entry.token)
     removed = _containers(entry)
     removed += [f"process {pid} ({name})" for pid, name in _end(entry.token)]
+    if made and _identity(entry.folder) != made:
+        raise RemovalError(
+            f"{entry.folder} is not where it was made: somebody moved or removed it, or its disk is gone. "
+            "When it is back, or gone for good, run `harness clean`"
+        )
     removed += [f"mount {mount}" for mount in _unmount(entry)]
     if os.path.lexists(entry.folder):
         _remove_folder(entry)
         removed.append(f"folder {entry.folder}")
     _forget(entry)
     return removed
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _forget(entry: Registered) -> None:

@@ -35,6 +35,9 @@ from harness.instance.iris import Description, Instance
 from harness.owners import hand_over
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 
+_NOT_OF_THE_IMAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""What the machine refuses whatever the image is like."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposed:
@@ -180,10 +183,16 @@ def _move(file: Path, place: Path) -> None:
 
 @contextlib.contextmanager
 def _as_restore_error(image: Path) -> Iterator[None]:
-    """What cannot be taken out of an image is an answer about the image."""
+    """What cannot be taken out of an image is an answer about the image, but a full disk of this machine is none."""
     try:
         yield
-    except (OSError, SnapshotError, RemovalError) as error:
+    except OSError as error:
+        if error.errno in _NOT_OF_THE_IMAGE:
+            raise SnapshotError(
+                f"the files of the image in {image} cannot be put in place: {error}"
+            ) from error
+        raise RestoreError(f"the files of the image in {image} cannot be used: {error}") from error
+    except (SnapshotError, RemovalError) as error:
         raise RestoreError(f"the files of the image in {image} cannot be used: {error}") from error
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from harness import store
 from harness.destroy import Ground
-from harness.errors import HarnessError, ThawError
+from harness.errors import HarnessError, ThawError, of_the_machine
 from harness.instance.base import Host
 from harness.instance.iris import Description, Instance
 from harness.model import Stage
@@ -98,7 +98,7 @@ class Stages:
         """Run a stage. A HarnessError becomes a problem and None: the checks that needed the answer say
         UNKNOWN. A ThawError is never kept back."""
         try:
-            with self.stage(name):
+            with self.stage(name), of_the_machine():
                 return work()
         except ThawError:
             raise

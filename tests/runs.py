@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,19 +20,37 @@ HELD = 'while [ -e "$0" ]; do sleep 0.05; done'
 class Run:
     """A `harness run` that can be killed."""
 
-    def __init__(self, folder: Path, plan_text: str, **words: object) -> None:
-        """Start it. FLAG in the plan becomes the path `flag`, other words of capitals their values."""
-        self.out = folder / "results"
+    def __init__(
+        self,
+        folder: Path,
+        plan_text: str,
+        *,
+        place: Path | None = None,
+        besides: Sequence[Path] = (),
+        **words: object,
+    ) -> None:
+        """Start it. FLAG in the plan becomes the path `flag`, other words of capitals their values.
+
+        Args:
+            place: Where results and state lie, `folder` or below it.
+            besides: Folders that are none of the run's.
+        """
+        self._besides = besides
+        self.out = (place or folder) / "results"
         self.flag = folder / "captured"
         plan = folder / "plan.yaml"
         for word, value in {"FLAG": self.flag, **words}.items():
             plan_text = plan_text.replace(word, str(value))
         plan.write_text(plan_text)
-        self.state = folder / "state"
+        self.state = (place or folder) / "state"
         self.environment = {**os.environ, "XDG_STATE_HOME": str(self.state)}
         self.environment.pop("HARNESS_RUN", None)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "harness", "run", str(plan), "--out", self.out.name],
+        argv = [sys.executable, "-m", "harness", "run", str(plan), "--out", str(self.out.relative_to(folder))]
+        self.process = self._started(argv, folder)
+
+    def _started(self, argv: list[str], folder: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            argv,
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -60,7 +78,7 @@ class Run:
         return next(self.out.glob("killed/*/work"))
 
     def record(self) -> dict[str, object]:
-        (file,) = self.out.glob("killed/*/record.json")
+        file = next(self.out.glob("killed/*/record.json"))
         found: dict[str, object] = json.loads(file.read_text())
         return found
 
@@ -92,7 +110,7 @@ class Run:
 
     def left(self) -> list[str]:
         """Processes, mounts and folders of this run."""
-        return left_below(self.out)
+        return left_below(self.out, self._besides)
 
 
 def record_of(out: Path) -> dict[str, Any]:
@@ -108,10 +126,13 @@ def _environments() -> Iterator[list[bytes]]:
             yield (process / "environ").read_bytes().split(b"\0")
 
 
-def left_below(folder: Path) -> list[str]:
-    """Folders of instances below a folder, and the mounts and processes that know it by its name."""
+def left_below(folder: Path, besides: Sequence[Path] = ()) -> list[str]:
+    """Folders of instances below a folder, but for those of others, and the mounts and processes that know it by its
+    name.
+    """
     mark = str(folder).encode()
-    found = [str(work) for work in folder.rglob("work")]
+    works = (work for work in folder.rglob("work") if not any(map(work.is_relative_to, besides)))
+    found = [str(work) for work in works]
     found += [line for line in Path("/proc/mounts").read_text().splitlines() if str(folder) in line]
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 from rich.console import Console
@@ -30,7 +31,7 @@ class NotesOnly(SilentProgress):
 
 
 class LiveProgress:
-    """Progress on a console; standard output is left alone."""
+    """Progress on a console; standard output is left alone. A terminal that hangs up changes nothing in the run."""
 
     def __init__(self, console: Console) -> None:
         self._bars = Bars(
@@ -48,18 +49,24 @@ class LiveProgress:
 
     def stage(self, case: str, name: str) -> None:
         """Show the stage, with its time from zero."""
-        self._bars.reset(self._task, total=None, description=escape(f"{case} · {name}"))
+        with contextlib.suppress(OSError):
+            self._bars.reset(self._task, total=None, description=escape(f"{case} · {name}"))
 
     def case_done(self, case: CaseRecord) -> None:
         """Leave a line with verdict, name and time of the case."""
         seconds = sum(stage.duration_s for stage in case.stages)
         verdict = f"[{_COLOURS[case.verdict]}]{case.verdict.value:<7}[/]"
-        self._bars.console.print(f"{verdict} {escape(case.name)} [dim]{seconds:.1f} s[/]", highlight=False)
+        self._print(f"{verdict} {escape(case.name)} [dim]{seconds:.1f} s[/]")
 
     def note(self, text: str) -> None:
         """Leave a line."""
-        self._bars.console.print(f"note: {escape(text)}", highlight=False)
+        self._print(f"note: {escape(text)}")
 
     def close(self) -> None:
         """Remove the live line."""
-        self._bars.stop()
+        with contextlib.suppress(OSError):
+            self._bars.stop()
+
+    def _print(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._bars.console.print(text, highlight=False)

@@ -42,8 +42,8 @@ def main(arguments: list[str]) -> int:
         return 1
     try:
         command()
-    except (CommandFailed, GTMError) as error:
-        print(error, file=sys.stderr)
+    except (CommandFailed, GTMError, OSError) as error:
+        print(f"iris {arguments[0]}: {error}" if isinstance(error, OSError) else error, file=sys.stderr)
         return 1
     return 0
 

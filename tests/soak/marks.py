@@ -25,8 +25,6 @@ class Mark:
     name: str
     passed: Callable[[Run], bool]
     modes: tuple[RecoveryMode, ...] = tuple(RecoveryMode)
-    in_window: bool = False
-    """Whether the source may be frozen from here to the next mark."""
 
 
 def last_passed(run: Run) -> Mark | None:
@@ -38,7 +36,8 @@ def by_name(name: str) -> Mark:
     return next(mark for mark in MARKS if mark.name == name)
 
 
-def _said(words: str) -> Callable[[Run], bool]:
+def said(words: str) -> Callable[[Run], bool]:
+    """Whether the transcript holds these words."""
     return lambda run: words in _text(run, "commands.log")
 
 
@@ -47,7 +46,8 @@ def _logged(words: str) -> Callable[[Run], bool]:
     return lambda run: any(words in _text(run, log) for log in ("work/log/freeze.log", "freeze.log"))
 
 
-def _has_case(run: Run) -> bool:
+def has_case(run: Run) -> bool:
+    """Whether a case has been judged."""
     text = _text(run, "record.json")
     return bool(text) and bool(json.loads(text)["cases"])
 
@@ -70,22 +70,24 @@ def _has_work(run: Run, pattern: str) -> bool:
 
 
 MARKS = (
-    Mark("registered", lambda run: bool(run.token()) or _has_work(run, "*")),
-    Mark("instance started", _said(".Describe()")),
+    Mark("registered", lambda run: bool(run.token()) or _has_work(run, "registry")),
+    Mark("instance started", said(".Describe()")),
     Mark("load began", lambda run: _has_work(run, "snapshots-1")),
-    Mark("freeze asked for", _said(".RequiredJournal("), in_window=True),
-    Mark("frozen", _said(".ExternalFreeze("), in_window=True),
-    Mark("captured", lambda run: run.flag.exists(), in_window=True),
-    Mark("thawed", _logged("ExternalThaw: System resumed"), in_window=True),
-    Mark("AddMarker", _said(".AddMarker("), (RecoveryMode.POINT_IN_TIME,)),
-    Mark("SwitchJournal", _said(".SwitchJournal(")),
-    Mark("Journals", _said(".Journals(")),
-    Mark("LastCommitted", _said(".LastCommitted("), _NOT_ROLLED),
-    Mark("restore", _said("/proc/net/dev"), _RESTORED),
-    Mark("Dismount", _said(".Dismount("), _RESTORED),
-    Mark("Mount", _said(".Mount("), _RESTORED),
-    Mark("RollForward", _said(".RollForward("), _ROLLED),
-    Mark("Integrity", _said(".Integrity(")),
-    Mark("case recorded", _has_case),
+    Mark("freeze asked for", said(".RequiredJournal(")),
+    Mark("frozen", said(".ExternalFreeze(")),
+    Mark("captured", lambda run: run.flag.exists()),
+    Mark("thawed", _logged("ExternalThaw: System resumed")),
+    Mark("AddMarker", said(".AddMarker("), (RecoveryMode.POINT_IN_TIME,)),
+    Mark("SwitchJournal", said(".SwitchJournal(")),
+    Mark("Journals", said(".Journals(")),
+    Mark("LastCommitted", said(".LastCommitted("), _NOT_ROLLED),
+    Mark("restore", said("/proc/net/dev"), _RESTORED),
+    Mark("Dismount", said(".Dismount("), _RESTORED),
+    Mark("Mount", said(".Mount("), _RESTORED),
+    Mark("RollForward", said(".RollForward("), _ROLLED),
+    Mark("Integrity", said(".Integrity(")),
+    Mark("case recorded", has_case),
     Mark("finished", _is_finished),
 )
+IN_WINDOW = tuple(mark for mark in MARKS if mark.name in ("freeze asked for", "frozen", "captured"))
+"""From here to the next one the source is frozen, or is about to be."""

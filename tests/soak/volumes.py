@@ -47,6 +47,19 @@ def volume(kind: str, folder: Path) -> Iterator[Path]:
         image.unlink(missing_ok=True)
 
 
+@contextmanager
+def small_disk(point: Path, size_bytes: int) -> Iterator[Path]:
+    """A small filesystem in memory at a folder that is there. Raises CannotMake."""
+    if os.geteuid() != 0:
+        raise CannotMake("a filesystem of its own needs root")
+    _run("mount", "-t", "tmpfs", "-o", f"size={size_bytes},mode=755", "small", str(point))
+    try:
+        yield point
+    finally:
+        # whoever still uses it keeps it for so long
+        subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
+
+
 def _place(folder: Path) -> Path:
     roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > len(KINDS) * _BYTES
     return _MEMORY if roomy else folder

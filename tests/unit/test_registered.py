@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from harness import registered
-from harness.errors import PreconditionError
+from harness.errors import PreconditionError, RemovalError
 from harness.registered import MARK_FILE, HostId
 from harness.watchdog import TOKEN_VARIABLE
 from tests.runs import wait_for
@@ -486,3 +486,42 @@ def test_a_stopped_process_of_a_run_is_ended_too(state: Path, run: Path) -> None
     finally:
         own.kill()
         own.wait()
+
+
+def test_a_folder_that_went_away_is_not_forgotten(state: Path, run: Path) -> None:
+    """Once its entry was removed all the same: what came back with a disk was nobody's, and stayed."""
+    entry = registered.register(run / "work")
+    (run / "work").rename(run / "elsewhere")
+    with pytest.raises(RemovalError, match="is not where it was made"):
+        registered.finish(entry)
+    assert [entry.file] == list(state.glob("*.json"))
+    (run / "elsewhere").rename(run / "work")
+    assert (f"folder {run / 'work'}",) == registered.clean().removed
+    assert [] == list(run.iterdir()) and [] == list(state.iterdir())
+
+
+def test_a_folder_that_is_gone_for_good_is_forgotten_by_clean(state: Path, run: Path) -> None:
+    entry = registered.register(run / "work")
+    (run / "work").rmdir()
+    with pytest.raises(RemovalError):
+        registered.finish(entry)
+    registered.clean()
+    assert [] == list(run.iterdir()) and [] == list(state.iterdir())
+
+
+def test_finishing_twice_is_fine(run: Path) -> None:
+    entry = registered.register(run / "work")
+    registered.finish(entry)
+    registered.finish(entry)
+
+
+def test_another_folder_in_its_place_is_not_removed(state: Path, run: Path) -> None:
+    """Once it was, and what had been moved away was forgotten."""
+    entry = registered.register(run / "work")
+    (run / "work").rename(run / "elsewhere")
+    (run / "work").mkdir()
+    (run / "work" / "precious").touch()
+    with pytest.raises(RemovalError, match="is not where it was made"):
+        registered.finish(entry)
+    assert (run / "work" / "precious").exists()
+    assert [entry.file] == list(state.glob("*.json"))
