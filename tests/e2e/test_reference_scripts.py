@@ -61,9 +61,10 @@ class Machine:
             "PYTHONPATH": str(TREE),
             "IRIS_BACKUP_CONF": str(self.folder / "conf"),
         }
+        # the way into the place lets nothing of this process through
+        given = ["env", *(f"{key}={value}" for key, value in environment.items())]
         return subprocess.Popen(
-            self.place.argv([*self.shell, str(self.folder / "scripts" / f"iris-{hook}")]),
-            env=environment,
+            self.place.argv([*given, *self.shell, str(self.folder / "scripts" / f"iris-{hook}")]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
