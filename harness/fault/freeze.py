@@ -57,7 +57,9 @@ def _ignored(scene: Scene) -> Planted:
 
 
 def _self_thaw(scene: Scene) -> Planted:
-    planted = scene.back_up(halfway=lambda: time.sleep(1.3), freeze=FreezeSpec(wd_suspend_limit_s=1))
+    patient = replace(scene.setting.plan.snapshots[0], timeout_s=60.0)  # else it would be ended before that
+    limited = FreezeSpec(wd_suspend_limit_s=1)
+    planted = scene.back_up(halfway=lambda: time.sleep(1.3), provider=patient, freeze=limited)
     planted.names = "WDSuspendLimit"
     planted.evidence.append("the copy took longer than WDSuspendLimit")
     return planted

@@ -378,24 +378,6 @@ def test_an_instance_that_does_not_start_is_an_error(host: SandboxHost, folder: 
     other.close()
 
 
-def test_closing_ends_every_process(host: SandboxHost, place: SandboxPlace, folder: Path) -> None:
-    """The last test of this module: also those that left their session and ignore signals."""
-    started(
-        place,
-        folder,
-        "trap '' TERM HUP INT; setsid sh -c 'trap \"\" TERM HUP; sleep 300' & setsid sleep 300 & true",
-    )
-    inside = place.processes()
-    assert len(inside) > 3
-    host.close()
-    host.close()
-    assert wait_for(lambda: not any(Path(f"/proc/{number}").exists() for number in inside), 5)
-    assert [] == place.processes()
-    with pytest.raises(InstanceGone):
-        place.run(["true"])
-    assert str(folder) not in Path("/proc/mounts").read_text()
-
-
 def test_nothing_of_the_caller_is_in_the_machine(place: SandboxPlace, folder: Path, shell: Shell) -> None:
     """Environment, descriptors and terminal of every process, the one that began the machine and the way in, too."""
     with (folder / "open").open("w") as leaked:
@@ -433,3 +415,21 @@ def test_keys_of_the_caller_are_not_to_be_had(place: SandboxPlace, shell: Shell,
         for script in (search, read):
             said = subprocess.run([*place.way_in(user), "perl", "-e", script], capture_output=True, text=True)
             assert said.stdout.startswith("-1") and "hunter2" not in said.stdout
+
+
+def test_closing_ends_every_process(host: SandboxHost, place: SandboxPlace, folder: Path) -> None:
+    """The last test of this module: also those that left their session and ignore signals."""
+    started(
+        place,
+        folder,
+        "trap '' TERM HUP INT; setsid sh -c 'trap \"\" TERM HUP; sleep 300' & setsid sleep 300 & true",
+    )
+    inside = place.processes()
+    assert len(inside) > 3
+    host.close()
+    host.close()
+    assert wait_for(lambda: not any(Path(f"/proc/{number}").exists() for number in inside), 5)
+    assert [] == place.processes()
+    with pytest.raises(InstanceGone):
+        place.run(["true"])
+    assert str(folder) not in Path("/proc/mounts").read_text()
