@@ -108,7 +108,8 @@ class ExpectedFile:
 class Window:
     """One freeze window that ended with a confirmed thaw. Times are monotonic seconds.
 
-    `snapshot` is None if none was made, and `snapshot_problem` says why. `files` are those that the image must hold;
+    `snapshot` is None if none was made, and `snapshot_problem` says why; `watchdog_thawed` if the harness stood still for
+    longer than the window may last. `files` are those that the image must hold;
     None if they could not be listed.
     """
 
@@ -123,6 +124,7 @@ class Window:
     after: tuple[FileStatus, ...]
     snapshot: Snapshot | None
     snapshot_problem: SnapshotError | None = None
+    watchdog_thawed: bool = False
     files: tuple[ExpectedFile, ...] | None = None
 
     @property
@@ -281,6 +283,7 @@ def hold(
         after=after,
         snapshot=snapshot,
         snapshot_problem=problem,
+        watchdog_thawed=watchdog.has_thawed(),
         files=expected_files(source, listed_before, before, listed(source)),
     )
 

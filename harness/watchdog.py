@@ -44,6 +44,7 @@ COMMANDS_FILE = "commands.log"
 TOKEN_VARIABLE, WATCHDOG_VARIABLE = "HARNESS_RUN", "HARNESS_WATCHDOG"
 """Environment variables that say which run a process belongs to (see `harness.registered`)."""
 _FROZEN, _RUNNING = 5, 3
+_TIME_IS_OVER = "the time of the window is over"
 _notes_to: list[Path] = []
 """The file for what commands said, in a process that was started as a watchdog."""
 
@@ -77,6 +78,7 @@ class Watchdog:
         self._lock = threading.Lock()
         self._order: dict[str, Any] = {}
         self._closed = False
+        self._log_from = 0
         self._process = self._start()
         threading.Thread(target=self._keep, daemon=True).start()
 
@@ -86,11 +88,21 @@ class Watchdog:
 
     def arm(self, orders: Orders, limit_s: float | None) -> None:
         """From now on a death of this process leads to a thaw; so does the end of `limit_s` seconds, unless None."""
+        self._log_from = self._log_bytes()
         self._give({**asdict(orders), "due_s": None if limit_s is None else time.monotonic() + limit_s})
 
     def hold(self, limit_s: float) -> None:
         """The window has begun: it may last so many seconds from now on."""
         self._give({**self._order, "due_s": time.monotonic() + limit_s})
+
+    def has_thawed(self) -> bool:
+        """Whether it began to thaw since it was armed, because the time of the window was over."""
+        try:
+            with self._log.open("rb") as log:
+                log.seek(self._log_from)
+                return _TIME_IS_OVER.encode() in log.read()
+        except OSError:
+            return False
 
     def disarm(self) -> None:
         """The thaw is confirmed."""
@@ -107,10 +119,20 @@ class Watchdog:
             self._process.wait(UNANSWERED_S if self._order else ENDS_S)
         except subprocess.TimeoutExpired:
             if self._order:
-                self._tell(f"the watchdog still tries to thaw, see {self._folder / 'watchdog.log'}")
+                self._tell(f"the watchdog still tries to thaw, see {self._log}")
             else:  # there is nothing to thaw; it may be stopped, or held by a debugger
                 self._process.kill()
                 self._process.wait()
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "watchdog.log"
+
+    def _log_bytes(self) -> int:
+        try:
+            return self._log.stat().st_size
+        except OSError:
+            return 0
 
     def _close_pipe(self) -> None:
         if self._process.stdin:
@@ -154,7 +176,7 @@ class Watchdog:
 
         argv = [sys.executable, "-I", "-S", __file__, str(self._folder / COMMANDS_FILE)]
         transcript().started(HERE, argv)
-        with (self._folder / "watchdog.log").open("ab") as log:
+        with self._log.open("ab") as log:
             return subprocess.Popen(
                 argv,
                 stdin=subprocess.PIPE,
@@ -200,7 +222,7 @@ def main() -> None:
     while not post.closed:
         due_s = post.order.get("due_s")
         if not post.wait(None if due_s is None else max(0.0, due_s - time.monotonic())):
-            _log("the time of the window is over, and the harness has not thawed")
+            _log(f"{_TIME_IS_OVER}, and the harness has not thawed")
             _Thaw(post).until_settled()
             post.order.pop("due_s", None)  # once is enough, but for a harness that dies now
     if post.order:

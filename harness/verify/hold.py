@@ -47,6 +47,14 @@ def _not_looked(evidence: Evidence, window: Window) -> list[Finding]:
 def _released(evidence: Evidence, window: Window) -> list[Finding]:
     if window.thawed.suspended:
         return []
+    if window.watchdog_thawed:
+        return [
+            Finding(
+                code="hold.released",
+                message="the harness stood still for longer than the window may last, so its watchdog thawed",
+                witness="see watchdog.log",
+            )
+        ]
     notes = "; ".join(evidence.entry.notes) if evidence.entry else ""
     return [
         Finding(

@@ -127,6 +127,7 @@ def test_a_harness_that_stands_still_is_thawed_in_time(window: Any, also: str) -
     one.process.send_signal(signal.SIGCONT)
     status, out, err = one.end()
     assert 1 == status, out + err
+    assert "so its watchdog thawed" in " ".join(out.split()) or "snapshot.timeout" in out
     assert "Traceback" not in err
     if also != "harness":
         assert f"the watchdog (process {first}) ended with -9" in err

@@ -103,6 +103,9 @@ class FakeWatchdog:
     def hold(self, limit_s: float) -> None:
         """The window has begun."""
 
+    def has_thawed(self) -> bool:
+        return False
+
     def disarm(self) -> None:
         self.orders.append("disarm")
 

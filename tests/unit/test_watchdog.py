@@ -135,7 +135,10 @@ def test_thaws_when_the_time_is_over_though_the_harness_lives(tmp_path: Path, do
     dog.arm(instance(tmp_path, 5), 60.0)
     dog.hold(0.2)
     assert wait_for(lambda: thawed(tmp_path), 10)
-    assert wait_for(lambda: "the time of the window is over" in (tmp_path / "watchdog.log").read_text(), 10)
+    assert wait_for(dog.has_thawed, 10)
+    dog.disarm()
+    dog.arm(instance(tmp_path, 5), 60.0)
+    assert not dog.has_thawed(), "of this window, not of an earlier one"
 
 
 def test_does_nothing_before_the_time_is_over_and_nothing_once_it_is_disarmed(
