@@ -55,15 +55,20 @@ _ENTRY_BYTES_MAX = 1 << 16
 _ASKED_TIMEOUT_S = 1.0
 _GONE_TIMEOUT_S = 10.0
 _EMPTIED_TIMEOUT_S = 3.0
+_MACHINES_PIDS = "pid:[4026531836]"
+"""The first PID namespace of a kernel, which holds all others. Source: include/linux/proc_ns.h, PROC_PID_INIT_INO."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostId:
-    """Which kernel a process runs on: `boot` is new at each start, `machine` and `name` tell hosts apart."""
+    """Where a process runs: `boot` is new at each start of a kernel, `machine` and `name` tell hosts apart; `pids` is
+    the namespace in which its processes have numbers.
+    """
 
     boot: str
     machine: str
     name: str
+    pids: str
 
     @staticmethod
     def here() -> HostId:
@@ -71,7 +76,12 @@ class HostId:
             boot=_text("/proc/sys/kernel/random/boot_id"),
             machine=_text("/etc/machine-id"),
             name=platform.node(),
+            pids=str(Path("/proc/self/ns/pid").readlink()),
         )
+
+    def can_be_seen(self, here: HostId) -> bool:
+        """Whether processes of there have numbers here: in the same namespace, and in the machine's own."""
+        return here.pids in (self.pids, _MACHINES_PIDS)
 
     def is_gone(self, here: HostId) -> bool:
         """Whether this was our own host before it started anew: what held a lock then, holds none now."""
@@ -154,12 +164,13 @@ def _locked(token: str, folder: Path, containers: bool) -> Registered:
     try:
         _require_safe(state)
         _require_alone(folder.parent)
-        os.close(_locked_new(entry.mark, token))
         # written aside and locked there: an entry is whole and held, or not there
         aside = file.with_suffix(_ASIDE)
         text = {"token": token, "folder": str(folder), "host": asdict(host), "containers": containers}
         _locks[token] = _locked_new(aside, json.dumps(text))
         aside.rename(file)
+        # entry, mark, folder, and back in the other order: a kill leaves nothing that no entry tells of
+        os.close(_locked_new(entry.mark, token))
     except OSError as error:
         with contextlib.suppress(RemovalError):
             destroy.file(file.with_suffix(_ASIDE), _entries())
@@ -236,7 +247,10 @@ def clean() -> Cleaned:
     for file in sorted(state_folder().glob("*.json")):
         try:
             with _believed(file) as entry:
-                if entry:
+                if entry and _made_nothing(entry):
+                    destroy.file(entry.file, _entries())
+                    removed.append(f"entry {file}")
+                elif entry:
                     removed += _remove(entry)
         except NotBelieved as error:
             skipped.append(f"{file}: {error}")
@@ -262,9 +276,13 @@ def tokens() -> list[str]:
 def _believed(file: Path) -> Iterator[Registered | None]:
     """An entry that may be acted on, locked against others; None for a run that goes on. Raises NotBelieved."""
     with _opened(file) as descriptor:
-        _require_own_file(os.fstat(descriptor))
-        if not _lockable(descriptor):
+        if descriptor is None:
             yield None
+            return
+        status = os.fstat(descriptor)
+        _require_own_file(status)
+        if not _lockable(descriptor) or _identity(file) != (status.st_dev, status.st_ino):
+            yield None  # the run goes on, or it or another `clean` has removed this a moment ago
             return
         entry = _read(file, os.read(descriptor, _ENTRY_BYTES_MAX))
         _require_own_host(entry)
@@ -273,10 +291,15 @@ def _believed(file: Path) -> Iterator[Registered | None]:
 
 
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[int]:
-    """A file that may be anything: no link is followed, and no pipe is waited for. Raises NotBelieved."""
+def _opened(file: Path) -> Iterator[int | None]:
+    """A file that may be anything: no link is followed, and no pipe is waited for; None if it is gone. Raises
+    NotBelieved.
+    """
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield None
+        return
     except OSError as error:
         raise NotBelieved(f"it cannot be opened: {error.strerror}") from error
     try:
@@ -312,7 +335,10 @@ def _read(file: Path, raw: bytes) -> Registered:
             token=_of(data, "token", str),
             folder=Path(_of(data, "folder", str)),
             host=HostId(
-                **{name: _of(_of(data, "host", dict), name, str) for name in ("boot", "machine", "name")}
+                **{
+                    name: _of(_of(data, "host", dict), name, str)
+                    for name in ("boot", "machine", "name", "pids")
+                }
             ),
             containers=_of(data, "containers", bool),
         )
@@ -338,6 +364,17 @@ def _require_own_host(entry: Registered) -> None:
             f"its run is on another host, {entry.host.name}: run `harness clean` there. "
             f"If that host is gone, remove {entry.folder} and this file by hand"
         )
+    if entry.host.boot == here.boot and not entry.host.can_be_seen(here):
+        raise NotBelieved(
+            "its run was in another PID namespace, as a container has, where processes of it may be left: run "
+            "`harness clean` there or outside of containers. If that container is gone, remove "
+            f"{entry.folder} and this file"
+        )
+
+
+def _made_nothing(entry: Registered) -> bool:
+    """Neither its folder nor its mark: it was killed before it made them, or after it had removed all."""
+    return not os.path.lexists(entry.folder) and not os.path.lexists(entry.mark)
 
 
 def _require_own_folder(entry: Registered) -> None:
@@ -353,6 +390,8 @@ def _require_own_folder(entry: Registered) -> None:
         above = folder.parent.lstat()
         if above.st_uid != os.geteuid() or stat.S_IMODE(above.st_mode) & 0o022:
             raise NotBelieved(f"{folder.parent} belongs to user {above.st_uid}, or others may write there")
+        if _made_nothing(entry):
+            return
         _require_mark(entry)
         if os.path.lexists(folder):
             _require_folder(folder)
@@ -372,6 +411,8 @@ def _is_plain(path: str) -> bool:
 
 def _require_mark(entry: Registered) -> None:
     with _opened(entry.mark) as descriptor:
+        if descriptor is None:
+            raise NotBelieved(f"{entry.mark} is not there, so nothing tells whose {entry.folder} is")
         _require_own_file(os.fstat(descriptor))
         if os.read(descriptor, 100) != entry.token.encode():
             raise NotBelieved(f"{entry.mark} names another run")
@@ -392,6 +433,8 @@ def _unfinished() -> list[str]:
         whose = _TOKEN.fullmatch(file.stem)
         if whose and file.suffix in (".json", _ASIDE) and not Path("/proc", file.stem.split("-")[0]).exists():
             with contextlib.suppress(NotBelieved, RemovalError), _opened(file) as descriptor:
+                if descriptor is None:
+                    continue
                 _require_own_file(os.fstat(descriptor))
                 if _lockable(descriptor) and not _is_whole(file, descriptor):
                     destroy.file(file, _entries())
@@ -447,10 +490,9 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 
 def _forget(entry: Registered) -> None:
+    above = Ground(folder=entry.folder.parent, right=f"run {entry.token} wrote its token here")
+    destroy.file(entry.mark, above)
     destroy.file(entry.file, _entries())
-    destroy.file(
-        entry.mark, Ground(folder=entry.folder.parent, right=f"run {entry.token} wrote its token here")
-    )
 
 
 def _remove_folder(entry: Registered) -> None:

@@ -242,7 +242,10 @@ class _Thaw:
         answered = quiet_since = time.monotonic()
         while time.monotonic() < quiet_since + SETTLED_S:
             status = _run(self._order["is_frozen"], self._order["stdin"])
-            if status != _RUNNING:
+            if status == _RUNNING and _freeze_is_under_way():
+                self._say("freeze", "a freeze that was asked for is still under way")
+                quiet_since = answered = time.monotonic()
+            elif status != _RUNNING:
                 # past ExternalFreezeTimeOut nobody may log in to answer, yet a thaw needs no login
                 self._say("answer", f"frozen? ended with {status}; thaw ended with {self._thaw()}")
                 quiet_since = time.monotonic()
@@ -283,6 +286,17 @@ class _Thaw:
         if text != self._said.get(about):
             _log(text)
         self._said[about] = text
+
+
+def _freeze_is_under_way() -> bool:
+    """Whether a session of this run that freezes has not ended: one that stands still takes effect when it goes on."""
+    mark = f"{TOKEN_VARIABLE}={os.environ.get(WATCHDOG_VARIABLE, '')}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            freezes = b".ExternalFreeze(" in (process / "cmdline").read_bytes()
+            if freezes and mark in (process / "environ").read_bytes().split(b"\0"):
+                return True
+    return False
 
 
 def _run(argv: list[str], stdin: str) -> int | None:

@@ -76,7 +76,7 @@ def left(state: Path, run: Path, **changes: Any) -> Path:
 
 
 def vars_of(host: HostId) -> dict[str, str]:
-    return {"boot": host.boot, "machine": host.machine, "name": host.name}
+    return {"boot": host.boot, "machine": host.machine, "name": host.name, "pids": host.pids}
 
 
 def nothing() -> registered.Cleaned:
@@ -254,6 +254,43 @@ def test_runs_of_another_host_are_left_to_it(state: Path, run: Path, what: dict[
     assert () == done.removed and "another host" in done.skipped[0] and (run / "work").exists()
 
 
+def test_runs_of_another_pid_namespace_are_left_to_it_where_they_cannot_be_seen(
+    state: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their processes may be there still; the machine's own namespace sees them all."""
+    left(state, run, host={**vars_of(HostId.here()), "pids": "pid:[7]"})
+    monkeypatch.setattr(registered, "_MACHINES_PIDS", "pid:[1]")
+    done = registered.clean()
+    assert () == done.removed and "another PID namespace" in done.skipped[0] and (run / "work").exists()
+    monkeypatch.setattr(registered, "_MACHINES_PIDS", HostId.here().pids)
+    assert (f"folder {run / 'work'}",) == registered.clean().removed
+
+
+def test_a_run_that_was_killed_before_it_made_anything_leaves_an_entry_alone(state: Path, run: Path) -> None:
+    file = left(state, run)
+    registered.destroy.tree(run / "work", registered.Ground(folder=run, right="a test"))
+    (run / MARK_FILE).unlink()
+    assert (f"entry {file}",) == registered.clean().removed and [] == list(state.iterdir())
+
+
+def test_an_entry_that_goes_while_it_is_looked_at_is_none(
+    state: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another `clean`, or the end of a run."""
+    file = left(state, run)
+    lockable = registered._lockable
+
+    def removed_meanwhile(descriptor: int) -> bool:
+        file.unlink()
+        return lockable(descriptor)
+
+    monkeypatch.setattr(registered, "_lockable", removed_meanwhile)
+    assert nothing() == registered.clean() and (run / "work").exists()
+    listed = [state / f"{TOKEN}.json"]
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: iter(listed if pattern == "*.json" else []))
+    assert nothing() == registered.clean()
+
+
 # --- what is not believed
 
 
@@ -330,7 +367,8 @@ FIELDS = {
     "no host": {"host": None},
     "host a text": {"host": "here"},
     "host without boot": {"host": {"machine": "", "name": ""}},
-    "host of nothing": {"host": {"boot": "", "machine": "", "name": ""}},
+    "host of nothing": {"host": {"boot": "", "machine": "", "name": "", "pids": ""}},
+    "host without namespace": {"host": {"boot": "b", "machine": "m", "name": "n"}},
     "containers a text": {"containers": "yes"},
     "no containers": {"containers": None},
 }

@@ -199,3 +199,18 @@ def test_one_that_stands_still_with_nothing_to_thaw_is_ended(
     began = time.monotonic()
     dog.close()
     assert time.monotonic() - began < 10 and not Path(f"/proc/{dog.pid}").exists()
+
+
+def test_a_freeze_that_stands_still_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may take effect when nobody looks any more: its process carries the token of the run."""
+    monkeypatch.setenv(watchdog.WATCHDOG_VARIABLE, "1-abc")
+    began = time.monotonic()
+    freezing = subprocess.Popen(
+        ["sh", "-c", "sleep 2; exit # ##class(Backup.General).ExternalFreeze("],
+        env={**os.environ, watchdog.TOKEN_VARIABLE: "1-abc"},
+    )
+    thaw(instance(tmp_path, 3))
+    assert freezing.poll() is not None and time.monotonic() - began > 1.9
+    assert "a freeze that was asked for is still under way" in capsys.readouterr().out
