@@ -289,7 +289,7 @@ class _Thaw:
 
 
 def _freeze_is_under_way() -> bool:
-    """Whether a session of this run that freezes has not ended: one that stands still takes effect when it goes on."""
+    """Whether a session of this run that freezes has not ended: one that stands still may take effect later."""
     mark = f"{TOKEN_VARIABLE}={os.environ.get(WATCHDOG_VARIABLE, '')}".encode()
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

@@ -68,9 +68,11 @@ def test_killed_inside_the_freeze_window(folder: Path) -> None:
 
 
 def test_killed_at_any_moment() -> None:
-    """Harness, instance or both, wherever they were: the sweep of tests/soak finds no violation."""
+    """Harness, instance or both, wherever they were: the sweep of tests/soak finds no violation. So few kills may well
+    fall where they prove little, which ends a sweep with 3.
+    """
     done = sweep("--kills", "10")
-    assert 0 == done.returncode, done.stdout + done.stderr
+    assert done.returncode in (0, 3), done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("seed", [TARGET_AT_MOUNT, TARGET_AT_A_LATER_RECOVERY])
