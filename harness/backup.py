@@ -64,6 +64,7 @@ class Backup:
         stuns: Times in which nothing of the instance ran; None where its host cannot tell.
         open_in_image: Whether this engine writes what is not committed to its database files, so that an image may
             hold a part of a transaction that a recovery takes back.
+        issued_later: How many transactions were issued after the freeze.
         stages: What was done, and how long it took.
         problems: Stage → why it could not be done.
     """
@@ -80,6 +81,7 @@ class Backup:
     journals: JournalSet | None
     committed: tuple[Committed, ...] | None
     promises: dict[RecoveryMode, Promise]
+    issued_later: int
     stages: tuple[Stage, ...]
     problems: tuple[tuple[str, str], ...]
 
@@ -136,6 +138,7 @@ def back_up(
         if set(modes) & NOT_ROLLED:
             committed = stages.attempt("read journals", lambda: _committed_before(setting, marker))
     ended = Promise(floor=acknowledged, ceiling=acknowledged, at_s=ended_s)
+    promises = _promises(setting.ledger, window, marked, ended)
     return Backup(
         provider=provider,
         source=source,
@@ -148,7 +151,8 @@ def back_up(
         entry_stale=stale,
         journals=journals,
         committed=committed,
-        promises=_promises(setting.ledger, window, marked, ended),
+        promises=promises,
+        issued_later=_issued_later(promises),
         stages=tuple(stages.done),
         problems=tuple(stages.problems),
     )
@@ -248,7 +252,15 @@ def _promises(
         promises[RecoveryMode.POINT_IN_TIME] = Promise(
             floor=ledger.floor(called_s), ceiling=ledger.ceiling(returned_s), at_s=called_s, position=position
         )
+    else:  # no point was set: nobody asks for it, or there is no image to recover from
+        promises[RecoveryMode.POINT_IN_TIME] = ended
     return promises
+
+
+def _issued_later(promises: dict[RecoveryMode, Promise]) -> int:
+    """Transactions that were issued when the freeze was in force, or later: an image that is late holds some."""
+    by_then = sum(promises[RecoveryMode.AS_OF_FREEZE].ceiling.values())
+    return sum(promises[RecoveryMode.ROLLFORWARD].ceiling.values()) - by_then
 
 
 def _work(driver: Driver, setting: Setting, share: float) -> None:

@@ -421,6 +421,7 @@ class _Recovery:
             files=self._exposed.files if self._exposed else None,
             digests=self._exposed.digests if self._exposed else None,
             watched=backup.image,
+            issued_later=backup.issued_later,
             watched_now=self._watched_now,
             entry=backup.entry,
             entry_problem=backup.entry_problem,

@@ -263,8 +263,10 @@ def clean() -> Cleaned:
 
 def state_folder() -> Path:
     """Where entries are kept: $XDG_STATE_HOME/iris-restore-harness."""
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "iris-restore-harness"
+    base = Path(os.environ.get("XDG_STATE_HOME") or "relative")
+    # XDG Base Directory Specification: a path in it that is relative is to be ignored
+    base = base if base.is_absolute() else Path.home() / ".local" / "state"
+    return base / "iris-restore-harness"
 
 
 def tokens() -> list[str]:

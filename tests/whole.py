@@ -118,6 +118,7 @@ def whole(mode: RecoveryMode) -> Evidence:
         digests={Path("iris.cpf"): "d1"},
         watched=watched,
         watched_now=watched,
+        issued_later=(END - FREEZE) * WRITERS,
         entry=FreezeEntry(
             started=_AT,
             warnings=(),

@@ -20,9 +20,14 @@ def clean_command() -> int:
     from harness import registered
 
     done = registered.clean()
-    emit("".join(f"{line}\n" for line in done.removed) or "nothing to remove\n")
+    emit("".join(f"{_shown(line)}\n" for line in done.removed) or "nothing to remove\n")
     for line in done.skipped:
-        tell(f"skipped {line}")
+        tell(f"skipped {_shown(line)}")
     for line in done.problems:
-        tell(f"harness: {line}")
+        tell(f"harness: {_shown(line)}")
     return ExitCode.UNKNOWN if done.skipped or done.problems else ExitCode.PASS
+
+
+def _shown(line: str) -> str:
+    """One line, whatever stands in an entry: what does not print is an escape."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)

@@ -103,11 +103,12 @@ def _shared(wanted: Sequence[str], seed: int, jobs: int) -> Matrix:
     running = [_job(wanted[number::jobs], seed) for number in range(jobs)]
     made: list[Matrix] = []
     try:
-        for process in running:
-            text, _ = process.communicate()
-            if process.returncode not in (ExitCode.PASS, ExitCode.FAIL):
-                raise CommandError(process.args, process.returncode, 0.0, "see above")  # type: ignore[arg-type]
-            made.append(from_json(text))
+        with interruptible():
+            for process in running:
+                text, _ = process.communicate()
+                if process.returncode not in (ExitCode.PASS, ExitCode.FAIL):
+                    raise CommandError(process.args, process.returncode, 0.0, "see above")  # type: ignore[arg-type]
+                made.append(from_json(text))
     finally:
         for process in running:
             if process.poll() is None:

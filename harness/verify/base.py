@@ -63,6 +63,7 @@ class Evidence:
         files, digests: Size of each file in the image as it was given out, and content where it was read.
         watched, watched_now: Status of the snapshot's files just after the thaw, and before the recovery; None if
             nobody could watch them.
+        issued_later: How many transactions were issued after the freeze: by these an image that is late is told.
         entry: The one freeze that the engine logged in that window.
         entry_problem: Why there is no `entry`; `entry_stale`: because nothing was logged.
         marker: What stands at the logged position in the journals.
@@ -88,6 +89,7 @@ class Evidence:
     digests: Mapping[Path, str] | None = None
     watched: tuple[FileStatus, ...] | None = None
     watched_now: tuple[FileStatus, ...] | None = None
+    issued_later: int | None = None
     entry: FreezeEntry | None = None
     entry_problem: str = ""
     entry_stale: bool = False

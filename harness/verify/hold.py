@@ -34,13 +34,22 @@ class HoldChecker:
 
 
 def _not_looked(evidence: Evidence, window: Window) -> list[Finding]:
-    """An image that nobody could watch is proved by the look at it alone."""
+    """An image that nobody could watch is proved by the look at it alone; that shows when it was taken only if there
+    is something that it must not hold.
+    """
     if len({status.path.parent for status in window.before}) < evidence.databases:
         return not_checked("hold", evidence, "status of the database files in the window")
     watched = evidence.watched is not None and evidence.watched_now is not None
     looked = evidence.image is not None and evidence.image.state is not None
     if window.snapshot is not None and not watched and not looked:
         return not_checked("hold", evidence, "look at the image, and nobody could watch it in the window")
+    if window.snapshot is not None and not watched and not evidence.issued_later:
+        return not_checked(
+            "hold",
+            evidence,
+            "transaction after the freeze by which a later image could be told, and nobody could watch it in the "
+            "window; let the load go on longer (workload.duration, workload.transactions)",
+        )
     return []
 
 

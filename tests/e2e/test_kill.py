@@ -68,7 +68,7 @@ def test_killed_inside_the_freeze_window(folder: Path) -> None:
 
 
 def test_killed_at_any_moment() -> None:
-    """Harness, instance or both, wherever they were: the sweep of tests/soak finds no violation. So few kills may well
+    """Harness, instance or both, wherever they were: the sweep of tests/soak finds no violation. So few kills may
     fall where they prove little, which ends a sweep with 3.
     """
     done = sweep("--kills", "10")

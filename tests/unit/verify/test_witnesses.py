@@ -324,6 +324,8 @@ OF_A_CASE: list[tuple[str, Verdict, Change, tuple[RecoveryMode, ...]]] = [
     ("hold.incomplete", FAIL, has(watched=WATCHED[:1]), ANY),
     ("hold.incomplete", FAIL, has(watched_now=(WATCHED[0], replace(WATCHED[1], changed_ns=2))), ANY),
     ("hold.early_thaw", FAIL, in_window(captured_s=4.5), ANY),
+    ("hold.not_checked", UNKNOWN, has(watched=None, issued_later=0), ANY),
+    ("hold.not_checked", UNKNOWN, has(watched_now=None, issued_later=None), ANY),
     ("recovery_point.broken_off", FAIL, has(rolled_problem="<DATABASE>"), EXACT),
     ("recovery_point.skipped", FAIL, rolled(skipped=(TWO,)), EXACT),
     ("recovery_point.nothing_between", UNKNOWN, has(committed=(Committed(writer=1, one=0, two=0),)), EXACT),
@@ -362,6 +364,7 @@ GOOD_ALL_THE_SAME: list[tuple[Change, tuple[RecoveryMode, ...]]] = [
     (has(copied=(journal(0),)), (BOOT,)),
     (committed(2, FREEZE - 1, FREEZE - 1), (AS_OF_FREEZE, BOOT)),
     (has(watched=None, watched_now=None), ANY),
+    (has(issued_later=0), ANY),
     (size("extra", 1), ANY),
     (size("mgr/journal/20261122.001", 20), ANY),
     (in_window(captured_s=4.0), ANY),
@@ -388,6 +391,7 @@ MISSING: dict[str, set[str]] = {
     "digests": {"snapshot"},
     "watched": set(),  # the look at the image proves it
     "watched_now": set(),
+    "issued_later": set(),  # it was watched
     "entry": {"marker"},
     "marker": {"marker"},
     "journals": {"chain"},
