@@ -116,3 +116,12 @@ def open_setting(needs_stand_in: None, tmp_path_factory: pytest.TempPathFactory)
             yield setting
 
     return open_plan
+
+
+@pytest.fixture(autouse=True)
+def _same_umask() -> Iterator[None]:
+    """What a test calls in this process may set one, as a program may at its beginning."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
