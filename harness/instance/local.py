@@ -58,6 +58,12 @@ logs are written in, and the token by which `harness clean` finds what is left.
 """
 
 
+_WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"]
+"""A restored instance needs none: root in it cannot mount, nor open what its mode keeps from its owner.
+Source: capabilities(7), "Capabilities and execution of programs by root".
+"""
+
+
 class LocalHost:
     """Local processes in namespaces, for the stand-in; or, with a name, the instance that is installed here."""
 
@@ -209,6 +215,8 @@ class LocalPlace(NamespacePlace):
             transcript=transcript,
             bare=["env", "-i", *(f"{key}={value}" for key, value in given.items())],
         )
+        if shown is not None:
+            self._enter += _WITHOUT_RIGHTS
 
 
 def _below(path: str, folder: Path) -> str:
