@@ -389,6 +389,7 @@ def _require_own_folder(entry: Registered) -> None:
     try:
         if os.path.realpath(folder.parent, strict=True) != str(folder.parent):
             raise NotBelieved(f"a link is part of {folder}")
+        require_ours(folder.parent)
         above = folder.parent.lstat()
         if above.st_uid != os.geteuid() or stat.S_IMODE(above.st_mode) & 0o022:
             raise NotBelieved(f"{folder.parent} belongs to user {above.st_uid}, or others may write there")
@@ -397,6 +398,8 @@ def _require_own_folder(entry: Registered) -> None:
         _require_mark(entry)
         if os.path.lexists(folder):
             _require_folder(folder)
+    except PreconditionError as error:
+        raise NotBelieved(error.missing) from error
     except FileNotFoundError as error:
         raise NotBelieved(f"{error.filename} is not there, so nothing tells whose {folder} is") from error
     except OSError as error:
