@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from tabulate import tabulate
 
@@ -14,6 +15,7 @@ from harness.report.base import STAND_IN_NOTE
 from harness.report.grid import grid
 
 SCHEMA = "harness.matrix/1"
+_TREE = Path(__file__).parents[2]
 _IMAGE = IMAGE.rstrip(".")
 _COLUMNS = ("snapshot", _IMAGE, *(name for name in CHECKS[1:] if not name.startswith(IMAGE)), "limits")
 """The checks of the image share one."""
@@ -154,4 +156,6 @@ def _wrong(rows: Sequence[Row]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "\\<")[:200]
+    # where this checkout lies tells nobody anything
+    here = text.replace(f"{_TREE}/", "")
+    return " ".join(here.split()).replace("|", "\\|").replace("<", "\\<")[:200]
