@@ -24,7 +24,7 @@ from harness.model import Position, RecoveryMode, Stage, Stun
 from harness.plan.model import SnapshotSpec
 from harness.rollforward import JournalSet, collect
 from harness.setting import Setting, Stages
-from harness.snapshot.base import SnapshotProvider, Source
+from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from harness.snapshot.guarded import GuardedProvider
 from harness.workload.driver import Driver
 from harness.workload.ledger import Ledger, Vector
@@ -106,6 +106,19 @@ def back_up(
     Raises HarnessError: there is no backup; the instance is not frozen (but for ThawError: it may be).
     """
     provider = provider or load_provider(setting, spec)
+    with freeze.released_on_failure(provider) as kept:
+        return _back_up(setting, spec, modes, stages, provider, hold, kept)
+
+
+def _back_up(
+    setting: Setting,
+    spec: SnapshotSpec,
+    modes: Collection[RecoveryMode],
+    stages: Stages,
+    provider: SnapshotProvider,
+    hold: Hold | None,
+    kept: list[Snapshot],
+) -> Backup:
     source = snapshot_source(setting.description, whole=RecoveryMode.BOOT in modes)
     limit_s = freeze.snapshot_limit_s(setting.plan.freeze, setting.plan.limits, spec.timeout_s)
     provider.probe(source)
@@ -118,6 +131,7 @@ def back_up(
         with stages.stage("freeze window"):
             driver.mark()
             window = (hold or partial(_hold, limit_s=limit_s))(setting, provider, source)
+            kept.extend([window.snapshot] if window.snapshot else [])
         image = freeze.image_status(window.snapshot)
         marked = None
         with stages.stage("load"):

@@ -29,6 +29,7 @@ from harness.backup import back_up, discard
 from harness.case_record import without_backup
 from harness.command import Transcript, recorded
 from harness.errors import HarnessError, ThawError, of_the_machine
+from harness.freeze import released_on_failure
 from harness.instance.base import Host
 from harness.instance.iris import Description, Instance
 from harness.model import CaseRecord, InstanceSummary, Record, Verdict
@@ -92,8 +93,10 @@ def back_up_and_recover(setting: Setting, name: str, cases: list[Case]) -> Itera
         stages.problems.append(("backup", str(error)))
         yield from (without_backup(setting, case, stages) for case in cases)
         return
-    for case in cases:
-        yield recover(setting, backup, case)
+    with released_on_failure(backup.provider) as kept:
+        kept.extend([backup.window.snapshot] if backup.window.snapshot else [])
+        for case in cases:
+            yield recover(setting, backup, case)
     try:
         with of_the_machine():
             discard(setting, backup)

@@ -19,8 +19,8 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -246,7 +246,7 @@ def hold(
     """
     log_from_byte = freeze_log.size_bytes(log)
     listed_before = listed(source)
-    with closing(instance.prepare_thaw(log)) as prepared:
+    with released_on_failure(provider) as kept, closing(instance.prepare_thaw(log)) as prepared:
         watchdog.arm(orders_of(instance, log), FREEZE_TIMEOUT_S + limit_s + THAW_GRACE_S)
         # Only a refusal, a confirmed thaw or the end of the instance disarms: after anything else the watchdog
         # tries on when this run ends.
@@ -255,6 +255,7 @@ def hold(
         except (FreezeError, InstanceGone):
             watchdog.disarm()
             raise
+        snapshot = None
         try:
             limit = Deadline(frozen.called_s + limit_s)
             watchdog.hold(limit.left_s + THAW_GRACE_S)
@@ -268,8 +269,10 @@ def hold(
                 thawed = _thaw(instance, log, prepared)
             except InstanceGone:
                 watchdog.disarm()
+                kept.extend([snapshot] if snapshot else [])
                 raise
             watchdog.disarm()
+            kept.extend([snapshot] if snapshot else [])
     return Window(
         log=log,
         log_from_byte=log_from_byte,
@@ -287,15 +290,32 @@ def hold(
     )
 
 
+@contextmanager
+def released_on_failure(provider: SnapshotProvider) -> Iterator[list[Snapshot]]:
+    """Snapshots that the body puts into the list are released if it fails, an interrupt included. In a window that is
+    after the thaw: nothing may come before that. After a ThawError everything is left as it is.
+    """
+    kept: list[Snapshot] = []
+    try:
+        yield kept
+    except ThawError:
+        raise
+    except BaseException:
+        for snapshot in kept:
+            with suppress(HarnessError):  # the first error is the one to report
+                provider.release(snapshot)
+        raise
+
+
 def snapshot_limit_s(spec: FreezeSpec, limits: Limits, timeout_s: float | None) -> float:
-    """How long after the freeze a snapshot may take: what the plan says for it, else what the freeze has.
+    """How long after the freeze a snapshot may take: what the plan says for it, else its limit of the window; never
+    longer than the freeze lasts.
 
     Source: class reference 2024.1, Backup.General.ExternalFreeze: past WDSuspendLimit the engine thaws itself, past
     ExternalFreezeTimeOut it blocks its users.
     """
-    if timeout_s is not None:
-        return timeout_s
-    bounds = [spec.external_freeze_timeout_s, spec.wd_suspend_limit_s or None, limits.window_s]
+    asked_s = timeout_s if timeout_s is not None else limits.window_s
+    bounds = [spec.external_freeze_timeout_s, spec.wd_suspend_limit_s or None, asked_s]
     return float(min(bound for bound in bounds if bound is not None))
 
 

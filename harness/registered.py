@@ -43,6 +43,7 @@ from harness.command import Deadline
 from harness.destroy import Ground, mounts_below, unmount
 from harness.errors import HarnessError, PreconditionError, RemovalError
 from harness.owners import require_ours
+from harness.store import FREEZE_LOG, keep_log
 from harness.watchdog import LIMIT_S, TOKEN_VARIABLE, WATCHDOG_VARIABLE
 
 WORK = "work"
@@ -251,7 +252,9 @@ def clean() -> Cleaned:
                     destroy.file(entry.file, _entries())
                     removed.append(f"entry {file}")
                 elif entry:
-                    removed += _remove(entry)
+                    with destroy.logged(entry.folder.parent / destroy.LOG_FILE):
+                        _keep_freeze_log(entry)
+                        removed += _remove(entry)
         except NotBelieved as error:
             skipped.append(f"{file}: {error}")
         except (OSError, ValueError) as error:  # whatever the system makes of what stands in an entry
@@ -372,6 +375,16 @@ def _require_own_host(entry: Registered) -> None:
             "`harness clean` there or outside of containers. If that container is gone, remove "
             f"{entry.folder} and this file"
         )
+
+
+def _keep_freeze_log(entry: Registered) -> None:
+    """For whoever looks into the killed run: its freeze log would go with its folder. Another user may have written
+    it, so it is read as what may be anything.
+    """
+    log = entry.folder / "log" / FREEZE_LOG
+    with contextlib.suppress(OSError, NotBelieved, PreconditionError), _opened(log) as descriptor:
+        if descriptor is not None and stat.S_ISREG(os.fstat(descriptor).st_mode):
+            keep_log(log, entry.folder.parent)
 
 
 def _made_nothing(entry: Registered) -> bool:

@@ -33,8 +33,10 @@ class Window:
     """A run of which the snapshot is one of ours."""
 
     def __init__(self, folder: Path, script: str, timeout: str) -> None:
+        """`script` is that of the snapshot, or a whole plan."""
         self.out, self.plan = folder / "out", folder / "plan.yaml"
-        self.plan.write_text(PLAN.replace("TIMEOUT", timeout).replace("SCRIPT", script.replace("'", "''")))
+        plan = PLAN.replace("TIMEOUT", timeout).replace("SCRIPT", script.replace("'", "''"))
+        self.plan.write_text(script if script.startswith("plan:") else plan)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "harness", "run", str(self.plan), "--out", str(self.out), "--seed", "1"],
             env={**os.environ, "XDG_STATE_HOME": str(folder / "state")},
@@ -141,3 +143,25 @@ def test_a_window_of_a_harness_that_stood_still_for_a_moment_is_a_good_one(windo
     one.process.send_signal(signal.SIGCONT)
     status, out, err = one.end()
     assert 0 == status, out + err
+
+
+RELEASED = """\
+plan: limits
+workload: {writers: 2, duration: 1s}
+snapshot:
+  provider: command
+  run: [sh, -c, 'mkdir "$1" && cp -a "$0"/. "$1"', '{source}', '{target}']
+  expose: [sh, -c, 'touch FOLDER/exposing; sleep 30; cp -a "$0"/. "$1"', '{source}', '{target}']
+  release: [sh, -c, 'echo "$0" >>FOLDER/released', '{target}']
+recovery: [as-of-freeze]
+"""
+
+
+def test_an_interrupted_run_releases_its_snapshot(tmp_path: Path, window: Any) -> None:
+    """A clone or a volume of an array would stay for ever."""
+    one = window(RELEASED.replace("FOLDER", str(tmp_path)))
+    assert wait_for((tmp_path / "exposing").exists, 60)
+    one.process.send_signal(signal.SIGTERM)
+    status, out, err = one.end()
+    assert 3 == status, out + err
+    assert 1 == len((tmp_path / "released").read_text().splitlines())

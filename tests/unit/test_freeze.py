@@ -86,11 +86,15 @@ class FakeInstance:
 class FakeProvider:
     def __init__(self, trouble: BaseException | None = None) -> None:
         self.trouble = trouble
+        self.released: list[Snapshot] = []
 
     def capture(self, source: Source, deadline: Deadline) -> Snapshot:
         if self.trouble:
             raise self.trouble
         return Snapshot(provider="fake", location=Path("/nowhere"), paths=())
+
+    def release(self, snapshot: Snapshot) -> None:
+        self.released.append(snapshot)
 
 
 class FakeWatchdog:
@@ -259,6 +263,8 @@ def test_nothing_is_frozen_unless_a_thaw_stands_ready(tmp_path: Path) -> None:
         (FreezeSpec(), Limits(window_s=0.5), None, 0.5),
         (FreezeSpec(), Limits(window_s=0.0), None, 0.0),
         (FreezeSpec(), Limits(window_s=0.5), 9.0, 9.0),
+        (FreezeSpec(wd_suspend_limit_s=3), Limits(window_s=0.5), 9.0, 3.0),
+        (FreezeSpec(external_freeze_timeout_s=5), Limits(), 9.0, 5.0),
     ],
 )
 def test_a_snapshot_may_take_as_long_as_the_freeze_has(
@@ -286,3 +292,16 @@ def test_a_snapshot_that_is_late_is_ended_thawed_and_an_answer(tmp_path: Path) -
 def test_a_snapshot_that_fails_in_time_is_no_late_one(tmp_path: Path) -> None:
     window = hold(FakeInstance(), FakeProvider(SnapshotError("disk full")), FakeWatchdog(), tmp_path)
     assert not isinstance(window.snapshot_problem, SnapshotTimeout)
+
+
+def test_what_was_captured_is_released_if_the_window_breaks_off(tmp_path: Path) -> None:
+    """The instance ended; after a thaw that failed, or was interrupted, everything stays as it is."""
+    for trouble, released in (
+        (InstanceGone("killed"), 1),
+        (KeyboardInterrupt(), 0),
+        (ThawError("no", "thaw"), 0),
+    ):
+        provider = FakeProvider()
+        with pytest.raises((InstanceGone, KeyboardInterrupt, ThawError)):
+            hold(FakeInstance(thaw=trouble), provider, FakeWatchdog(), tmp_path)  # type: ignore[arg-type]
+        assert released == len(provider.released)

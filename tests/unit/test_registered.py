@@ -210,7 +210,8 @@ def test_a_run_is_cleaned_once_it_was_killed(run: Path) -> None:
         process.kill()
         process.wait()
         assert f"folder {run / 'work'}" in cleaned().stdout
-    assert [] == list(run.iterdir())
+    assert ["removed.log"] == [path.name for path in run.iterdir()]
+    assert f"removed {run / 'work'} " in (run / "removed.log").read_text()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make namespaces at will")
@@ -535,7 +536,7 @@ def test_a_folder_that_went_away_is_not_forgotten(state: Path, run: Path) -> Non
     assert [entry.file] == list(state.glob("*.json"))
     (run / "elsewhere").rename(run / "work")
     assert (f"folder {run / 'work'}",) == registered.clean().removed
-    assert [] == list(run.iterdir()) and [] == list(state.iterdir())
+    assert ["removed.log"] == [path.name for path in run.iterdir()] and [] == list(state.iterdir())
 
 
 def test_a_folder_that_is_gone_for_good_is_forgotten_by_clean(state: Path, run: Path) -> None:
@@ -544,7 +545,7 @@ def test_a_folder_that_is_gone_for_good_is_forgotten_by_clean(state: Path, run: 
     with pytest.raises(RemovalError):
         registered.finish(entry)
     registered.clean()
-    assert [] == list(run.iterdir()) and [] == list(state.iterdir())
+    assert ["removed.log"] == [path.name for path in run.iterdir()] and [] == list(state.iterdir())
 
 
 def test_finishing_twice_is_fine(run: Path) -> None:
