@@ -186,12 +186,15 @@ class Scene:
         halfway: Callable[[], object] = lambda: None,
         provider: SnapshotSpec | None = None,
         freeze: FreezeSpec | None = None,
+        endless: bool = False,
     ) -> Planted:
-        """A new backup in which something is otherwise; `halfway` is called in the window, before the copy."""
+        """A new backup in which something is otherwise; `halfway` is called in the window, before the copy; `endless`:
+        the provider heeds no limit.
+        """
         plan = replace(self.setting.plan, freeze=freeze or self.setting.plan.freeze)
         setting = replace(self.setting, source=source or self.setting.source, plan=plan)
         spec = provider or plan.snapshots[0]
-        real: SnapshotProvider = Interrupted(load_provider(setting, spec), halfway)
+        real: SnapshotProvider = Interrupted(load_provider(setting, spec), halfway, endless)
         made = back_up(setting, spec, plan.recovery, setting.stages("fault"), provider=real)
         return Planted(setting=self.setting, backup=made)
 
@@ -238,15 +241,16 @@ class Damaging(_Wrapped):
 
 
 class Interrupted(_Wrapped):
-    """Captures as another provider does, but something happens first."""
+    """Captures as another provider does, but something happens first; `endless`: it heeds no limit."""
 
-    def __init__(self, real: SnapshotProvider, halfway: Callable[[], object]) -> None:
+    def __init__(self, real: SnapshotProvider, halfway: Callable[[], object], endless: bool) -> None:
         super().__init__(real)
         self._halfway = halfway
+        self._endless = endless
 
     def capture(self, source: Source, deadline: Deadline) -> Snapshot:
         self._halfway()
-        return super().capture(source, deadline)
+        return super().capture(source, Deadline.after(60.0) if self._endless else deadline)
 
 
 def state_of(target: Instance, writer: int) -> bytes:

@@ -57,9 +57,8 @@ def _ignored(scene: Scene) -> Planted:
 
 
 def _self_thaw(scene: Scene) -> Planted:
-    patient = replace(scene.setting.plan.snapshots[0], timeout_s=60.0)  # else it would be ended before that
     limited = FreezeSpec(wd_suspend_limit_s=1)
-    planted = scene.back_up(halfway=lambda: time.sleep(1.3), provider=patient, freeze=limited)
+    planted = scene.back_up(halfway=lambda: time.sleep(1.3), freeze=limited, endless=True)
     planted.names = "WDSuspendLimit"
     planted.evidence.append("the copy took longer than WDSuspendLimit")
     return planted
