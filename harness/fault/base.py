@@ -188,8 +188,11 @@ class Scene:
         freeze: FreezeSpec | None = None,
         endless: bool = False,
     ) -> Planted:
-        """A new backup in which something is otherwise; `halfway` is called in the window, before the copy; `endless`:
-        the provider heeds no limit.
+        """A new backup in which something is otherwise.
+
+        Args:
+            halfway: Called in the window, before the copy.
+            endless: The provider heeds no limit.
         """
         plan = replace(self.setting.plan, freeze=freeze or self.setting.plan.freeze)
         setting = replace(self.setting, source=source or self.setting.source, plan=plan)
