@@ -148,7 +148,7 @@ class Watchdog:
     def _send(self) -> None:
         assert self._process.stdin
         with contextlib.suppress(OSError):  # it has ended: the next one gets the order
-            os.kill(self._process.pid, signal.SIGCONT)  # one that somebody stopped would watch over nothing
+            self._process.send_signal(signal.SIGCONT)  # one that somebody stopped would watch over nothing
             self._process.stdin.write(json.dumps(self._order).encode() + b"\n")
 
     def _keep(self) -> None:
@@ -158,10 +158,11 @@ class Watchdog:
             with self._lock:
                 if self._closed:
                     return
-                again = "; another one is started" if left else "; it is not started again"
+                ended = f"the watchdog (process {self._process.pid}) ended with {self._process.returncode}"
                 self._tell(
-                    f"the watchdog (process {self._process.pid}) ended with {self._process.returncode}: "
-                    f"nothing thaws the instance if this run is killed{again}"
+                    f"{ended}; another one is started"
+                    if left
+                    else f"{ended}; it is not started again, so nothing thaws the instance if this run is killed now"
                 )
                 if left:
                     self._close_pipe()
@@ -223,8 +224,10 @@ def main() -> None:
         due_s = post.order.get("due_s")
         if not post.wait(None if due_s is None else max(0.0, due_s - time.monotonic())):
             _log(f"{_TIME_IS_OVER}, and the harness has not thawed")
+            order = post.order
             _Thaw(post).until_settled()
-            post.order.pop("due_s", None)  # once is enough, but for a harness that dies now
+            if post.order is order:
+                order.pop("due_s", None)  # once is enough, but for a harness that dies now
     if post.order:
         _Thaw(post).until_settled()
 
@@ -274,12 +277,12 @@ class _Thaw:
         return status == 1
 
     def _called_off(self, seconds: float) -> bool:
-        """Whether a harness that was only stopped has thawed meanwhile."""
+        """Whether a harness that was only stopped has thawed meanwhile: any other order is of a later window."""
         if self._post.closed:
             time.sleep(seconds)
         else:
             self._post.wait(seconds)
-        return not self._post.order
+        return self._post.order is not self._order
 
     def _say(self, about: str, text: str) -> None:
         """A line, unless it was the last one about this."""

@@ -194,7 +194,11 @@ def test_one_that_stands_still_with_nothing_to_thaw_is_ended(
     tmp_path: Path, dog: Watchdog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watchdog, "ENDS_S", 0.3)
-    monkeypatch.setattr(signal, "SIGCONT", 0)  # as one that a debugger holds
+    send = dog._process.send_signal
+    # as one that a debugger holds
+    monkeypatch.setattr(
+        dog._process, "send_signal", lambda number: None if number == signal.SIGCONT else send(number)
+    )
     os.kill(dog.pid, signal.SIGSTOP)
     began = time.monotonic()
     dog.close()
@@ -214,3 +218,20 @@ def test_a_freeze_that_stands_still_is_waited_for(
     thaw(instance(tmp_path, 3))
     assert freezing.poll() is not None and time.monotonic() - began > 1.9
     assert "a freeze that was asked for is still under way" in capsys.readouterr().out
+
+
+def test_a_later_window_is_not_thawed_for_an_earlier_one(tmp_path: Path) -> None:
+    """The harness went on, thawed and froze again while the watchdog was at work: both orders come at once, and the
+    time of the new window counts.
+    """
+    reader, writer = os.pipe()
+    post = watchdog._Post(reader)
+    old, new = instance(tmp_path, 1), instance(tmp_path / "later", 5)
+    post.order = {**vars(old), "due_s": 0.0}
+    thaw = watchdog._Thaw(post)
+    due_s = time.monotonic() + 60
+    os.write(writer, b"{}\n" + json.dumps({**vars(new), "due_s": due_s}).encode() + b"\n")
+    thaw.until_settled()
+    assert due_s == post.order["due_s"] and not (tmp_path / "later" / "thawed").exists()
+    for descriptor in (reader, writer):
+        os.close(descriptor)
