@@ -12,8 +12,10 @@ folder is shared over a network, the entry says which kernel holds the lock; ent
 
 * it is a plain file of the caller's, one name, writable by nobody else, of the shape that is written here;
 * the folder it names has a plain absolute path, free of links, ends in /work, and is the caller's;
-* the folder above, where nobody else may write, holds a mark of the same token, which the run wrote there before it
-  registered.
+* the folder above, where nobody else may write, holds a mark of the same token.
+
+A run writes the entry, then the mark, then makes its folder, and removes them in the other order. An entry without
+mark and folder is therefore one of a run that had made nothing, or had removed all.
 
 What is not believed is skipped and named, and all others are cleaned.
 
@@ -173,9 +175,11 @@ def _locked(token: str, folder: Path, containers: bool) -> Registered:
         # entry, mark, folder, and back in the other order: a kill leaves nothing that no entry tells of
         os.close(_locked_new(entry.mark, token))
     except OSError as error:
-        with contextlib.suppress(RemovalError):
-            destroy.file(file.with_suffix(_ASIDE), _entries())
-            _forget(entry)
+        # a mark that is there is another run's
+        for made in (file.with_suffix(_ASIDE), file):
+            with contextlib.suppress(RemovalError):
+                destroy.file(made, _entries())
+        _let_go(entry)
         raise PreconditionError(
             f"the run cannot be registered in {state}: {error.filename or ''} {error.strerror}",
             "Name a folder of yours on a filesystem with locks in $XDG_STATE_HOME.",
@@ -272,11 +276,6 @@ def state_folder() -> Path:
     return base / "iris-restore-harness"
 
 
-def tokens() -> list[str]:
-    """The tokens of runs that are registered here, whether they go on or not."""
-    return [file.stem for file in sorted(state_folder().glob("*.json")) if _TOKEN.fullmatch(file.stem)]
-
-
 @contextlib.contextmanager
 def _believed(file: Path) -> Iterator[Registered | None]:
     """An entry that may be acted on, locked against others; None for a run that goes on. Raises NotBelieved."""
@@ -327,9 +326,9 @@ def _require_own_file(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise NotBelieved("it is no plain file")
     if status.st_uid != os.geteuid():
-        raise NotBelieved(f"it belongs to user {status.st_uid}, who must clean up himself")
+        raise NotBelieved(f"it belongs to user {status.st_uid}: that user must run `harness clean`")
     if stat.S_IMODE(status.st_mode) & 0o022 or status.st_nlink != 1:
-        raise NotBelieved("others may write to it, or it has a second name")
+        raise NotBelieved("other users may write to it, or it has another hard link")
 
 
 def _read(file: Path, raw: bytes) -> Registered:
@@ -348,11 +347,11 @@ def _read(file: Path, raw: bytes) -> Registered:
             containers=_of(data, "containers", bool),
         )
     except json.JSONDecodeError as error:
-        raise NotWhole(f"it ends in the middle: {error}") from error
+        raise NotWhole(f"it is not whole JSON: {error}") from error
     except (ValueError, RecursionError) as error:
         raise NotBelieved(f"it is no entry of this harness: {error}") from error
     if not _TOKEN.fullmatch(entry.token) or file.name != f"{entry.token}.json":
-        raise NotBelieved("its token is not the one of its name")
+        raise NotBelieved("the token in it differs from the one in its file name")
     return entry
 
 

@@ -108,11 +108,21 @@ def test_what_a_run_registers_is_for_its_user_alone(run: Path) -> None:
         registered.finish(entry)
 
 
-def test_a_folder_that_is_there_is_nobody_elses_to_remove(state: Path, run: Path) -> None:
+def test_a_folder_that_is_there_is_not_removed(state: Path, run: Path) -> None:
     (run / "work").mkdir()
     with pytest.raises(PreconditionError, match="exists"):
         registered.register(run / "work")
     assert (run / "work").exists() and [] == list(state.iterdir())
+
+
+def test_the_mark_of_another_run_stays(state: Path, run: Path) -> None:
+    """Two runs in one folder: the second is refused, and the first keeps all that is its own."""
+    first = registered.register(run / "work")
+    with pytest.raises(PreconditionError, match="cannot be registered"):
+        registered.register(run / "work")
+    assert first.token == first.mark.read_text() and [first.file] == list(state.iterdir())
+    assert [first.token] == list(registered._locks), "no lock of the one that was refused is held"
+    registered.finish(first)
 
 
 def test_others_may_not_write_where_entries_are_kept(state: Path, run: Path) -> None:
