@@ -203,9 +203,9 @@ def _remove_once(client: DockerClient, token: str) -> list[str]:
     for container in client.containers.list(all=True, filters=wanted, ignore_removed=True):
         with contextlib.suppress(docker.errors.APIError):
             destroy.container(container, RUN_LABEL, token)
-        removed.append(f"container {container.name}")
+        removed.append(f"removed container {container.name}")
     for volume in client.volumes.list(filters=wanted):
         with contextlib.suppress(docker.errors.APIError):
             destroy.volume(volume, RUN_LABEL, token)
-        removed.append(f"volume {volume.name}")
+        removed.append(f"removed volume {volume.name}")
     return removed

@@ -254,7 +254,7 @@ def clean() -> Cleaned:
             with _believed(file) as entry:
                 if entry and _made_nothing(entry):
                     destroy.file(entry.file, _entries())
-                    removed.append(f"entry {file}")
+                    removed.append(f"removed entry {file}")
                 elif entry:
                     with destroy.logged(entry.folder.parent / destroy.LOG_FILE):
                         _keep_freeze_log(entry)
@@ -455,7 +455,7 @@ def _unfinished() -> list[str]:
                 _require_own_file(os.fstat(descriptor))
                 if _lockable(descriptor) and not _is_whole(file, descriptor):
                     destroy.file(file, _entries())
-                    removed.append(f"entry {file}")
+                    removed.append(f"removed entry {file}")
     return removed
 
 
@@ -484,16 +484,16 @@ def _remove(entry: Registered, made: tuple[int, int] | None = None) -> list[str]
     """
     _wait_for_watchdog(entry.token)
     removed = _containers(entry)
-    removed += [f"process {pid} ({name})" for pid, name in _end(entry.token)]
+    removed += [f"ended process {pid} ({name})" for pid, name in _end(entry.token)]
     if made and _identity(entry.folder) != made:
         raise RemovalError(
             f"{entry.folder} is not where it was made: somebody moved or removed it, or its disk is gone. "
             "When it is back, or gone for good, run `harness clean`"
         )
-    removed += [f"mount {mount}" for mount in _unmount(entry)]
+    removed += [f"unmounted {mount}" for mount in _unmount(entry)]
     if os.path.lexists(entry.folder):
         _remove_folder(entry)
-        removed.append(f"folder {entry.folder}")
+        removed.append(f"removed folder {entry.folder}")
     _forget(entry)
     return removed
 

@@ -170,7 +170,7 @@ def test_what_a_run_left_that_was_killed_while_it_registered_is_removed(
     """It named nothing, and had made nothing."""
     file = state / f"{TOKEN}{suffix}"
     file.write_text(text)
-    assert (f"entry {file}",) == registered.clean().removed
+    assert (f"removed entry {file}",) == registered.clean().removed
     assert not file.exists() and nothing() == registered.clean()
 
 
@@ -219,7 +219,7 @@ def test_a_run_is_cleaned_once_it_was_killed(run: Path) -> None:
         assert "nothing to remove\n" == cleaned().stdout
         process.kill()
         process.wait()
-        assert f"folder {run / 'work'}" in cleaned().stdout
+        assert f"removed folder {run / 'work'}" in cleaned().stdout
     assert ["removed.log"] == [path.name for path in run.iterdir()]
     assert f"removed {run / 'work'} " in (run / "removed.log").read_text()
 
@@ -247,7 +247,7 @@ def test_two_that_clean_at_once_do_not_meet(state: Path, run: Path) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     assert nothing() == registered.clean() and (run / "work").exists()
     os.close(descriptor)
-    assert (f"folder {run / 'work'}",) == registered.clean().removed
+    assert (f"removed folder {run / 'work'}",) == registered.clean().removed
 
 
 # --- hosts
@@ -255,7 +255,7 @@ def test_two_that_clean_at_once_do_not_meet(state: Path, run: Path) -> None:
 
 def test_after_a_new_start_of_this_host_its_runs_are_gone(state: Path, run: Path) -> None:
     left(state, run, host={**vars_of(HostId.here()), "boot": "another"})
-    assert (f"folder {run / 'work'}",) == registered.clean().removed
+    assert (f"removed folder {run / 'work'}",) == registered.clean().removed
 
 
 @pytest.mark.parametrize("what", [{"name": "other"}, {"machine": "other"}, {"name": "o", "machine": "o"}])
@@ -274,14 +274,14 @@ def test_runs_of_another_pid_namespace_are_left_to_it_where_they_cannot_be_seen(
     done = registered.clean()
     assert () == done.removed and "another PID namespace" in done.skipped[0] and (run / "work").exists()
     monkeypatch.setattr(registered, "_MACHINES_PIDS", HostId.here().pids)
-    assert (f"folder {run / 'work'}",) == registered.clean().removed
+    assert (f"removed folder {run / 'work'}",) == registered.clean().removed
 
 
 def test_a_run_that_was_killed_before_it_made_anything_leaves_an_entry_alone(state: Path, run: Path) -> None:
     file = left(state, run)
     registered.destroy.tree(run / "work", registered.Ground(folder=run, right="a test"))
     (run / MARK_FILE).unlink()
-    assert (f"entry {file}",) == registered.clean().removed and [] == list(state.iterdir())
+    assert (f"removed entry {file}",) == registered.clean().removed and [] == list(state.iterdir())
 
 
 def test_an_entry_that_goes_while_it_is_looked_at_is_none(
@@ -489,10 +489,10 @@ def test_200_damaged_entries_and_the_good_ones_are_cleaned_all_the_same(
         (state / f"{token}.json").write_text(
             json.dumps({**whole, "token": token, "folder": str(run / "work")})
         )
-        good.append(f"folder {run / 'work'}")
+        good.append(f"removed folder {run / 'work'}")
     done = registered.clean()
     named = [line for line in done.skipped if line.startswith(str(state))]
-    unreadable = [line for line in done.removed if line.startswith("entry ")]
+    unreadable = [line for line in done.removed if line.startswith("removed entry ")]
     assert set(good) == set(done.removed) - set(unreadable) and () == done.problems
     assert 200 == len(named) + len(unreadable)
     assert nothing_done(foreign) and (foreign / "work" / "precious").exists()
@@ -530,7 +530,7 @@ def test_a_stopped_process_of_a_run_is_ended_too(state: Path, run: Path) -> None
         own.send_signal(signal.SIGSTOP)
         left(state, run)
         began = time.monotonic()
-        assert any(line.startswith(f"process {own.pid} ") for line in registered.clean().removed)
+        assert any(line.startswith(f"ended process {own.pid} ") for line in registered.clean().removed)
         assert wait_for(lambda: own.poll() is not None, 10) and time.monotonic() - began < 10
     finally:
         own.kill()
@@ -545,7 +545,7 @@ def test_a_folder_that_went_away_is_not_forgotten(state: Path, run: Path) -> Non
         registered.finish(entry)
     assert [entry.file] == list(state.glob("*.json"))
     (run / "elsewhere").rename(run / "work")
-    assert (f"folder {run / 'work'}",) == registered.clean().removed
+    assert (f"removed folder {run / 'work'}",) == registered.clean().removed
     assert ["removed.log"] == [path.name for path in run.iterdir()] and [] == list(state.iterdir())
 
 
