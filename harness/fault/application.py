@@ -117,7 +117,7 @@ FAULTS = (
     _fault("trailed", "a node of the trail in database one is altered", "content.trail", "content"),
     _fault("coldone", "a cold value of database one is altered", "content.cold", "content"),
     _fault("coldtwo", "a cold node of database two is gone", "content.cold", "content"),
-    _fault("coldmore", "database one holds a cold node that nobody wrote", "content.cold", "content"),
+    _fault("coldmore", "database one holds one cold node too many", "content.cold", "content"),
     _fault("coldgone", "all cold data of database two is gone", "content.cold", "content"),
     _fault("killed", "a node that was killed is back", "content.killed", "content"),
     _fault("cut", "a large value lost its last character", "content.large", "content"),

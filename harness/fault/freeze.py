@@ -218,7 +218,7 @@ FAULTS = (
     _fault("never_asked", "nothing was ever frozen", "marker.stale", _never, "hold", "marker"),
     _fault(
         "refused",
-        "the freeze was refused and nobody looked",
+        "the refusal of the freeze was ignored",
         "image.floor.lost",
         _ignored,
         "image.floor",

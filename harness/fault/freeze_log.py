@@ -184,7 +184,7 @@ FAULTS = (
     ),
     _fault(
         "warned",
-        "the engine warned of the freeze in words that nobody knows",
+        "the freeze log holds an unknown warning",
         "hold.warned",
         _rewritten(_after_started("Warning, write daemon is not responding"), "write daemon"),
         sees="hold",

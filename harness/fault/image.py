@@ -69,7 +69,7 @@ _LABELS = (
     ("cut", "a large value lost its last character", "content.large"),
     ("coldone", "a cold value of database one is altered", "content.cold"),
     ("coldtwo", "a cold node of database two is gone", "content.cold"),
-    ("coldmore", "database one holds a cold node that nobody wrote", "content.cold"),
+    ("coldmore", "database one holds one cold node too many", "content.cold"),
     ("coldgone", "all cold data of database two is gone", "content.cold"),
     ("confirm", "an update outside of transactions is missing", "atomicity.confirmation"),
     ("foreign", "there is data of a writer that never was", "ceiling.foreign"),

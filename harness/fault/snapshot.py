@@ -231,14 +231,14 @@ FAULTS = (
     ),
     _fault(
         "forked",
-        "the copy was made in the background, after the thaw, where nobody could watch it",
+        "the snapshot command copied in the background, after the thaw",
         "image.ceiling.newer|image.atomicity.torn|image.integrity.damaged",
         _by_command(("run", _FORKED), ("expose", _WAITED), ("release", _DROPPED)),
         "image.ceiling",
     ),
     _fault(
         "mixed_instants",
-        "database one was copied again long after the thaw, where nobody could watch it",
+        "database one was copied again, long after the thaw",
         "image.atomicity.torn",
         _by_command(("run", _MIXED), ("expose", _GIVEN_MIXED), ("release", _DROPPED)),
         "image.atomicity",

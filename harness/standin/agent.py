@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import journals
 from .backup import BackupGeneral, Refused
-from .gtm import Engine, version
+from .gtm import Engine, GTMError, InUse, version
 from .journal_file import first_offset
 from .layout import DATABASES, Layout
 
@@ -140,7 +140,12 @@ class Agent:
         options = ["-recover", "-forward", "-nochecktn", f"-redirect={redirect}"]
         # what of a transaction is not whole is written down: not beside the journals, which may be only to be read
         options += [f"-{kind}trans={self._layout.gtm}/{kind}.mjf" for kind in ("broken", "lost")]
-        self._engine.mupip("journal", *options, files, timeout_s=3600.0)
+        try:
+            self._engine.mupip("journal", *options, files, timeout_s=3600.0)
+        except GTMError as error:
+            if "MUSTANDALONE" in str(error):  # a session that nobody ended says nothing about the journals
+                raise InUse(str(error)) from error
+            raise
 
     def integrity(self, *folders: str) -> Objects:
         files = [_folder(folder) / "IRIS.DAT" for folder in folders]

@@ -52,6 +52,10 @@ class GTMError(Exception):
     """A program of GT.M ended with a status that is not an answer; the text is what it said."""
 
 
+class InUse(Exception):
+    """Another process holds a file, so GT.M did not do what was asked: no answer, and no GTMError, which is one."""
+
+
 def installation() -> Path | None:
     """Folder of the newest GT.M below /usr/lib, or $gtm_dist if set; None if there is none."""
     if chosen := os.environ.get("gtm_dist"):
