@@ -222,42 +222,41 @@ def test_a_configuration_that_was_altered(tmp_path: Path, change: str) -> None:
     assert {"snapshot.altered"} <= tried.codes()
 
 
+def ran(tmp_path: Path, plan: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """How a run of a plan ended, and the verdict of each case."""
+    file = tmp_path / "plan.yaml"
+    file.write_text(plan)
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "run", str(file), "--out", str(tmp_path / "out")],
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    return done, [case["verdict"] for case in record_of(tmp_path / "out")["cases"]]
+
+
 def test_a_late_image_is_no_good_one_where_the_load_was_over_by_then(tmp_path: Path) -> None:
     """Nothing tells when it was taken: nobody watched it, and it has nothing that it must not hold."""
     run = 'echo "$1" >"$2.src"'
     expose = 'cp -a "$(cat "$1.src")"/. "$2"/'
-    plan = tmp_path / "plan.yaml"
-    plan.write_text(
+    done, verdicts = ran(
+        tmp_path,
         "plan: idle\nworkload: {writers: 1, transactions: 20}\nsnapshot:\n  provider: command\n"
         f"  run: [sh, -c, '{run}', sh, '{{source}}', '{{target}}']\n"
         f"  expose: [sh, -c, '{expose}', sh, '{{source}}', '{{target}}']\n  release: 'true'\n"
-        "recovery: [as-of-freeze, boot, point-in-time, rollforward]\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", str(plan), "--out", str(tmp_path / "out")],
-        env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},
-        capture_output=True,
-        text=True,
-        timeout=180,
+        "recovery: [as-of-freeze, boot, point-in-time, rollforward]\n",
     )
     assert done.returncode in (1, 3), done.stdout + done.stderr
-    cases = record_of(tmp_path / "out")["cases"]
-    assert 4 == len(cases) and "PASS" not in {case["verdict"] for case in cases}
+    assert 4 == len(verdicts) and "PASS" not in verdicts
 
 
 def test_a_snapshot_that_was_ended_leaves_every_mode_an_answer(tmp_path: Path) -> None:
-    plan = tmp_path / "plan.yaml"
-    plan.write_text(
+    done, verdicts = ran(
+        tmp_path,
         "plan: late\nworkload: {writers: 2, duration: 1s}\n"
         "snapshot: {provider: command, timeout: 1s, run: [sleep, '60']}\n"
-        "recovery: [as-of-freeze, boot, point-in-time, rollforward]\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", str(plan), "--out", str(tmp_path / "out")],
-        env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},
-        capture_output=True,
-        text=True,
-        timeout=180,
+        "recovery: [as-of-freeze, boot, point-in-time, rollforward]\n",
     )
     assert 1 == done.returncode, done.stdout + done.stderr
-    assert {"FAIL"} == {case["verdict"] for case in record_of(tmp_path / "out")["cases"]}
+    assert ["FAIL"] * 4 == verdicts

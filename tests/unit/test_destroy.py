@@ -17,6 +17,7 @@ import harness
 from harness import destroy
 from harness.destroy import Ground
 from harness.errors import RemovalError
+from tests.unit.foreign import is_whole
 
 PACKAGE = Path(harness.__file__).parent
 ALLOWED = {
@@ -36,18 +37,6 @@ def own(tmp_path: Path) -> Path:
     (folder / "inner" / "more").mkdir(parents=True)
     (folder / "inner" / "file").write_text("x")
     return folder
-
-
-@pytest.fixture
-def foreign(tmp_path: Path) -> Path:
-    folder = tmp_path / "foreign"
-    folder.mkdir()
-    (folder / "precious").write_text("last year's backup")
-    return folder
-
-
-def is_whole(foreign: Path) -> bool:
-    return (foreign / "precious").read_text() == "last year's backup"
 
 
 @contextmanager

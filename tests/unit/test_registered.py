@@ -23,6 +23,7 @@ from harness.errors import PreconditionError, RemovalError
 from harness.registered import MARK_FILE, HostId
 from harness.watchdog import TOKEN_VARIABLE
 from tests.runs import wait_for
+from tests.unit.foreign import is_whole
 
 TOKEN = "999999999-0123456789ab"
 """Of a process that cannot be: numbers end at 2^22."""
@@ -43,18 +44,6 @@ def run(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
     folder.mkdir(mode=0o755)
     return folder
-
-
-@pytest.fixture
-def foreign(tmp_path: Path) -> Path:
-    folder = tmp_path / "foreign"
-    folder.mkdir()
-    (folder / "precious").write_text("last year's backup")
-    return folder
-
-
-def nothing_done(foreign: Path) -> bool:
-    return (foreign / "precious").read_text() == "last year's backup"
 
 
 def left(state: Path, run: Path, **changes: Any) -> Path:
@@ -352,7 +341,7 @@ def test_an_entry_of_another_shape_is_skipped_and_named(
     done = registered.clean()
     assert () == done.removed == done.problems
     assert 1 == len(done.skipped) and str(state) in done.skipped[0]
-    assert (run / "work" / "target").exists() and nothing_done(foreign)
+    assert (run / "work" / "target").exists() and is_whole(foreign)
 
 
 FIELDS = {
@@ -393,7 +382,7 @@ def test_an_entry_with_a_wrong_field_is_skipped_and_named(
     monkeypatch.chdir(foreign)
     done = registered.clean()
     assert () == done.removed == done.problems and done.skipped[0].startswith(f"{file}: ")
-    assert (run / "work" / "target").exists() and nothing_done(foreign)
+    assert (run / "work" / "target").exists() and is_whole(foreign)
 
 
 def linked_folder(run: Path, foreign: Path) -> None:
@@ -440,7 +429,7 @@ def test_a_folder_that_is_not_proved_to_be_the_runs_stays(
     left(state, run)
     PLACES[place](run, foreign)
     done = registered.clean()
-    assert () == done.removed == done.problems and 1 == len(done.skipped) and nothing_done(foreign)
+    assert () == done.removed == done.problems and 1 == len(done.skipped) and is_whole(foreign)
     assert os.path.lexists(run / "work")
 
 
@@ -495,7 +484,7 @@ def test_200_damaged_entries_and_the_good_ones_are_cleaned_all_the_same(
     unreadable = [line for line in done.removed if line.startswith("removed entry ")]
     assert set(good) == set(done.removed) - set(unreadable) and () == done.problems
     assert 200 == len(named) + len(unreadable)
-    assert nothing_done(foreign) and (foreign / "work" / "precious").exists()
+    assert is_whole(foreign) and (foreign / "work" / "precious").exists()
 
 
 def test_clean_says_what_it_skipped_and_ends_with_3(state: Path, run: Path, foreign: Path) -> None:
@@ -506,7 +495,7 @@ def test_clean_says_what_it_skipped_and_ends_with_3(state: Path, run: Path, fore
         [sys.executable, "-m", "harness", "clean"], cwd=foreign, capture_output=True, text=True, timeout=60
     )
     assert 3 == done.returncode and f"skipped {file}" in done.stderr and "nothing to remove" in done.stdout
-    assert nothing_done(foreign)
+    assert is_whole(foreign)
 
 
 # --- processes of a run
