@@ -108,8 +108,9 @@ class ExpectedFile:
 class Window:
     """One freeze window that ended with a confirmed thaw. Times are monotonic seconds.
 
-    `snapshot` is None if none was made, and `snapshot_problem` says why; `watchdog_thawed` if the harness stood still
-    for longer than the window may last. `files` are those that the image must hold; None if they could not be listed.
+    `snapshot` is None if none was made, and `snapshot_problem` says why, or that it came too late; `watchdog_thawed`
+    if the harness stood still for longer than the window may last. `files` are those that the image must hold; None if
+    they could not be listed.
     """
 
     log: Path
@@ -332,13 +333,16 @@ def orders_of(instance: Instance, log: Path) -> Orders:
 def _captured(
     provider: SnapshotProvider, source: Source, limit: Deadline, limit_s: float
 ) -> tuple[Snapshot | None, SnapshotError | None]:
+    """A snapshot that is there too late is one, with its problem: it has to be released."""
+    not_there = f"the snapshot was not there {limit_s:g} s after the freeze"
     try:
-        return provider.capture(source, limit), None
+        snapshot = provider.capture(source, limit)
     except SnapshotError as error:
         if not limit.passed or isinstance(error, ImageError):
             return None, error
-        late = f"the snapshot was not there {limit_s:g} s after the freeze and was ended: {error}"
-        return None, SnapshotTimeout(late)
+        return None, SnapshotTimeout(f"{not_there} and was ended: {error}")
+    # a provider may be one that heeds no limit
+    return snapshot, SnapshotTimeout(not_there) if limit.passed else None
 
 
 def _thaw(instance: Instance, log: Path, prepared: Prepared | None = None) -> ThawAnswer:

@@ -343,7 +343,9 @@ class DockerPlace:
     def discard(self) -> None:
         self.close()
         if self.files:
-            destroy.tree(self.files, destroy.Ground(folder=self.files, right=f"the files of {self.where}"))
+            destroy.tree(
+                self.files, destroy.Ground(folder=self.files, right=f"this run made them for {self.where}")
+            )
 
     def pause(self) -> None:
         """Stop every process by the cgroup freezer, as a hypervisor stuns a machine. Raises InstanceError.

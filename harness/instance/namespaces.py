@@ -166,7 +166,9 @@ class NamespacePlace:
     def discard(self) -> None:
         self.close()
         if self.files:
-            destroy.tree(self.files, destroy.Ground(folder=self.files, right=f"the files of {self.where}"))
+            destroy.tree(
+                self.files, destroy.Ground(folder=self.files, right=f"this run made them for {self.name}")
+            )
 
     def _is_first(self) -> bool:
         return self._held is not None and not self._held.has_ended

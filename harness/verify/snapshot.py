@@ -20,7 +20,7 @@ class SnapshotChecker:
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         if evidence.late is not None:
-            return [Finding(code="snapshot.timeout", message=f"there is no image: {evidence.late}")]
+            return [Finding(code="snapshot.timeout", message=evidence.late)]
         if evidence.incomplete is not None:
             return [Finding(code="snapshot.incomplete", message=f"there is no image: {evidence.incomplete}")]
         if evidence.window is None or evidence.window.files is None:

@@ -305,3 +305,19 @@ def test_what_was_captured_is_released_if_the_window_breaks_off(tmp_path: Path) 
         with pytest.raises((InstanceGone, KeyboardInterrupt, ThawError)):
             hold(FakeInstance(thaw=trouble), provider, FakeWatchdog(), tmp_path)  # type: ignore[arg-type]
         assert released == len(provider.released)
+
+
+class Endless(FakeProvider):
+    """Heeds no limit."""
+
+    def capture(self, source: Source, deadline: Deadline) -> Snapshot:
+        time.sleep(deadline.left_s + 0.05)
+        return super().capture(source, deadline)
+
+
+def test_a_snapshot_that_comes_too_late_is_no_good_one(tmp_path: Path) -> None:
+    """A provider of somebody else's may pass the limit and end well: the image is there, and the limit was passed."""
+    window = hold(FakeInstance(), Endless(), FakeWatchdog(), tmp_path, limit_s=0.1)
+    assert window.snapshot is not None
+    assert isinstance(window.snapshot_problem, SnapshotTimeout)
+    assert "was not there 0.1 s after the freeze" in str(window.snapshot_problem)
