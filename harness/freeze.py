@@ -109,8 +109,8 @@ class Window:
     """One freeze window that ended with a confirmed thaw. Times are monotonic seconds.
 
     `snapshot` is None if none was made, and `snapshot_problem` says why, or that it came too late; `watchdog_thawed`
-    if the harness stood still for longer than the window may last. `files` are those that the image must hold; None if
-    they could not be listed.
+    if the harness stood still for longer than the window may last. `files` are those that the image must hold; None
+    if they could not be listed.
     """
 
     log: Path
