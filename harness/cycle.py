@@ -28,6 +28,7 @@ from harness import destroy, registered, registry, store
 from harness.backup import back_up, discard
 from harness.case_record import without_backup
 from harness.command import Transcript, recorded
+from harness.entry import Registered
 from harness.errors import HarnessError, ThawError, of_the_machine
 from harness.freeze import released_on_failure
 from harness.instance.base import Host
@@ -246,7 +247,7 @@ def _close(
     targets: Targets | None,
     watchdog: Watchdog | None,
     ledger: Ledger | None,
-    entry: registered.Registered,
+    entry: Registered,
 ) -> None:
     """Everything is closed whatever the others raise; the last of them is raised."""
     with contextlib.ExitStack() as ending:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from harness.entry import state_folder
 from harness.facts.catalogue import FACTS, Fact, resting
 from harness.facts.record import Conformance, FactResult, dumps, loads
 from harness.instance.iris import Description
 from harness.model import RecoveryMode, Verdict, impossible
-from harness.registered import state_folder
 
 SHIPPED = Path(__file__).parent / "known"
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from harness import registered
 from harness.command import Completed
 from harness.conform import probes_recovery, run
 from harness.conform.bench import Bench
+from harness.entry import state_folder
 from harness.errors import CommandTimeout, InstanceError, ThawError
 from harness.facts import known
 from harness.facts.catalogue import FACTS, Fact
@@ -282,4 +282,4 @@ def test_a_login_that_hangs_is_an_answer_too(setting: Setting, monkeypatch: pyte
 
 
 def test_nothing_is_registered_but_this_run(setting: Setting) -> None:
-    assert 1 == len(list(registered.state_folder().glob("*.json")))
+    assert 1 == len(list(state_folder().glob("*.json")))

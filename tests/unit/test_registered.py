@@ -18,9 +18,10 @@ from typing import Any
 
 import pytest
 
-from harness import registered
+from harness import destroy, registered
+from harness import entry as entries
+from harness.entry import MARK_FILE, HostId
 from harness.errors import PreconditionError, RemovalError
-from harness.registered import MARK_FILE, HostId
 from harness.watchdog import TOKEN_VARIABLE
 from tests.runs import wait_for
 from tests.unit.foreign import is_whole
@@ -34,8 +35,8 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state folder of its own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv(TOKEN_VARIABLE, "")
-    registered.state_folder().mkdir(parents=True, mode=0o700)
-    return registered.state_folder()
+    entries.state_folder().mkdir(parents=True, mode=0o700)
+    return entries.state_folder()
 
 
 @pytest.fixture
@@ -259,16 +260,16 @@ def test_runs_of_another_pid_namespace_are_left_to_it_where_they_cannot_be_seen(
 ) -> None:
     """Their processes may be there still; the machine's own namespace sees them all."""
     left(state, run, host={**vars_of(HostId.here()), "pids": "pid:[7]"})
-    monkeypatch.setattr(registered, "_MACHINES_PIDS", "pid:[1]")
+    monkeypatch.setattr(entries, "_MACHINES_PIDS", "pid:[1]")
     done = registered.clean()
     assert () == done.removed and "another PID namespace" in done.skipped[0] and (run / "work").exists()
-    monkeypatch.setattr(registered, "_MACHINES_PIDS", HostId.here().pids)
+    monkeypatch.setattr(entries, "_MACHINES_PIDS", HostId.here().pids)
     assert (f"removed folder {run / 'work'}",) == registered.clean().removed
 
 
 def test_a_run_that_was_killed_before_it_made_anything_leaves_an_entry_alone(state: Path, run: Path) -> None:
     file = left(state, run)
-    registered.destroy.tree(run / "work", registered.Ground(folder=run, right="a test"))
+    destroy.tree(run / "work", destroy.Ground(folder=run, right="a test"))
     (run / MARK_FILE).unlink()
     assert (f"removed entry {file}",) == registered.clean().removed and [] == list(state.iterdir())
 
@@ -278,13 +279,13 @@ def test_an_entry_that_goes_while_it_is_looked_at_is_none(
 ) -> None:
     """Another `clean`, or the end of a run."""
     file = left(state, run)
-    lockable = registered._lockable
+    lockable = entries.lockable
 
     def removed_meanwhile(descriptor: int) -> bool:
         file.unlink()
         return lockable(descriptor)
 
-    monkeypatch.setattr(registered, "_lockable", removed_meanwhile)
+    monkeypatch.setattr(entries, "lockable", removed_meanwhile)
     assert nothing() == registered.clean() and (run / "work").exists()
     listed = [state / f"{TOKEN}.json"]
     monkeypatch.setattr(Path, "glob", lambda self, pattern: iter(listed if pattern == "*.json" else []))
@@ -386,7 +387,7 @@ def test_an_entry_with_a_wrong_field_is_skipped_and_named(
 
 
 def linked_folder(run: Path, foreign: Path) -> None:
-    registered.destroy.tree(run / "work", registered.Ground(folder=run, right="a test"))
+    destroy.tree(run / "work", destroy.Ground(folder=run, right="a test"))
     (run / "work").symlink_to(foreign)
 
 
