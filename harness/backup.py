@@ -16,7 +16,14 @@ from pathlib import Path
 from uuid import uuid4
 
 from harness import destroy, freeze, freeze_log, registry
-from harness.errors import HarnessError, ImageError, ParseError, PreconditionError, SnapshotTimeout
+from harness.errors import (
+    HarnessError,
+    ImageError,
+    JournalsGone,
+    ParseError,
+    PreconditionError,
+    SnapshotTimeout,
+)
 from harness.freeze import FileStatus, Window
 from harness.instance.base import TO_READ, CanTellStuns
 from harness.instance.iris import Committed, Description
@@ -57,6 +64,7 @@ class Backup:
         entry: The freeze as the engine logged it; None with `entry_problem`. `entry_stale` if nothing was
             logged at all.
         journals: From the marker to the end of the load; None if the marker is not known or copying failed.
+        journals_gone: Why there are none, if the instance no longer had a journal that is needed; else None.
         committed: What the live journals had committed before the marker; None if no mode asks for it.
         promises: Recovery mode → what a recovery in that mode has to bring back.
         source: What was captured.
@@ -79,6 +87,7 @@ class Backup:
     entry_problem: str
     entry_stale: bool
     journals: JournalSet | None
+    journals_gone: str | None
     committed: tuple[Committed, ...] | None
     promises: dict[RecoveryMode, Promise]
     issued_later: int
@@ -146,9 +155,9 @@ def _back_up(
     stuns = stages.attempt("stuns", lambda: _stuns(setting, began_utc))
     entry, problem, stale = freeze_entry(window)
     marker = entry.marker if entry else None
-    journals = committed = None
+    journals = gone = committed = None
     if marker:
-        journals = stages.attempt("collect journals", lambda: _collect(setting, marker, required))
+        journals, gone = _collected(setting, stages, marker, required)
         if set(modes) & NOT_ROLLED:
             committed = stages.attempt("read journals", lambda: _committed_before(setting, marker))
     ended = Promise(floor=acknowledged, ceiling=acknowledged, at_s=ended_s)
@@ -164,6 +173,7 @@ def _back_up(
         entry_problem=problem,
         entry_stale=stale,
         journals=journals,
+        journals_gone=gone,
         committed=committed,
         promises=promises,
         issued_later=_issued_later(promises),
@@ -294,9 +304,21 @@ def _mark(driver: Driver, setting: Setting) -> tuple[float, float, Position]:
     return called_s, time.monotonic(), position
 
 
-def _collect(setting: Setting, marker: Position, required: str) -> JournalSet:
-    folder = new_folder_to_read(setting.work, "set")
-    return collect(setting.source, setting.description, marker, folder, required)
+def _collected(
+    setting: Setting, stages: Stages, marker: Position, required: str
+) -> tuple[JournalSet | None, str | None]:
+    """The journals; else None, and why if the instance no longer has them."""
+    gone: list[str] = []
+
+    def attempted() -> JournalSet | None:
+        folder = new_folder_to_read(setting.work, "set")
+        try:
+            return collect(setting.source, setting.description, marker, folder, required)
+        except JournalsGone as error:
+            gone.append(str(error))
+            return None
+
+    return stages.attempt("collect journals", attempted), next(iter(gone), None)
 
 
 def _committed_before(setting: Setting, marker: Position) -> tuple[Committed, ...]:

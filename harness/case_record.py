@@ -45,7 +45,7 @@ def case_record(
 ) -> CaseRecord:
     """The record of a judged case; its verdict is the worst of its checks, the plan's limits among them."""
     recovery = _recovery(setting, backup.promises[case.recovery], evidence, stages)
-    all_checks = (*_lasting(checks, setting.work), *_limits(setting.plan.limits, backup.window, recovery))
+    all_checks = (*lasting(checks, setting.work), *_limits(setting.plan.limits, backup.window, recovery))
     return CaseRecord(
         name=case.name,
         verdict=Verdict.worst(check.verdict for check in all_checks),
@@ -59,7 +59,7 @@ def case_record(
     )
 
 
-def _lasting(checks: Sequence[Check], work: Path) -> Iterator[Check]:
+def lasting(checks: Sequence[Check], work: Path) -> Iterator[Check]:
     """The checks with paths that mean something after the run: what lay in its working folder is named from there."""
 
     def shown(text: str) -> str:
@@ -100,7 +100,7 @@ def without_backup(setting: Setting, case: Case, stages: Stages) -> CaseRecord:
         ),
         problems=tuple(stages.problems),
     )
-    checks = list(_lasting(judge_all(evidence), setting.work))
+    checks = list(lasting(judge_all(evidence), setting.work))
     return CaseRecord(
         name=case.name,
         verdict=Verdict.worst(check.verdict for check in checks),

@@ -153,6 +153,10 @@ class JournalError(InstanceError):
     """Journals could not be listed, switched or copied; nothing was changed."""
 
 
+class JournalsGone(JournalError):
+    """The instance no longer has a journal that a recovery from this backup needs. An answer about the backup."""
+
+
 class RollforwardError(InstanceError):
     """Journals could not be applied; the restored copy is not usable, the originals are untouched."""
 

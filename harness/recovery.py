@@ -428,6 +428,7 @@ class _Recovery:
             entry_stale=backup.entry_stale,
             marker=self._journals.marker,
             journals=backup.journals,
+            journals_gone=backup.journals_gone,
             copied=self._journals.copied,
             until=self._promise.position,
             rolled=self._answer,

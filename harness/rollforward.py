@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import JournalError, SnapshotError
+from harness.errors import JournalError, JournalsGone, SnapshotError
 from harness.files import Method, copy_paths
 from harness.instance.iris import Description, Instance, JournalFile, RollforwardAnswer
 from harness.model import Position, RollforwardSummary
@@ -25,13 +25,15 @@ class JournalSet:
     """Journals copied to a folder.
 
     `expected` is what the live instance had, in order, from the oldest that a rollback may look into (the marker's
-    where none is older) to the end.
+    where none is older) to the end. `following` is the journal that was begun at the end: what it says it continues
+    must be the last of the set. None if the instance did not list it.
     """
 
     folder: Path
     start: Position
     end: Position
     expected: tuple[JournalFile, ...]
+    following: JournalFile | None
 
 
 def collect(
@@ -45,7 +47,8 @@ def collect(
             looks backwards in the stream to roll such a transaction back (Data Integrity Guide 4.4.3).
         folder: Exists and is empty; the files keep their names. `journal.log`, which lists them, is copied beside.
     Raises:
-        JournalError: the live instance no longer has the marker's journal, or a copy failed.
+        JournalsGone: the live instance no longer has a journal that is needed.
+        JournalError: a copy failed.
     """
     end = live.switch_journal()
     there = live.journals(source.journal_folder)
@@ -54,14 +57,15 @@ def collect(
     names = [journal.name for journal in expected]
     for needed, why in ((start.journal_file, "where the marker is"), (first, "which a rollback needs")):
         if needed not in names:
-            raise JournalError(f"the instance no longer has journal {needed}, {why}")
+            raise JournalsGone(f"the instance no longer has journal {needed}, {why}")
     try:
         files = [Path(file) for journal in expected for file in journal.files]
         copy_paths(source.journal_folder, files, folder, Method.CLONE_OR_COPY)
         copy_paths(source.journal_folder.parent, [Path(JOURNAL_LOG)], folder, Method.COPY)
     except SnapshotError as error:
         raise JournalError(f"journals could not be copied to {folder}: {error}") from error
-    return JournalSet(folder=folder, start=start, end=end, expected=expected)
+    following = next((journal for journal in there if journal.name == end.journal_file), None)
+    return JournalSet(folder=folder, start=start, end=end, expected=expected, following=following)
 
 
 def between(journals: Sequence[JournalFile], first: str, until: Position) -> tuple[JournalFile, ...]:

@@ -38,7 +38,8 @@ WRITERS = 3
 FREEZE, POINT, END = 121, 161, 201
 """Transactions of each writer at the freeze, at the recovery point and at the end."""
 ONE, TWO = Path("/db/one"), Path("/db/two")
-JOURNALS = ("20261122.001", "20261122.002", "20261122.003")
+JOURNALS = ("20261122.001", "20261122.002", "20261122.003", "20261122.004")
+"""Those of the set, and the one that was begun when it was closed."""
 FILES = (
     ExpectedFile(path=Path("db/one/IRIS.DAT"), least=100, most=100, database=True),
     ExpectedFile(path=Path("db/two/IRIS.DAT"), least=100, most=100, database=True),
@@ -140,6 +141,7 @@ def whole(mode: RecoveryMode) -> Evidence:
             start=start,
             end=Position(journal_file="20261122.004", offset_bytes=10),
             expected=journals,
+            following=journal(3),
         ),
         copied=journals,
         until=Position(journal_file=JOURNALS[2], offset_bytes=70)

@@ -21,9 +21,10 @@ from harness.backup import Backup, back_up, freeze_entry, load_provider
 from harness.command import Deadline
 from harness.instance.base import TO_READ
 from harness.instance.iris import Instance
-from harness.model import IMAGE, LOOKS, RecoveryMode, Verdict
+from harness.model import IMAGE, LOOKS, CaseRecord, RecoveryMode, Verdict
+from harness.plan.expand import expand
 from harness.plan.model import FreezeSpec, SnapshotSpec
-from harness.recovery import Steps
+from harness.recovery import Steps, recover
 from harness.setting import Setting
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 
@@ -118,6 +119,7 @@ class Scene:
         self.earlier_log = earlier_log
         self.folder = setting.work / "scene"
         self._journals = setting.work / TO_READ / "scene"
+        self._states: dict[RecoveryMode, bytes] = {}
         with good.window.log.open() as log:
             log.seek(good.window.log_from_byte)
             self._own_log = log.read()  # now: faults of the freeze add windows of their own
@@ -160,7 +162,14 @@ class Scene:
         """Another freeze log in the place of ours."""
         log = self.folder / "freeze.log"
         log.write_text(text, newline="")
-        window = replace(self.good.window, log=log, log_from_byte=0)
+        planted = self.with_log_of(log, names=names)
+        if text != self.own_log():
+            planted.evidence.append(f"the log has {len(text)} characters")
+        return planted
+
+    def with_log_of(self, log: Path, from_byte: int = 0, names: str = "") -> Planted:
+        """A file in the place of our freeze log, of which our freeze wrote what follows a byte."""
+        window = replace(self.good.window, log=log, log_from_byte=from_byte)
         entry, problem, stale = freeze_entry(window)
         start = entry.marker if entry else None
         journals = replace(self.good.journals, start=start) if start and self.good.journals else None
@@ -172,8 +181,7 @@ class Scene:
             entry_stale=stale,
             journals=journals,
         )
-        changed = [f"the log has {len(text)} characters"] if text != self.own_log() else []
-        return self.planted(backup, names=names, evidence=changed)
+        return self.planted(backup, names=names)
 
     def own_log(self) -> str:
         """What this backup's freeze and thaw logged."""
@@ -204,6 +212,27 @@ class Scene:
     def settled(self, change: Callable[[Instance], object], **fields: Any) -> Planted:
         """A recovery whose result is changed before anything looks at it."""
         return self.planted(steps=Steps(settle=change), **fields)
+
+    def rolled_forward(self, otherwise: Callable[..., Any], mode: RecoveryMode) -> Planted:
+        """A recovery by another roll-forward; the evidence is a state that is not that of the right one."""
+        right = self._right(mode)
+        evidence: list[str] = []
+
+        def compare(target: Instance) -> None:
+            if state_of(target, 1) != right:
+                evidence.append("the state is not that of the right roll-forward")
+
+        return self.planted(steps=Steps(roll_forward=otherwise, settle=compare), evidence=evidence)
+
+    def _right(self, mode: RecoveryMode) -> bytes:
+        """What the walkers print of the good backup, recovered in a mode."""
+        if mode not in self._states:
+            states: list[bytes] = []
+            recovered(
+                self.planted(steps=Steps(settle=lambda target: states.append(state_of(target, 1)))), mode
+            )
+            (self._states[mode],) = states
+        return self._states[mode]
 
 
 class _Wrapped:
@@ -254,6 +283,12 @@ class Interrupted(_Wrapped):
     def capture(self, source: Source, deadline: Deadline) -> Snapshot:
         self._halfway()
         return super().capture(source, Deadline.after(60.0) if self._endless else deadline)
+
+
+def recovered(planted: Planted, mode: RecoveryMode) -> CaseRecord:
+    """What a recovery from a planted fault leaves in the record."""
+    case = next(case for case in expand(planted.setting.plan) if case.recovery is mode)
+    return recover(planted.setting, planted.backup, case, planted.steps)
 
 
 def state_of(target: Instance, writer: int) -> bytes:

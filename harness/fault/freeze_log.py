@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness import destroy
-from harness.backup import freeze_entry
 from harness.fault.base import STATE, Fault, Planted, Scene
 from harness.model import RecoveryMode, Verdict
 
@@ -71,20 +69,19 @@ def _other_file(scene: Scene) -> Planted:
 
 
 def _stale(scene: Scene) -> Planted:
-    """Nothing was appended by this freeze."""
-    window = replace(scene.good.window, log_from_byte=scene.good.window.log.stat().st_size)
-    entry, problem, stale = freeze_entry(window)
-    backup = replace(
-        scene.good, window=window, entry=entry, entry_problem=problem, entry_stale=stale, journals=None
-    )
-    planted = scene.planted(backup, names="stale")
-    planted.evidence.append("nothing of the log belongs to this freeze")
+    """The log ends with an earlier freeze: this one wrote nothing, or somewhere else."""
+    log = scene.folder / "freeze.log"
+    log.write_text(scene.earlier_log)
+    planted = scene.with_log_of(log, log.stat().st_size, names="stale")
+    if scene.own_log() not in log.read_text():
+        planted.evidence.append("the log ends before this freeze")
     return planted
 
 
 def _missing(scene: Scene) -> Planted:
-    planted = scene.with_log("", "freeze.log")
-    destroy.file(planted.backup.window.log, scene.setting.ground)
+    log = scene.folder / "freeze.log"
+    planted = scene.with_log_of(log)
+    planted.evidence.extend([] if log.exists() else [f"there is no {log.name}"])
     return planted
 
 

@@ -1,4 +1,9 @@
-"""Faults of the journals that were copied away: missing, cut, altered, foreign, in the wrong order."""
+"""Faults of the journals: missing, cut, altered, foreign, in the wrong order.
+
+Some are planted in the copies that the harness took: then it knows from the instance what each journal must be.
+Others are planted at the instance before anybody copies from there, as by a purge that comes too early: then the
+journals themselves are all that tells.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +15,9 @@ from pathlib import Path
 
 from harness import destroy
 from harness.errors import InstanceError
-from harness.fault.base import STATE, Fault, Planted, Scene, overwrite, planted_in
+from harness.fault.base import STATE, Fault, Planted, Scene, contents, overwrite, planted_in
 from harness.instance.iris import Instance
-from harness.model import RecoveryMode
+from harness.model import Position, RecoveryMode
 from harness.rollforward import roll_forward
 
 _ALL = STATE | {"chain", "marker"}
@@ -79,6 +84,132 @@ def _flip(at: Callable[[bytes], int]) -> Callable[[Path, list[str]], str]:
     return flip
 
 
+class _Spoiled(Instance):
+    """An instance whose journals are damaged after the last switch, before anybody lists or copies them."""
+
+    def __init__(self, real: Instance, spoil: Callable[[], None]) -> None:
+        super().__init__(real.place)
+        self._spoil = spoil
+
+    def switch_journal(self) -> Position:
+        end = super().switch_journal()
+        self._spoil()
+        return end
+
+
+def _at_the_instance(damage: Callable[[Path, list[str]], str]) -> Callable[[Scene], Planted]:
+    """The journals of a new backup are damaged where the instance keeps them, and put right when it was made."""
+
+    def plant(scene: Scene) -> Planted:
+        source, folder = scene.setting.source, scene.setting.description.journal_folder
+        before = {journal.name for journal in source.journals(folder)}
+        kept = scene.folder / "kept"
+        kept.mkdir()
+        evidence: list[str] = []
+
+        def spoil() -> None:
+            *closed, _ = (j.name for j in source.journals(folder) if j.name not in before)
+            for file in (file for name in closed for file in _files(folder, name)):
+                _put_a_copy(file, kept)
+            whole = contents(folder)
+            changed = damage(folder, closed)
+            evidence.extend([f"at the instance: {changed}"] if contents(folder) != whole else [])
+
+        try:
+            planted = scene.back_up(source=_Spoiled(source, spoil))
+        finally:
+            for file in kept.iterdir():
+                destroy.file(folder / file.name, destroy.Ground(folder=folder, right=_PUT_THERE))
+                file.rename(folder / file.name)
+        planted.evidence.extend(evidence)
+        return planted
+
+    return plant
+
+
+_PUT_THERE = "a fault put copies in the place of these journals"
+
+
+def _put_a_copy(file: Path, kept: Path) -> None:
+    """In the place of a file, which is kept aside: closed, so nobody writes to it."""
+    owner = file.stat()
+    aside = kept / file.name
+    file.rename(aside)
+    shutil.copy2(aside, file)
+    os.chown(file, owner.st_uid, owner.st_gid)
+
+
+def _holding_data(folder: Path, names: list[str]) -> int:
+    """Which journal is the last one with transactions in it; those after it only end the set."""
+    return max(
+        number
+        for number, name in enumerate(names)
+        if any(_HISTORY in file.read_bytes() for file in _files(folder, name))
+    )
+
+
+def _remove_last_with_data(folder: Path, names: list[str]) -> str:
+    """It, and those behind it, which hold none."""
+    lost = names[_holding_data(folder, names) :]
+    for file in (file for name in lost for file in _files(folder, name)):
+        destroy.file(file, planted_in(folder))
+    return f"{lost[0]} was removed, and what came after it"
+
+
+def _cut_at_a_record(folder: Path, names: list[str]) -> str:
+    """What is left of the journal is whole, record for record, and the rest is zeros, as where a copy broke off."""
+    name = names[_holding_data(folder, names)]
+    file = _files(folder, name)[-1]
+    begins = _records(file.read_bytes())
+    at = begins[len(begins) // 2]
+    size = file.stat().st_size
+    os.truncate(file, at)
+    os.truncate(file, size)
+    return f"{file.name} holds nothing from {at} on"
+
+
+class _Watched(Instance):
+    """An instance of whose journal somebody makes a copy while it is being written, at a marker in the load."""
+
+    def __init__(self, real: Instance, copy: Callable[[], None]) -> None:
+        super().__init__(real.place)
+        self._copy = copy
+
+    def add_marker(self, text: str) -> Position:
+        self._copy()
+        return super().add_marker(text)
+
+
+def _copied_early(scene: Scene) -> Planted:
+    """The copy that was made in the load is taken for the journal."""
+    source, live = scene.setting.source, scene.setting.description.journal_folder
+    early = scene.folder / "early"
+    early.mkdir()
+
+    def copy() -> None:
+        name = source.journals(live)[-1].name
+        for file in _files(live, name):
+            shutil.copy(file, early / file.name)
+
+    planted = scene.back_up(source=_Watched(source, copy))
+    assert planted.backup.journals
+    for file in early.iterdir():
+        whole = planted.backup.journals.folder / file.name
+        if file.read_bytes() != whole.read_bytes():
+            planted.evidence.append(f"{file.name} is what it was before the end of the load")
+        shutil.copy(file, whole)
+    return planted
+
+
+def _records(data: bytes) -> list[int]:
+    """Where the records of a stand-in's journal begin: after a byte for the kind come three for the length."""
+    found, at = [], _HEADER_BYTES
+    while at < len(data) and data[at]:
+        found.append(at)
+        at += int.from_bytes(data[at + 1 : at + 4], "little")
+    return found
+
+
 def _swap(folder: Path, names: list[str]) -> str:
     for one, other in _pairs(folder, names[0], names[1]):
         aside = folder / "aside"
@@ -125,10 +256,16 @@ def _short_set(scene: Scene) -> Planted:
     """The set was collected before the load had ended, and is taken for the whole."""
     assert scene.good.journals
     journals = scene.good.journals
-    less = replace(journals, expected=journals.expected[:1])
-    left_out = len(journals.expected) - 1
+    first, *rest = journals.expected
+    following = rest[0]
+    less = replace(
+        journals,
+        expected=(first,),
+        following=following,
+        end=replace(journals.start, journal_file=following.name),
+    )
     planted = scene.planted(replace(scene.good, journals=less))
-    planted.evidence.append(f"{left_out} journals are not in the set")
+    planted.evidence.extend(f"{journal.name} is not in the set" for journal in rest)
     return planted
 
 
@@ -179,6 +316,86 @@ FAULTS = (
     ),
     _fault("middle_missing", "a journal between others is missing", "chain.missing", _damage(_remove(1))),
     _fault("last_missing", "the last journal is missing", "chain.missing", _damage(_remove(-1))),
+    _fault(
+        "last_with_data_missing",
+        "the last journal with transactions is missing, and what came after it",
+        "chain.missing",
+        _damage(_remove_last_with_data),
+        "chain",
+        "floor",
+    ),
+    _fault(
+        "cut_at_a_record",
+        "a journal ends at a record, and zeros follow",
+        "recovery_point.broken_off",
+        _damage(_cut_at_a_record),
+        "recovery_point",
+    ),
+    _fault(
+        "copied_early",
+        "a journal was copied while the instance still wrote it",
+        "chain.short",
+        _copied_early,
+    ),
+    _fault(
+        "purged_first",
+        "the instance purged the journal with the marker before it was copied",
+        "chain.purged",
+        _at_the_instance(_remove(0)),
+    ),
+    _fault(
+        "purged_all",
+        "the instance purged all journals of the backup before they were copied",
+        "chain.purged",
+        _at_the_instance(_remove_all),
+    ),
+    _fault(
+        "purged_middle",
+        "a journal between others was gone before it was copied",
+        "chain.gap",
+        _at_the_instance(_remove(1)),
+    ),
+    _fault(
+        "purged_last",
+        "the last journals with transactions were gone before they were copied",
+        "chain.gap",
+        _at_the_instance(_remove_last_with_data),
+        "chain",
+        "floor",
+    ),
+    _fault(
+        "source_cut",
+        "a journal was cut off in its middle where the instance keeps it",
+        "chain.damaged",
+        _at_the_instance(_truncate(0.5)),
+    ),
+    _fault(
+        "source_emptied",
+        "a journal is empty where the instance keeps it",
+        "chain.damaged",
+        _at_the_instance(_truncate(0.0)),
+    ),
+    _fault(
+        "source_swapped",
+        "two journals changed names where the instance keeps them",
+        "chain.gap",
+        _at_the_instance(_swap),
+    ),
+    _fault(
+        "source_double",
+        "a journal is a copy of another where the instance keeps them",
+        "chain.gap",
+        _at_the_instance(_double),
+    ),
+    _fault(
+        "source_flipped",
+        "a bit in the middle of a journal is flipped where the instance keeps it",
+        "recovery_point.broken_off",
+        _at_the_instance(
+            _flip(lambda data: data.index(_HISTORY, (_HEADER_BYTES + len(data.rstrip(bytes(1)))) // 2) + 9)
+        ),
+        "recovery_point",
+    ),
     _fault("purged", "all journals were purged", "chain.missing", _damage(_remove_all), "chain", "marker"),
     _fault(
         "stream_short",

@@ -16,12 +16,10 @@ from harness import registry
 from harness.backup import Backup, back_up
 from harness.cycle import opened
 from harness.errors import HarnessError, ThawError, UsageError
-from harness.fault.base import Fault, Planted, Scene
+from harness.fault.base import Fault, Planted, Scene, recovered
 from harness.model import CaseRecord, Finding, RecoveryMode, Verdict
-from harness.plan.expand import expand
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
 from harness.progress import Progress
-from harness.recovery import recover
 from harness.report.cause import cause
 from harness.setting import Setting
 
@@ -145,12 +143,6 @@ def scene_of(seed: int, folder: Path, progress: Progress, instance: InstanceSpec
 
 def _backed_up(setting: Setting) -> Backup:
     return back_up(setting, setting.plan.snapshots[0], setting.plan.recovery, setting.stages("matrix"))
-
-
-def recovered(planted: Planted, mode: RecoveryMode) -> CaseRecord:
-    """What a recovery from a planted fault leaves in the record."""
-    case = next(case for case in expand(planted.setting.plan) if case.recovery is mode)
-    return recover(planted.setting, planted.backup, case, planted.steps)
 
 
 def row_of(scene: Scene, fault: Fault) -> Row:

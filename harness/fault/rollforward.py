@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from harness import destroy
+from harness.errors import RollforwardError
 from harness.fault.base import STATE, Planted, Scene, fault, planted_in
 from harness.instance.base import Place
 from harness.instance.iris import Instance, RollforwardAnswer
@@ -32,7 +33,7 @@ def _skipped(scene: Scene) -> Planted:
         updated = tuple(target.describe().databases.values())
         return summary, RollforwardAnswer(records=None, updated=updated, skipped=(), duration_s=0.0)
 
-    return scene.planted(steps=Steps(roll_forward=claim), evidence=["no journal was applied"])
+    return scene.rolled_forward(claim, RecoveryMode.ROLLFORWARD)
 
 
 def _stopped(keep: int) -> Callable[[Scene], Planted]:
@@ -42,7 +43,7 @@ def _stopped(keep: int) -> Callable[[Scene], Planted]:
         def less(target, source, journals, until):  # type: ignore[no-untyped-def]
             return roll_forward(target, source, replace(journals, expected=journals.expected[:keep]), None)
 
-        return scene.planted(steps=Steps(roll_forward=less), evidence=[f"only {keep} journals were applied"])
+        return scene.rolled_forward(less, RecoveryMode.ROLLFORWARD)
 
     return plant
 
@@ -54,7 +55,7 @@ def _one_database(scene: Scene) -> Planted:
         databases = {"one": source.databases["one"]}
         return roll_forward(target, replace(source, databases=databases), journals, until)
 
-    return scene.planted(steps=Steps(roll_forward=only_one), evidence=["database two was left out"])
+    return scene.rolled_forward(only_one, RecoveryMode.ROLLFORWARD)
 
 
 def _too_far(scene: Scene) -> Planted:
@@ -63,7 +64,7 @@ def _too_far(scene: Scene) -> Planted:
     def all_of_it(target, source, journals, until):  # type: ignore[no-untyped-def]
         return roll_forward(target, source, journals, None)
 
-    return scene.planted(steps=Steps(roll_forward=all_of_it), evidence=["later journals were applied"])
+    return scene.rolled_forward(all_of_it, RecoveryMode.POINT_IN_TIME)
 
 
 def _from_later(scene: Scene) -> Planted:
@@ -75,9 +76,14 @@ def _from_later(scene: Scene) -> Planted:
         assert reading
         start = Position(journal_file=second, offset_bytes=journals.start.offset_bytes)
         rest = replace(journals, start=start, expected=journals.expected[1:])
-        return roll_forward(target, source, rest, until)
+        try:
+            return roll_forward(target, source, rest, until)
+        except RollforwardError as error:
+            planted.evidence.append(f"from {second}: {error}")
+            raise
 
-    return scene.planted(steps=Steps(roll_forward=later), evidence=["the first journal was not applied"])
+    planted = scene.rolled_forward(later, RecoveryMode.ROLLFORWARD)
+    return planted
 
 
 def replace_offset(name: str, position: Position) -> Position:
@@ -102,9 +108,13 @@ def _over_the_source(scene: Scene) -> Planted:
     """The restore is aimed at the running instance."""
 
     def take(targets: Targets) -> Place:
-        return _NotOurs(scene.setting.source.place)  # type: ignore[return-value]
+        place = scene.setting.source.place
+        if Instance(place).describe().root == scene.setting.description.root:
+            planted.evidence.append("the target has the folders of the running instance")
+        return _NotOurs(place)  # type: ignore[return-value]
 
-    return scene.planted(steps=Steps(take=take), evidence=["the target is the source"])
+    planted = scene.planted(steps=Steps(take=take))
+    return planted
 
 
 def _files_gone(scene: Scene) -> Planted:

@@ -12,7 +12,6 @@ from harness.model import IMAGE, CaseRecord, Finding, Verdict
 
 _UPSTREAM_FIRST = (
     "marker.stale",
-    "hold.early_thaw",
     "hold.incomplete",
     "hold.self_thaw",
     "snapshot.timeout",
@@ -26,6 +25,7 @@ _UPSTREAM_FIRST = (
     "hold.warned",
     "marker.unreadable",
     "marker.other_freeze",
+    "chain.purged",
     "chain.missing",
     "chain.empty",
     "chain.foreign",

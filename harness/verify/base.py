@@ -68,6 +68,7 @@ class Evidence:
         entry_problem: Why there is no `entry`; `entry_stale`: because nothing was logged.
         marker: What stands at the logged position in the journals.
         journals: The copied set, with what the live instance had.
+        journals_gone: Why there is no set, if the live instance no longer had a journal that is needed; else None.
         copied: The journals as the restored instance reads them: those of the set; for `boot` those in the image.
         until: Recovery point inside the journals; None is their end.
         rolled: What roll-forward answered; None where none was asked for.
@@ -95,6 +96,7 @@ class Evidence:
     entry_stale: bool = False
     marker: MarkerReading | None = None
     journals: JournalSet | None = None
+    journals_gone: str | None = None
     copied: tuple[JournalFile, ...] | None = None
     until: Position | None = None
     rolled: RollforwardAnswer | None = None

@@ -1,6 +1,7 @@
 """Journals from the marker to the recovery point are complete, in order, and of this instance; and so are older
-ones that a rollback may look into. For `boot` they are those that the image itself holds, up to the one that the
-freeze began: that one was being written, so nothing after the marker in it is looked at; nothing was promised of it.
+ones that a rollback may look into. A set that reaches to the end ends where the instance went on. For `boot` they are
+those that the image itself holds, up to the one that the freeze began: that one was being written, so nothing after
+the marker in it is looked at; nothing was promised of it.
 
 Catches gaps, purged, truncated and foreign journals. The engines do not: GT.M calls a recovery successful when
 the first journal or one database's last one is left out (measured), and IRIS by default skips what it cannot
@@ -9,12 +10,12 @@ apply (class reference 2024.1, Journal.Restore, AbortOnDatabaseError).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from harness.instance.iris import JournalFile
 from harness.model import Finding, Position, RecoveryMode, Verdict
-from harness.rollforward import JournalSet, between, order
+from harness.rollforward import JournalSet, order
 from harness.verify.base import Evidence, not_checked
 
 
@@ -23,52 +24,66 @@ class ChainChecker:
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         journals = evidence.journals
+        booted = evidence.mode is RecoveryMode.BOOT
+        if journals is None and evidence.journals_gone and not booted:
+            return [Finding(code="chain.purged", message=evidence.journals_gone)]
         if journals is None:
             return not_checked("chain", evidence, "copied journal")
         if evidence.copied is None:
             return not_checked("chain", evidence, "reading of the copied journals")
-        booted = evidence.mode is RecoveryMode.BOOT
         expected = _needed(journals, evidence.until, booted)
         if not expected:
             until = evidence.until or journals.end
             message = f"no journal reaches from {journals.start.journal_file} to {until}"
             return [Finding(code="chain.empty", message=message, witness=str(until))]
-        names = {journal.name for journal in expected}
-        copied = {journal.name: journal for journal in evidence.copied if journal.name in names}
+        copied = {journal.name: journal for journal in evidence.copied}
+        reach = _reach(evidence.until, booted)
         findings = [
-            finding
-            for journal in expected
-            for finding in _compare(
-                journal, copied.get(journal.name), expected, written=booted and journal is expected[-1]
-            )
+            *_missing(expected, copied),
+            *(f for j in expected[:-1] if j.name in copied for f in _compare(j, copied[j.name], None)),
+            *(f for j in expected[-1:] if j.name in copied for f in _compare(j, copied[j.name], reach)),
+            *_links(
+                (copied[one.name], copied[other.name])
+                for one, other in pairwise(expected)
+                if one.name in copied and other.name in copied
+            ),
         ]
-        return [*findings, *_links([copied[j.name] for j in expected if j.name in copied])]
+        return findings if booted or evidence.until else [*findings, *_end(expected[-1], journals)]
 
 
 def _needed(journals: JournalSet, until: Position | None, booted: bool) -> tuple[JournalFile, ...]:
-    """The journals that a recovery reads."""
-    started = journals.start.journal_file
-    first = min((started, *(j.name for j in journals.expected[:1])), key=order)
+    """The journals that a recovery reads, the one of the recovery point too; none if that one is not in the set."""
+    last = journals.start.journal_file if booted else until.journal_file if until else None
+    if last is None:
+        return journals.expected
+    if last not in [journal.name for journal in journals.expected]:
+        return ()
+    return tuple(journal for journal in journals.expected if order(journal.name) <= order(last))
+
+
+def _reach(until: Position | None, booted: bool) -> int | None:
+    """To which byte the last journal is read; None for its end. A snapshot took it while it was being written."""
     if booted:
-        return tuple(j for j in journals.expected if order(first) <= order(j.name) <= order(started))
-    return between(journals.expected, first, until or journals.end)
+        return 0
+    return until.offset_bytes if until else None
 
 
-def _compare(
-    journal: JournalFile, copy: JournalFile | None, all_of_them: Sequence[JournalFile], *, written: bool
-) -> Iterator[Finding]:
-    """`written`: it was being written when the copy was taken, so that it has no end yet."""
-    if copy is None:
-        names = [one.name for one in all_of_them]
-        at = names.index(journal.name)
+def _missing(needed: Sequence[JournalFile], copied: Mapping[str, JournalFile]) -> Iterator[Finding]:
+    names = [journal.name for journal in needed]
+    for at, name in enumerate(names):
+        if name in copied:
+            continue
         before = names[at - 1] if at else "the marker"
         after = names[at + 1] if at + 1 < len(names) else "the recovery point"
         yield Finding(
             code="chain.missing",
-            message=f"journal {journal.name} is missing between {before} and {after}",
-            witness=journal.name,
+            message=f"journal {name} is missing between {before} and {after}",
+            witness=name,
         )
-        return
+
+
+def _compare(journal: JournalFile, copy: JournalFile, reach: int | None) -> Iterator[Finding]:
+    """A copy against what the instance had. `reach`: the byte to which it is read; None for its end."""
     if copy.problem:
         yield Finding(
             code="chain.damaged",
@@ -87,8 +102,13 @@ def _compare(
             message=f"journal {journal.name} is not the one that this instance wrote under that name",
             witness=f"its mark is {copy.guid}, expected {journal.guid}",
         )
-    elif written:
-        return
+    elif reach is not None:
+        if copy.end_bytes < reach:
+            yield Finding(
+                code="chain.short",
+                message=f"journal {journal.name} ends before the recovery point",
+                witness=f"at {copy.end_bytes} bytes; the recovery point is at {reach}",
+            )
     elif (copy.identity, copy.end_bytes) != (journal.identity, journal.end_bytes):
         yield Finding(
             code="chain.short",
@@ -103,11 +123,29 @@ def _compare(
         )
 
 
-def _links(journals: Sequence[JournalFile]) -> Iterator[Finding]:
-    for earlier, later in pairwise(journals):
+def _links(neighbours: Iterable[tuple[JournalFile, JournalFile]]) -> Iterator[Finding]:
+    for earlier, later in neighbours:
         if not earlier.problem and not later.problem and later.previous != earlier.identity:
             yield Finding(
                 code="chain.gap",
                 message=f"journal {later.name} does not continue {earlier.name}",
                 witness=f"{later.name} continues {later.previous}, {earlier.name} is {earlier.identity}",
             )
+
+
+def _end(last: JournalFile, journals: JournalSet) -> Iterator[Finding]:
+    """Nothing else tells that the last journals of a set are lost: what is there is whole and in order."""
+    if journals.following is None:
+        yield Finding(
+            code="chain.unended",
+            message=f"whether journal {last.name} is the last that the instance wrote before {journals.end} "
+            "cannot be told: the instance does not list the one that it began there",
+            verdict=Verdict.UNKNOWN,
+        )
+    elif not journals.following.problem and journals.following.previous != last.identity:
+        yield Finding(
+            code="chain.gap",
+            message=f"journal {journals.following.name}, which the instance began when the set was closed, does not "
+            f"continue {last.name}: later journals are lost",
+            witness=f"it continues {journals.following.previous}, {last.name} is {last.identity}",
+        )

@@ -1,6 +1,6 @@
 """The freeze held: database files did not change in the window, and it was still in force just before the thaw.
 
-Catches a self-thaw, a thaw that came too early, no freeze at all, and a snapshot that was not complete by then.
+Catches a self-thaw, a thaw by somebody else, no freeze at all, and a snapshot that was not complete by then.
 """
 
 from __future__ import annotations
@@ -21,15 +21,6 @@ class HoldChecker:
         if window is None:
             return not_checked("hold", evidence, "freeze window")
         findings = [*_released(evidence, window), *_logged(evidence), *_changed(window), *_went_on(evidence)]
-        if window.captured_s > window.thawed.called_s:
-            late = window.captured_s - window.thawed.called_s
-            findings.append(
-                Finding(
-                    code="hold.early_thaw",
-                    message="the thaw was asked for before the snapshot was complete",
-                    witness=f"the snapshot ended {late:.3f} s after the thaw began",
-                )
-            )
         return findings or _not_looked(evidence, window)
 
 

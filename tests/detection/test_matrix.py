@@ -33,7 +33,7 @@ WITNESSES = {
     "ceiling": "application.foreign",
     "marker": "log.stale",
     "chain": "journals.duplicated",
-    "hold": "freeze.early",
+    "hold": "freeze.written_to",
     "recovery_point": "rollforward.skipped",
 }
 """Check → a fault that it must see."""

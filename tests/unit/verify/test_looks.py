@@ -185,7 +185,6 @@ WATCHED = window().before
         ({"after": (replace(WATCHED[0], modified_ns=9), WATCHED[1])}, ["hold.changed"]),
         ({"after": (replace(WATCHED[0], inode=9), WATCHED[1])}, ["hold.changed"]),
         ({"after": (replace(WATCHED[0], changed_ns=9), WATCHED[1])}, ["hold.touched"]),
-        ({"captured_s": 99.0}, ["hold.early_thaw"]),
     ],
 )
 def test_what_moved_in_the_window(change: dict[str, object], codes: list[str]) -> None:

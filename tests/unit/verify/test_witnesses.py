@@ -241,6 +241,14 @@ def copied(number: int, **said: object) -> Change:
     return has(copied=tuple(there))
 
 
+def in_set(**said: object) -> Change:
+    return lambda evidence: replace(evidence, journals=replace(evidence.journals, **said))  # type: ignore[arg-type,type-var]
+
+
+def following(**said: object) -> Change:
+    return in_set(following=replace(journal(3), **said))  # type: ignore[arg-type]
+
+
 def without_file(evidence: Evidence) -> Evidence:
     assert evidence.files is not None
     return replace(
@@ -279,6 +287,8 @@ def unmarked(evidence: Evidence) -> Evidence:
 WATCHED = window().before
 ANY = tuple(RecoveryMode)
 EXACT = (ROLLFORWARD, POINT_IN_TIME)
+TO_THE_END = (ROLLFORWARD, AS_OF_FREEZE)
+NOT_BOOTED = (ROLLFORWARD, AS_OF_FREEZE, POINT_IN_TIME)
 
 OF_A_CASE: list[tuple[str, Verdict, Change, tuple[RecoveryMode, ...]]] = [
     ("snapshot.incomplete", FAIL, has(incomplete="left nothing"), ANY),
@@ -299,9 +309,17 @@ OF_A_CASE: list[tuple[str, Verdict, Change, tuple[RecoveryMode, ...]]] = [
     ("marker.wrong_place", FAIL, lambda e: replace(e, marker=replace(e.marker, kind="none")), ANY),  # type: ignore[type-var]
     ("marker.other_freeze", FAIL, lambda e: replace(e, marker=replace(e.marker, text="other")), ANY),  # type: ignore[type-var]
     ("chain.empty", FAIL, no_journals, EXACT),
-    ("chain.empty", FAIL, has(until=Position(journal_file=JOURNALS[0], offset_bytes=90)), (POINT_IN_TIME,)),
+    ("chain.empty", FAIL, has(until=Position(journal_file=JOURNALS[3], offset_bytes=90)), (POINT_IN_TIME,)),
+    (
+        "chain.empty",
+        FAIL,
+        has(until=Position(journal_file="20261121.001", offset_bytes=90)),
+        (POINT_IN_TIME,),
+    ),
+    ("chain.purged", FAIL, has(journals=None, journals_gone="no longer has 20261122.001"), NOT_BOOTED),
     ("chain.missing", FAIL, has(copied=tuple(journal(n) for n in (1, 2))), EXACT),
-    ("chain.missing", FAIL, has(copied=tuple(journal(n) for n in (0, 1))), (ROLLFORWARD,)),
+    ("chain.missing", FAIL, has(copied=tuple(journal(n) for n in (0, 1))), NOT_BOOTED),
+    ("chain.missing", FAIL, has(copied=tuple(journal(n) for n in (0, 2))), EXACT),
     ("chain.damaged", FAIL, copied(1, problem="cannot be read"), EXACT),
     ("chain.unmarked", UNKNOWN, copied(1, guid=""), EXACT),
     ("chain.unmarked", UNKNOWN, unmarked, EXACT),
@@ -309,6 +327,13 @@ OF_A_CASE: list[tuple[str, Verdict, Change, tuple[RecoveryMode, ...]]] = [
     ("chain.foreign", FAIL, copied(0, guid="another"), ANY),
     ("chain.short", FAIL, copied(1, end_bytes=99), EXACT),
     ("chain.short", FAIL, copied(2, identity="another"), (ROLLFORWARD,)),
+    ("chain.short", FAIL, copied(2, end_bytes=69), NOT_BOOTED),
+    ("chain.damaged", FAIL, copied(2, problem="cannot be read"), NOT_BOOTED),
+    ("chain.foreign", FAIL, copied(2, guid="another"), NOT_BOOTED),
+    ("chain.gap", FAIL, copied(2, previous="another"), NOT_BOOTED),
+    ("chain.gap", FAIL, following(previous="another"), TO_THE_END),
+    ("chain.unended", UNKNOWN, in_set(following=None), TO_THE_END),
+    ("chain.open", FAIL, copied(2, closed=False), TO_THE_END),
     ("chain.open", FAIL, copied(1, closed=False), EXACT),
     ("chain.gap", FAIL, copied(1, previous="another"), EXACT),
     ("hold.released", FAIL, lambda e: _thawed(e, suspended=False), ANY),
@@ -323,7 +348,6 @@ OF_A_CASE: list[tuple[str, Verdict, Change, tuple[RecoveryMode, ...]]] = [
     ("hold.incomplete", FAIL, has(watched_now=WATCHED[:1]), ANY),
     ("hold.incomplete", FAIL, has(watched=WATCHED[:1]), ANY),
     ("hold.incomplete", FAIL, has(watched_now=(WATCHED[0], replace(WATCHED[1], changed_ns=2))), ANY),
-    ("hold.early_thaw", FAIL, in_window(captured_s=4.5), ANY),
     ("hold.not_checked", UNKNOWN, has(watched=None, issued_later=0), ANY),
     ("hold.not_checked", UNKNOWN, has(watched_now=None, issued_later=None), ANY),
     ("recovery_point.broken_off", FAIL, has(rolled_problem="<DATABASE>"), EXACT),
@@ -399,6 +423,7 @@ MISSING: dict[str, set[str]] = {
     "until": set(),  # the end of the journals
     "rolled": {"recovery_point"},
     "rolled_problem": set(),
+    "journals_gone": set(),
     "committed": {"recovery_point"},
 }
 OF_LOOK: dict[str, set[str]] = {

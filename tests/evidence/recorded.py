@@ -1,0 +1,268 @@
+"""The evidence of every fault of the matrix: recorded with a real engine, judged again without one.
+
+    ./dev evidence            records what is missing or stale; with --all everything anew
+
+A row is `fresh` while nothing that plants the fault or gathers evidence has changed since it was recorded: then
+planting it again would show the same but for chance. It is `stale` when its fault is planted by other code than it
+was recorded with, or when evidence has another shape: then it says nothing, and a test fails until it is recorded
+anew.
+
+What judges (checks, order of causes, the matrix's own arithmetic) is part of neither: that is tried on the rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import lzma
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness import recovery
+from harness.case_record import lasting
+from harness.errors import ThawError
+from harness.fault import matrix
+from harness.fault.base import Fault, Planted, Scene
+from harness.model import CaseRecord, Check, RecoveryMode, Verdict
+from harness.plan.model import InstanceSpec
+from harness.progress import SilentProgress
+from harness.standin.gtm import installation
+from harness.verify.base import Evidence
+from harness.verify.judge import judge_all
+from tests.evidence.written import Stale, decoded, encoded
+
+FILE = Path(__file__).with_name("matrix.jsonl.xz")
+SEED = 20261122
+GOOD = "good"
+"""Begins the name of a row without a fault; the mode follows."""
+_RUN = "/matrix"
+"""Stands in the rows for the folder of the run."""
+_HARNESS = Path(harness.__file__).parent
+_JUDGES = ("verify", "report", "cli", "scripts", "conform", "fault")
+"""What takes no part in the making of evidence (but for the faults, whose files are counted one by one)."""
+_READS_STATE = _HARNESS / "verify" / "state.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One fault, or none.
+
+    Attributes:
+        planted_by, gathered_by: What it was recorded with (`planters`, `gatherers`).
+        work: The working folder of the run, as it stands in texts of the evidence.
+        names, shown: `Planted.names` and `Planted.evidence`.
+        evidence: None for a fault after which nothing could be recovered (an instance that stays frozen).
+        limits: The checks of the case that are no function of the evidence.
+    """
+
+    name: str
+    planted_by: str
+    gathered_by: str
+    work: Path
+    names: str
+    shown: tuple[str, ...]
+    evidence: Evidence | None
+    limits: tuple[Check, ...]
+
+    def record(self) -> CaseRecord:
+        """What the checks of today say of it."""
+        assert self.evidence
+        checks = (*lasting(judge_all(self.evidence), self.work), *self.limits)
+        return CaseRecord(
+            name=self.name,
+            verdict=Verdict.worst(check.verdict for check in checks),
+            freeze=None,
+            snapshot=None,
+            restore=None,
+            rollforward=None,
+            recovery=None,
+            checks=checks,
+            stages=(),
+        )
+
+    def judged(self, fault: Fault) -> matrix.Row:
+        """The row of the matrix."""
+        planted = Planted(setting=None, backup=None, names=self.names, evidence=list(self.shown))  # type: ignore[arg-type]
+        return matrix.judged(fault, planted, self.record(), 0.0)
+
+
+def fresh(fault: Fault) -> Row | None:
+    """The row of a fault if planting it anew would show the same; else None."""
+    row = rows().get(fault.name)
+    if row is None or row.planted_by != planters(fault.family) or row.gathered_by != gatherers():
+        return None
+    return row
+
+
+@cache
+def rows() -> dict[str, Row]:
+    """Every row by its name. Raises Stale."""
+    return {row.name: row for row in map(decoded, _stored())}
+
+
+def stale() -> list[str]:
+    """Names of faults that are not recorded as they are planted today, and of rows whose fault is gone."""
+    known = matrix.faults()
+    stored = {raw["name"]: raw for raw in _stored()}
+    gone = [name for name in stored if name not in known and not name.startswith(GOOD)]
+    return [
+        *gone,
+        *(
+            name
+            for name, fault in known.items()
+            if name not in stored
+            or stored[name]["planted_by"] != planters(fault.family)
+            or not _readable(stored[name])
+        ),
+    ]
+
+
+def _readable(raw: Any) -> bool:
+    try:
+        decoded(raw)
+    except Stale:
+        return False
+    return True
+
+
+def _stored() -> Iterator[Any]:
+    if FILE.exists():
+        with lzma.open(FILE, "rt", encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
+
+
+@cache
+def planters(family: str) -> str:
+    """Digest of what plants the faults of a family."""
+    folder = _HARNESS / "fault"
+    module = {"log": "freeze_log"}.get(family, family)
+    return _digest(
+        [folder / "base.py", folder / f"{module}.py", _HARNESS / "instance" / "agent" / "RVFAULT.m"]
+    )
+
+
+@cache
+def gatherers() -> str:
+    """Digest of what runs an instance, backs up, restores, rolls forward and looks; and which engine it was."""
+    files = [
+        file
+        for file in sorted(_HARNESS.rglob("*"))
+        if (file.suffix in (".py", ".m", ".json") or file.parent.name == "bin")
+        and (file == _READS_STATE or file.relative_to(_HARNESS).parts[0] not in _JUDGES)
+    ]
+    return f"{_digest(files)} {installation()}"
+
+
+def _digest(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(_HARNESS)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+# --- recording
+
+
+def record(wanted: Sequence[Fault], folder: Path) -> Iterator[Row]:
+    """Plant each fault for real and keep what came of it; rows without a fault first."""
+    with matrix.scene_of(SEED, folder, SilentProgress(), InstanceSpec()) as scene:
+        for mode in RecoveryMode:
+            yield _recorded(scene, f"{GOOD}.{mode.value}", "", scene.planted(), mode)
+            scene.clear()
+        for fault in wanted:
+            try:
+                planted = fault.plant(scene)
+                yield _recorded(scene, fault.name, planters(fault.family), planted, fault.mode)
+            except ThawError:
+                yield _row(scene, fault.name, planters(fault.family))
+            finally:
+                scene.clear()
+
+
+def _recorded(scene: Scene, name: str, planted_by: str, planted: Planted, mode: RecoveryMode) -> Row:
+    seen: list[Evidence] = []
+
+    def judge_and_keep(evidence: Evidence) -> list[Check]:
+        seen.append(evidence)
+        return judge_all(evidence)
+
+    recovery.judge_all = judge_and_keep  # type: ignore[attr-defined]
+    try:
+        made = matrix.recovered(planted, mode)
+    finally:
+        recovery.judge_all = judge_all  # type: ignore[attr-defined]
+    judged = {check.name for check in judge_all(seen[-1])}
+    return replace(
+        _row(scene, name, planted_by),
+        names=planted.names,
+        shown=tuple(planted.evidence),
+        evidence=seen[-1],
+        limits=tuple(check for check in made.checks if check.name not in judged),
+    )
+
+
+def _row(scene: Scene, name: str, planted_by: str) -> Row:
+    return Row(
+        name=name,
+        planted_by=planted_by,
+        gathered_by=gatherers(),
+        work=scene.setting.work,
+        names="",
+        shown=(),
+        evidence=None,
+        limits=(),
+    )
+
+
+def _line(row: Row, folder: Path) -> str:
+    text = json.dumps(encoded(row), ensure_ascii=True, separators=(",", ":"))
+    return text.replace(str(folder), _RUN)
+
+
+def _write(lines: dict[str, str]) -> None:
+    order = [*(f"{GOOD}.{mode.value}" for mode in RecoveryMode), *matrix.faults()]
+    with lzma.open(FILE, "wt", encoding="utf-8", preset=9) as file:
+        file.writelines(f"{lines[name]}\n" for name in order if name in lines)
+
+
+def main() -> int:
+    """Record what is asked for, and write the file anew."""
+    parser = argparse.ArgumentParser(prog="./dev evidence", description=__doc__.split("\n")[0])
+    parser.add_argument("faults", nargs="*", help="faults or families; none: those that are missing or stale")
+    parser.add_argument("--all", action="store_true", help="everything anew")
+    chosen = parser.parse_args()
+    names = chosen.faults or ([] if chosen.all else stale())
+    known = matrix.faults()
+    wanted = (
+        matrix.chosen([name for name in names if name in known or chosen.faults])
+        if names or chosen.all
+        else []
+    )
+    kept = {raw["name"]: json.dumps(raw, separators=(",", ":")) for raw in _stored() if raw["name"] in known}
+    began = time.monotonic()
+    if wanted:
+        with tempfile.TemporaryDirectory(prefix="evidence-") as made:
+            folder = Path(made)
+            try:
+                for number, row in enumerate(record(wanted, folder)):
+                    kept[row.name] = _line(row, folder)
+                    print(f"{number:4} {row.name}", flush=True)
+            finally:
+                _write(kept)
+    took, size = time.monotonic() - began, FILE.stat().st_size / 1000
+    print(f"{len(wanted)} of {len(known)} faults recorded in {took:.0f} s; {FILE.name}: {size:.0f} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    from tests.evidence import recorded  # not __main__: rows name their class
+
+    sys.exit(recorded.main())
