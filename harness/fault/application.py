@@ -61,10 +61,41 @@ def _fault(label: str, statement: str, cause: str, *sees: str, echoes: frozenset
         cause=cause,
         sees=frozenset(sees),
         echoes=echoes,
+        word=WORDS[label],
         physical=False,
     )
 
 
+WORDS = {
+    "undo": "1 transactions",
+    "older": "",
+    "open": "recorded but not committed",
+    "half": "committed without its record",
+    "torn": "database one is ahead",
+    "ahead": "committed without its record",
+    "hole": "later ones are there",
+    "twice": '^RVA("b",2',
+    "balance": '^RVA("b",2,7)',
+    "account": '^RVA("b",2,7)',
+    "history": "amount",
+    "trail": "is absent",
+    "trailed": "expected transaction",
+    "coldone": "^RVAK",
+    "coldtwo": "^RVBK(d",
+    "coldmore": "expected absent",
+    "coldgone": "^RVBK(f,1)",
+    "killed": "'8'",
+    "cut": '^RVB("l",2',
+    "read": "expected check",
+    "uncount": "counter 0",
+    "overcount": "is ahead",
+    "stranger": "^RVA(x)",
+    "counter": "is behind",
+    "confirm": "confirmed",
+    "foreign": "writer 4",
+    "gone": "transaction 1 is missing",
+}
+"""Label → what the first line must say, so that a person sees what it is."""
 _MORE = frozenset({"floor", "recovery_point", "content", "atomicity", "consistent_cut"})
 
 FAULTS = (
@@ -145,5 +176,6 @@ FAULTS = (
         cause="ceiling.newer",
         sees=frozenset({"ceiling", "recovery_point"}),
         echoes=frozenset({"consistent_cut"}),
+        word="writer 2",
     ),
 )

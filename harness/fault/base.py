@@ -61,6 +61,7 @@ class Fault:
         echoes: Checks that may fail too, as a consequence.
         cause: Code of the finding that names what a person must look at; several with bars between them where chance
             decides which of them comes first.
+        word: What that finding must say beside, by which a person tells this fault from its neighbours.
         physical: False if it is planted in the restored state.
     """
 
@@ -72,6 +73,7 @@ class Fault:
     echoes: frozenset[str] = frozenset()
     mode: RecoveryMode = RecoveryMode.ROLLFORWARD
     verdict: Verdict = Verdict.FAIL
+    word: str = ""
     physical: bool = True
 
     @property
@@ -90,6 +92,7 @@ def fault(
     echoes: frozenset[str],
     mode: RecoveryMode = RecoveryMode.ROLLFORWARD,
     verdict: Verdict = Verdict.FAIL,
+    word: str = "",
 ) -> Fault:
     """A fault in one line; `sees` are names of checks."""
     return Fault(
@@ -101,6 +104,7 @@ def fault(
         echoes=echoes,
         mode=mode,
         verdict=verdict,
+        word=word,
     )
 
 

@@ -219,7 +219,7 @@ def _overwritten(scene: Scene) -> Planted:
 
 
 def _fault(
-    name: str, statement: str, plant: Callable[[Scene], Planted], cause: str, mode: RecoveryMode
+    name: str, statement: str, plant: Callable[[Scene], Planted], cause: str, mode: RecoveryMode, word: str
 ) -> Fault:
     return Fault(
         name=f"blocks.{name}",
@@ -229,7 +229,12 @@ def _fault(
         sees=frozenset({f"image.{cause.partition('.')[0]}"}),
         echoes=EVERYTHING,
         mode=mode,
+        word=word,
     )
+
+
+_VALUES = {"one": "^RVA", "two": "^RVB"}
+"""How the globals of a database begin."""
 
 
 def _faults() -> Iterator[Fault]:
@@ -243,6 +248,7 @@ def _faults() -> Iterator[Fault]:
                     _planted(area, damage),
                     area.wrong_value if kind == "flip_value" else "integrity.damaged",
                     mode,
+                    _VALUES[area.role] if kind == "flip_value" else f"db/{area.role} ",
                 )
         yield _fault(
             f"stale_{short}",
@@ -250,6 +256,7 @@ def _faults() -> Iterator[Fault]:
             _older("one", _older_balances),
             "content.balance",
             mode,
+            '^RVA("b"',
         )
         yield _fault(
             f"garbage_{short}",
@@ -257,6 +264,7 @@ def _faults() -> Iterator[Fault]:
             _overwritten,
             "content.balance",
             mode,
+            "111111",
         )
     rolled = RecoveryMode.ROLLFORWARD
     for area in _AREAS[::2]:
@@ -267,6 +275,7 @@ def _faults() -> Iterator[Fault]:
             _planted(area, _index),
             "integrity.damaged",
             rolled,
+            f"db/{role} ",
         )
         yield _fault(
             f"bitmap_{role}",
@@ -274,6 +283,7 @@ def _faults() -> Iterator[Fault]:
             _planted(area, _bitmap),
             "integrity.damaged",
             rolled,
+            f"db/{role} ",
         )
         yield _fault(
             f"lost_writes_{role}",
@@ -281,6 +291,7 @@ def _faults() -> Iterator[Fault]:
             _older(role, _every_third),
             "integrity.damaged",
             rolled,
+            f"db/{role} ",
         )
 
 

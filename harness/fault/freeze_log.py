@@ -189,6 +189,15 @@ FAULTS = (
         echoes=frozenset(),
     ),
     _fault(
+        "failure_beside",
+        "the log tells of a failure behind the suspension",
+        "marker.incomplete",
+        _rewritten(
+            _after_suspended("ExternalFreeze", "Failed to place journal marker"), "place journal marker"
+        ),
+        echoes=frozenset(),
+    ),
+    _fault(
         "failure_line",
         "the log says that the freeze failed",
         "marker.incomplete",

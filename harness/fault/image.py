@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from harness.fault.application import WORDS
 from harness.fault.base import EVERYTHING, Fault, Planted, Scene, state_of
 from harness.instance.iris import Instance
 from harness.model import RecoveryMode
@@ -44,6 +45,7 @@ def _fault(label: str, statement: str, cause: str, mode: RecoveryMode) -> Fault:
         sees=frozenset({f"image.{cause.partition('.')[0]}", *_MORE.get(label, ())}),
         echoes=EVERYTHING,
         mode=mode,
+        word=WORDS[label],
         physical=False,
     )
 

@@ -6,6 +6,7 @@ without a fault: whatever fails there is a false alarm, and then no row means an
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,7 +38,8 @@ class Row:
     Attributes:
         cells: Check → one of the words above; a blind one goes on with the reason.
         caught: The verdict is the right one, every check that must see it does, none that must not fails.
-        named: The first finding names the cause.
+        codes, words: What the first finding must be, and what it must say.
+        named: It is, and says it.
         first_line: That finding.
     """
 
@@ -47,10 +49,19 @@ class Row:
     verdict: Verdict
     cells: dict[str, str]
     caught: bool
-    named: bool
+    codes: tuple[str, ...]
+    words: tuple[str, ...]
     first_line: str
     evidence: str
     duration_s: float
+
+    @property
+    def named(self) -> bool:
+        return self.accepts(self.first_line)
+
+    def accepts(self, line: str) -> bool:
+        """Whether a line would do as the first one of this fault."""
+        return any(line.startswith(code) for code in self.codes) and all(word in line for word in self.words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +71,21 @@ class Matrix:
     instance: str
     seed: int
     rows: tuple[Row, ...]
+
+
+_OF_A_MODE = re.compile("_(as_of_freeze|rollforward|rolled|point_in_time|boot)$")
+
+
+def told_apart(matrix: Matrix) -> list[Row]:
+    """The rows whose first line would do for no other fault; the same fault in another recovery mode is no other."""
+    return [
+        row
+        for row in matrix.rows
+        if not any(
+            other.accepts(row.first_line) and _OF_A_MODE.sub("", other.name) != _OF_A_MODE.sub("", row.name)
+            for other in matrix.rows
+        )
+    ]
 
 
 def faults() -> dict[str, Fault]:
@@ -171,7 +197,8 @@ def judged(fault: Fault, planted: Planted, record: CaseRecord, duration_s: float
         verdict=record.verdict,
         cells=cells,
         caught=right and bool(planted.evidence),
-        named=first is not None and first.code in fault.cause.split("|") and planted.names in _text(first),
+        codes=tuple(f"{code}: " for code in fault.cause.split("|")),
+        words=tuple(filter(None, (fault.word, planted.names))),
         first_line=_text(first) if first else "",
         evidence="; ".join(planted.evidence),
         duration_s=duration_s,
@@ -197,7 +224,8 @@ def _unthawed(fault: Fault, error: ThawError, duration_s: float) -> Row:
         verdict=Verdict.FAIL,
         cells={},
         caught=right,
-        named=right and "Thaw it by hand:" in str(error),
+        codes=("",),
+        words=("Thaw it by hand:", "may still be FROZEN") if right else ("a thaw that was not confirmed",),
         first_line=str(error),
         evidence="the instance was found frozen",
         duration_s=duration_s,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from harness.fault.matrix import ALARM, BLIND, DETECTS, ECHO, MISSED, SILENT, Matrix, Row
+from harness.fault.matrix import ALARM, BLIND, DETECTS, ECHO, MISSED, SILENT, Matrix, Row, told_apart
 from harness.model import CHECKS, IMAGE, Verdict
 from harness.report.base import STAND_IN_NOTE
 from harness.report.grid import grid
@@ -95,16 +95,27 @@ def as_json(matrix: Matrix) -> str:
 def from_json(text: str) -> Matrix:
     """The matrix in a text of `as_json`."""
     found = json.loads(text)
-    rows = tuple(Row(**{**row, "verdict": Verdict(row["verdict"])}) for row in found["rows"])
+    rows = tuple(
+        Row(
+            **{
+                **row,
+                "verdict": Verdict(row["verdict"]),
+                "codes": tuple(row["codes"]),
+                "words": tuple(row["words"]),
+            }
+        )
+        for row in found["rows"]
+    )
     return Matrix(instance=found["instance"], seed=found["seed"], rows=rows)
 
 
 def score(matrix: Matrix) -> str:
-    """Caught and named, in a line."""
+    """Caught, named and told from all others by the name, in a line."""
     rows = matrix.rows
     caught, named = sum(row.caught for row in rows), sum(row.named for row in rows)
     seconds = sum(row.duration_s for row in rows)
-    return f"{caught} of {len(rows)} caught, {named} of {len(rows)} named; {seconds:.0f} s of work"
+    apart = f"{len(told_apart(matrix))} told from all others by it"
+    return f"{caught} of {len(rows)} caught, {named} of {len(rows)} named, {apart}; {seconds:.0f} s of work"
 
 
 def _heading(matrix: Matrix) -> str:

@@ -141,6 +141,7 @@ FAULTS = (
         _skipped,
         "floor",
         "recovery_point",
+        word="nothing beyond what the image held",
     ),
     _fault(
         "stopped", "it stopped before the last journal", "floor.lost", _stopped(1), "floor", "recovery_point"

@@ -295,7 +295,15 @@ FAULTS = (
         _later,
         "image.atomicity",
     ),
-    _fault("swapped", "the databases changed places", "image.floor.lost", _image(_swapped), mode=_FREEZE),
+    _fault(
+        "swapped",
+        "the databases changed places",
+        "image.floor.lost",
+        _image(_swapped),
+        "image.floor",
+        mode=_FREEZE,
+        word="in each other's place",
+    ),
     _fault(
         "live",
         "the files were copied again after the thaw",

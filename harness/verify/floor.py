@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.model import Finding
 from harness.verify.base import Evidence, not_checked
+from harness.verify.state import RestoredState
 
 
 class FloorChecker:
@@ -17,6 +18,7 @@ class FloorChecker:
         if len(evidence.floor) != evidence.writers:
             return not_checked("floor", evidence, "acknowledgement of every writer")
         findings: list[Finding] = []
+        why = _why(evidence, evidence.state)
         for number, promised in sorted(evidence.floor.items()):
             state = evidence.state.writers.get(number)
             recovered = state.recovered if state else 0
@@ -25,8 +27,22 @@ class FloorChecker:
                     Finding(
                         code="floor.lost",
                         message=f"{promised - recovered} transactions that were acknowledged before the recovery "
-                        "point are lost",
+                        f"point are lost{why}",
                         witness=f"writer {number}: transaction {recovered + 1} is missing, {promised} were promised",
                     )
                 )
         return findings
+
+
+def _why(evidence: Evidence, state: RestoredState) -> str:
+    """What the whole of the state tells of the reason; empty if nothing."""
+    if not state.recovered:
+        return "; nothing of the load is there, as where databases are others, or in each other's place"
+    image = evidence.image.state if evidence.image else None
+    if evidence.rolled is not None and image is not None and _reached(image) == _reached(state):
+        return "; the roll-forward brought nothing beyond what the image held"
+    return ""
+
+
+def _reached(state: RestoredState) -> dict[int, int]:
+    return {number: writer.recovered for number, writer in state.writers.items()}
