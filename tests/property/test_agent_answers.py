@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ from harness.verify.base import judge
 from harness.verify.integrity import IntegrityChecker
 from tests.property.answers import ASKED, GOOD, LOG, METHODS, SaidBefore, instance, is_typed, lines
 from tests.seen import seen
+
+@pytest.fixture(scope="module", autouse=True)
+def answers_at_once() -> Iterator[None]:
+    """What is said here is said at once, so nobody waits for another answer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(iris, "ANSWER_TIMEOUT_S", 0.0)
+        yield
+
 
 STATUSES = st.one_of(st.sampled_from([5, 5, 5, 3, 0, 1, -9]), st.integers(-64, 255))
 SCALARS = st.one_of(
