@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.fault.base import Fault, Planted, Scene, state_of
+from harness.fault.base import WORDS, Fault, Planted, Scene, state_of
 from harness.instance.iris import Instance
 from harness.plan.model import Commit
 
@@ -66,36 +66,6 @@ def _fault(label: str, statement: str, cause: str, *sees: str, echoes: frozenset
     )
 
 
-WORDS = {
-    "undo": "1 transactions",
-    "older": "",
-    "open": "recorded but not committed",
-    "half": "committed without its record",
-    "torn": "database one is ahead",
-    "ahead": "committed without its record",
-    "hole": "later ones are there",
-    "twice": '^RVA("b",2',
-    "balance": '^RVA("b",2,7)',
-    "account": '^RVA("b",2,7)',
-    "history": "amount",
-    "trail": "is absent",
-    "trailed": "expected transaction",
-    "coldone": "^RVAK",
-    "coldtwo": "^RVBK(d",
-    "coldmore": "expected absent",
-    "coldgone": "^RVBK(f,1)",
-    "killed": "'8'",
-    "cut": '^RVB("l",2',
-    "read": "expected check",
-    "uncount": "counter 0",
-    "overcount": "is ahead",
-    "stranger": "^RVA(x)",
-    "counter": "is behind",
-    "confirm": "confirmed",
-    "foreign": "writer 4",
-    "gone": "transaction 1 is missing",
-}
-"""Label → what the first line must say, so that a person sees what it is."""
 _MORE = frozenset({"floor", "recovery_point", "content", "atomicity", "consistent_cut"})
 
 FAULTS = (

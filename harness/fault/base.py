@@ -33,6 +33,36 @@ STATE = frozenset({"atomicity", "content", "consistent_cut", "floor", "ceiling",
 OF_IMAGE = frozenset(f"{IMAGE}{name}" for name in LOOKS)
 EVERYTHING = STATE | OF_IMAGE | {"integrity", "snapshot", "chain", "marker"}
 """What a bad image may show in, beside the check that must see it."""
+WORDS = {
+    "undo": "1 transactions",
+    "older": "",
+    "open": "recorded but not committed",
+    "half": "committed without its record",
+    "torn": "database one is ahead",
+    "ahead": "committed without its record",
+    "hole": "later ones are there",
+    "twice": '^RVA("b",2',
+    "balance": '^RVA("b",2,7)',
+    "account": '^RVA("b",2,7)',
+    "history": "amount",
+    "trail": "is absent",
+    "trailed": "expected transaction",
+    "coldone": "^RVAK",
+    "coldtwo": "^RVBK(d",
+    "coldmore": "expected absent",
+    "coldgone": "^RVBK(f,1)",
+    "killed": "'8'",
+    "cut": '^RVB("l",2',
+    "read": "expected check",
+    "uncount": "counter 0",
+    "overcount": "is ahead",
+    "stranger": "^RVA(x)",
+    "counter": "is behind",
+    "confirm": "confirmed",
+    "foreign": "writer 4",
+    "gone": "transaction 1 is missing",
+}
+"""Label of RVFAULT.m → what the first line must say, so that a person sees what it is."""
 PATH_OF = {"one": Path("db/one/IRIS.DAT"), "two": Path("db/two/IRIS.DAT")}
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.fault.application import WORDS
-from harness.fault.base import EVERYTHING, Fault, Planted, Scene, state_of
+from harness.fault.base import EVERYTHING, WORDS, Fault, Planted, Scene, state_of
 from harness.instance.iris import Instance
 from harness.model import RecoveryMode
 from harness.recovery import Steps
