@@ -223,6 +223,7 @@ def test_copied_journals_are_read_as_the_live_ones(
     """A folder of copies gives the same names, links and ends."""
     live.switch_journal()
     wanted = live.journals(there.journal_folder)[:-1]
+    assert len(wanted) >= 2 and all(journal.files for journal in wanted)
     names = [Path(name) for journal in wanted for name in journal.files]
     copy_paths(there.journal_folder, names, lent, Method.COPY)
     assert wanted == target.journals(lent)

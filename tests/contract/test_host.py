@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import threading
 import time
@@ -217,13 +219,29 @@ def test_commands_wait_for_a_paused_place_and_the_stun_is_told(place: Place) -> 
 
 def test_closing_a_host_leaves_nothing(host: Host, place: Place) -> None:
     """The last test of this module."""
+    root, named = str(host.root()), place.name
+    running = [line for line in _commands() if root in line]
     host.close()
     host.close()
     with pytest.raises(InstanceGone):
         place.run(["true"])
+    left = [line for line in _commands() if root in line]
+    assert not left, f"of {len(running)} processes of {named}"
+    assert not [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f" {root}" in line]
     if host.in_containers:
         wanted = {"label": f"{containers.RUN_LABEL}={containers.token()}"}
         assert [] == containers.engine().containers.list(all=True, filters=wanted)
+
+
+def _commands() -> list[str]:
+    """Command line and environment of every process of this machine."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue
+        with contextlib.suppress(OSError):
+            found.append(f"{(process / 'cmdline').read_bytes()!r} {(process / 'environ').read_bytes()!r}")
+    return found
 
 
 def _writers(place: Place) -> list[str]:

@@ -164,9 +164,10 @@ def test_root_in_there_mounts_nothing_and_makes_no_namespaces(place: SandboxPlac
 def test_what_is_written_in_there_stays_there(shell: Shell) -> None:
     """Its `/etc`, `/tmp` and `/usr/bin` are its own: a tool can be deleted or replaced."""
     done = shell(
-        "echo mine >/etc/mine; echo mine >/tmp/mine-of-the-sandbox; rm /usr/bin/cksum; ls /usr/bin/cksum"
+        "echo mine >/etc/mine && echo mine >/tmp/mine-of-the-sandbox && rm /usr/bin/cksum && "
+        "cat /etc/mine /tmp/mine-of-the-sandbox && ! ls /usr/bin/cksum"
     )
-    assert done.returncode != 0
+    assert (0, "mine\nmine\n") == (done.returncode, done.stdout), done.stderr
     assert Path("/usr/bin/cksum").exists()
     assert not Path("/etc/mine").exists() and not Path("/tmp/mine-of-the-sandbox").exists()
 
@@ -189,7 +190,7 @@ def test_it_has_processes_network_memory_and_a_name_of_its_own(shell: Shell) -> 
     finally:
         subprocess.run(["ipcrm", "-m", key], check=True)
     before = os.uname().nodename
-    shell("hostname changed-by-a-script")
+    assert "changed-by-a-script\n" == shell("hostname changed-by-a-script && hostname").stdout
     assert before == os.uname().nodename
 
 
@@ -231,7 +232,7 @@ def test_its_users_own_nothing_outside(several_users: None, place: SandboxPlace,
         assert f"{number}\n" == shell("id -u", user=user).stdout
         made = f"{place.inside}/made-by-{user}"
         shell(f"chmod 777 {place.inside}")
-        shell(f": >{made}", user=user)
+        assert 0 == shell(f": >{made}", user=user).returncode
         owner = Path(made).stat().st_uid
         assert owner >= 0x60000000 and owner & 0xFFFF == number
     shell(f"chmod 755 {place.inside}")

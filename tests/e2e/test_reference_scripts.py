@@ -354,6 +354,8 @@ def test_cache_alone_is_enough(machine: Machine) -> None:
     assert machine.frozen()
     assert 0 == machine.status("thaw")
     assert not machine.frozen()
+    (log,) = machine.folder.glob("log/freeze-*.log")
+    assert 1 == log.read_text().count("ExternalFreeze: Suspending system")
 
 
 def test_a_state_from_before_a_restart_of_the_machine_is_over(machine: Machine) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.cli import cli
 from harness.scripts.lint import Language, lint, report
 from harness.scripts.lint.engine import Verb, recognise, split_arguments
-from harness.scripts.lint.model import Level
+from harness.scripts.lint.model import Finding, Level
 from harness.scripts.lint.rules import RULES
 from harness.scripts.lint.source import Source
 
@@ -225,7 +225,7 @@ def test_a_script_cut_anywhere_is_still_read(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     language = {".bat": Language.BATCH, ".json": Language.AZURE}.get(file.suffix, Language.SH)
     for end in range(0, len(text), max(len(text) // 12, 1)):
-        assert _findings(text[:end], language) is not None
+        _in_place(_findings(text[:end], language), text[:end])
 
 
 @settings(max_examples=150, deadline=None)
@@ -236,10 +236,18 @@ def test_a_script_cut_anywhere_is_still_read(file: Path) -> None:
 def test_any_text_is_read(noise: str, language: Language) -> None:
     """Whatever stands around a call."""
     call = FREEZE if language is Language.SH else BAT_FREEZE
-    assert _findings(f"{noise}{call}{noise}\n", language) is not None
+    text = f"{noise}{call}{noise}\n"
+    _in_place(_findings(text, language), text)
 
 
-def _findings(text: str, language: Language) -> list[object]:
+def _in_place(findings: list[Finding], text: str) -> None:
+    """Each is of a known rule, and stands in a line that there is."""
+    for found in findings:
+        assert found.rule in RULES and found.message and found.remedy
+        assert 1 <= found.line <= text.count("\n") + 1 and found.column >= 1, (found, text)
+
+
+def _findings(text: str, language: Language) -> list[Finding]:
     from harness.scripts.lint import azure, batch_rules, shell_rules
 
     read = {Language.SH: shell_rules, Language.BATCH: batch_rules, Language.AZURE: azure}[language]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -53,9 +54,10 @@ def test_time_of_an_acknowledgement(tmp_path: Path) -> None:
 
 
 def test_ledger_survives_on_disk(tmp_path: Path) -> None:
-    """One fixed-size entry a look is in the file."""
+    """One entry a look is in the file: writer, when it began and ended, the number reached."""
     ledger = _ledger(tmp_path)
-    for number in range(1, 6):
-        ledger.note(1, number, number, number)
+    looks = [(1, number + 0.25, number + 0.5, 100 * number) for number in range(1, 6)]
+    for look in looks:
+        ledger.note(*look)
     ledger.close()
-    assert 5 * 26 == (tmp_path / "ledger.bin").stat().st_size
+    assert looks == list(struct.iter_unpack("<HddQ", (tmp_path / "ledger.bin").read_bytes()))
