@@ -45,6 +45,7 @@ from tests.soak.volumes import KINDS, CannotMake, volume
 CYCLES_PER_INSTANCE = 25
 _ENDED_TOO_SOON = "recovery_point.nothing_between"
 """Says that the load was over before the freeze: the machine was slow, the checks are right."""
+_IDLE_SHARE_MAX = 0.05
 _TRIES_ALONE = 3
 _SHRUNK_AT_MOST = 3
 """So many alarms are repeated and made smaller; the others are only printed."""
@@ -52,14 +53,21 @@ _SHRUNK_AT_MOST = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one cycle. `alarms` are findings that a clean cycle must not have."""
+    """What became of one cycle. `alarms` are findings that a clean cycle must not have; `around` are the transactions
+    that were acknowledged before and after each freeze.
+    """
 
     cycle: Cycle
     alarms: tuple[str, ...] = ()
-    ended_too_soon: bool = False
+    around: tuple[tuple[int, int], ...] = ()
     recoveries: int = 0
     transactions: int = 0
     folder: Path = Path()
+
+    @property
+    def idle(self) -> bool:
+        """There was no load on one side of a freeze, so that little was tried: a slow machine, or a wrong draw."""
+        return not self.around or any(0 in sides for sides in self.around)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +93,22 @@ class Tally:
         seconds = time.monotonic() - self.began
         kinds = sorted({_kind(outcome) for outcome in self.outcomes})
         rows = [_row(kind, [o for o in self.outcomes if _kind(o) == kind]) for kind in kinds]
-        heads = ["host · provider · volume", "cycles", "recoveries", "transactions", "too short", "alarms"]
+        heads = ["host · provider · volume", "cycles", "recoveries", "before", "after", "idle", "alarms"]
         per_cycle = seconds / max(1, len(self.outcomes))
         return (
             tabulate([*rows, _row("all", self.outcomes)], heads, intfmt=",")
-            + f"\n{seconds:.0f} seconds, {per_cycle:.2f} seconds per cycle"
+            + "\nbefore, after: transactions acknowledged before and after the freezes; idle: cycles without any on "
+            f"one side\n{seconds:.0f} seconds, {per_cycle:.2f} seconds per cycle"
         )
+
+    @property
+    def idle(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.idle and not outcome.alarms]
+
+    @property
+    def proves(self) -> bool:
+        """Something ran, nearly all of it under a load on both sides of every freeze."""
+        return bool(self.outcomes) and len(self.idle) <= _IDLE_SHARE_MAX * len(self.outcomes)
 
 
 def _kind(outcome: Outcome) -> str:
@@ -103,8 +121,9 @@ def _row(name: str, outcomes: list[Outcome]) -> list[object]:
         name,
         len(outcomes),
         sum(outcome.recoveries for outcome in outcomes),
-        sum(outcome.transactions for outcome in outcomes),
-        sum(outcome.ended_too_soon for outcome in outcomes),
+        sum(before for outcome in outcomes for before, _ in outcome.around),
+        sum(after for outcome in outcomes for _, after in outcome.around),
+        sum(outcome.idle for outcome in outcomes),
         sum(bool(outcome.alarms) for outcome in outcomes),
     ]
 
@@ -150,9 +169,8 @@ def run_cycle(setting: Setting, cycle: Cycle) -> Outcome:
     return Outcome(
         cycle=cycle,
         alarms=() if too_soon else tuple(findings),
-        ended_too_soon=too_soon,
+        around=_around(anew, records),
         recoveries=len(records),
-        transactions=sum(ledger.acknowledged().values()),
         folder=setting.folder,
     )
 
@@ -160,6 +178,26 @@ def run_cycle(setting: Setting, cycle: Cycle) -> Outcome:
 def _records(setting: Setting, plan: Plan) -> Iterator[CaseRecord]:
     for number, cases in itertools.groupby(expand(plan), key=lambda case: case.cycle):
         yield from back_up_and_recover(setting, f"cycle {number}", list(cases))
+
+
+def _around(setting: Setting, records: list[CaseRecord]) -> tuple[tuple[int, int], ...]:
+    """Transactions acknowledged before each freeze was asked for, and between its thaw and the next one's."""
+    windows = sorted(
+        {
+            (setting.began_s + stage.started_s, setting.began_s + stage.started_s + stage.duration_s)
+            for record in records
+            for stage in record.stages
+            if stage.name == "freeze window"
+        }
+    )
+    floors = [[sum(setting.ledger.floor(moment_s).values()) for moment_s in window] for window in windows]
+    last = sum(setting.ledger.acknowledged().values())
+    ends = [*(before for before, _ in floors[1:]), last]
+    starts = [0, *(thawed for _, thawed in floors[:-1])]
+    return tuple(
+        (before - start, end - thawed)
+        for start, (before, thawed), end in zip(starts, floors, ends, strict=True)
+    )
 
 
 def _findings(record: CaseRecord) -> list[str]:
@@ -340,7 +378,11 @@ def main(argv: list[str] | None = None) -> int:
         _tell(f"kept: {folder}")
     else:
         shutil.rmtree(folder)
-    return int(bool(tally.alarms))
+    if not tally.proves:
+        _tell(
+            f"{len(tally.idle)} of {len(tally.outcomes)} cycles had no load on one side of a freeze: too many"
+        )
+    return int(bool(tally.alarms) or not tally.proves)
 
 
 if __name__ == "__main__":
