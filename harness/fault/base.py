@@ -23,7 +23,7 @@ from harness.instance.base import TO_READ
 from harness.instance.iris import Instance
 from harness.model import IMAGE, LOOKS, CaseRecord, RecoveryMode, Verdict
 from harness.plan.expand import expand
-from harness.plan.model import FreezeSpec, SnapshotSpec
+from harness.plan.model import FreezeSpec, SnapshotSpec, WorkloadSpec
 from harness.recovery import Steps, recover
 from harness.setting import Setting
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
@@ -55,6 +55,8 @@ WORDS = {
     "cut": '^RVB("l",2',
     "read": "expected check",
     "uncount": "counter 0",
+    "recount": "same value of the counter",
+    "unreadable": "garbage",
     "overcount": "is ahead",
     "stranger": "^RVA(x)",
     "counter": "is behind",
@@ -228,6 +230,7 @@ class Scene:
         halfway: Callable[[], object] = lambda: None,
         provider: SnapshotSpec | None = None,
         freeze: FreezeSpec | None = None,
+        workload: WorkloadSpec | None = None,
         endless: bool = False,
     ) -> Planted:
         """A new backup in which something is otherwise.
@@ -236,7 +239,8 @@ class Scene:
             halfway: Called in the window, before the copy.
             endless: The provider heeds no limit.
         """
-        plan = replace(self.setting.plan, freeze=freeze or self.setting.plan.freeze)
+        plan = self.setting.plan
+        plan = replace(plan, freeze=freeze or plan.freeze, workload=workload or plan.workload)
         setting = replace(self.setting, source=source or self.setting.source, plan=plan)
         spec = provider or plan.snapshots[0]
         real: SnapshotProvider = Interrupted(load_provider(setting, spec), halfway, endless)

@@ -16,8 +16,8 @@ from harness.errors import FreezeError, InstanceError, ThawError
 from harness.fault.base import EVERYTHING, Planted, Scene, fault
 from harness.freeze import image_status
 from harness.instance.iris import FreezeAnswer, Instance
-from harness.model import Verdict
-from harness.plan.model import FreezeSpec, Limits, SnapshotSpec
+from harness.model import RecoveryMode, Verdict
+from harness.plan.model import FreezeSpec, Limits, SnapshotSpec, WorkloadSpec
 
 _TORN = EVERYTHING - {"marker"}
 
@@ -207,6 +207,21 @@ def _without_switch(scene: Scene) -> Planted:
     return planted
 
 
+def _over_at_once(scene: Scene) -> WorkloadSpec:
+    """A transaction of each writer, and the end."""
+    load = scene.setting.plan.workload
+    return replace(load, transactions=load.writers, rate=None)
+
+
+def _idle(scene: Scene) -> Planted:
+    """The load was over before the freeze: nothing can be lost, and nothing shows that journals were applied."""
+    planted = scene.back_up(workload=_over_at_once(scene))
+    promises = planted.backup.promises
+    if promises[RecoveryMode.AS_OF_FREEZE].floor == promises[RecoveryMode.ROLLFORWARD].floor:
+        planted.evidence.append("every transaction was acknowledged before the freeze")
+    return planted
+
+
 class _Unheard(Instance):
     """A thaw never arrives, and a question finds nobody."""
 
@@ -233,9 +248,11 @@ class _Deaf:
 
 
 def _left(scene: Scene) -> Planted:
-    """The thaw is lost: the run must end with the command to type, and say nothing else."""
+    """The thaw is lost: the run must end with the command to type, and say nothing else. Nobody writes then: a writer
+    that is killed in a frozen instance is not heard to the end.
+    """
     try:
-        scene.back_up(source=_Unheard(scene.setting.source))
+        scene.back_up(source=_Unheard(scene.setting.source), workload=_over_at_once(scene))
     except ThawError:
         if scene.setting.source.is_frozen():
             scene.setting.source.thaw(scene.folder / "freeze.log")
@@ -310,6 +327,15 @@ FAULTS = (
         _without_switch,
         "marker",
         verdict=Verdict.UNKNOWN,
+    ),
+    _fault(
+        "idle",
+        "the load was over before the freeze",
+        "recovery_point.nothing_between",
+        _idle,
+        "recovery_point",
+        verdict=Verdict.UNKNOWN,
+        echoes=frozenset(),
     ),
     _fault("left", "the thaw never arrived", "thaw", _left),
 )

@@ -65,6 +65,8 @@ _LABELS = (
     ("killed", "a node that was killed is back", "content.killed"),
     ("read", "the record of a transaction says that it read another number", "content.history"),
     ("uncount", "the record of a transaction has lost its value of the counter", "content.history"),
+    ("recount", "two transactions took the same value of the counter", "content.counter_twice"),
+    ("unreadable", "the record of a transaction has another shape", "content.unreadable"),
     ("overcount", "the counter that $INCREMENT keeps is far ahead", "content.counter"),
     ("stranger", "there is a node of a kind that no workload writes", "content.foreign"),
     ("cut", "a large value lost its last character", "content.large"),

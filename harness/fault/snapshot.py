@@ -119,6 +119,11 @@ def _grown(image: Path) -> str:
     return "database two is 64 kB longer"
 
 
+def _altered(image: Path) -> str:
+    """As many bytes as before."""
+    return overwrite(image / "iris.cpf", 0, b"#")
+
+
 def _folder_for_file(image: Path) -> str:
     file = image / PATH_OF["one"]
     destroy.file(file, planted_in(image))
@@ -163,6 +168,10 @@ _WAITED = "while [ ! -e $0.done ]; do sleep 0.05; done; cp -a $0.real/. $1/"
 _MIXED = "cp -a $0 $1.real"
 _GIVEN_MIXED = 'cp -a $0.real/. $1/ && cp -a "$(dirname $2)"/source/db/one/IRIS.DAT $1/db/one/IRIS.DAT'
 _DROPPED = "rm -rf $1.real $1.done"
+
+_NEWER_OR_GROWN = "image.ceiling.newer|snapshot.size"
+_TORN_OR_GROWN = "image.atomicity.torn|snapshot.size"
+"""A database that is copied later may have grown until then."""
 
 _fault = partial(fault, "snapshot", echoes=EVERYTHING)
 _FREEZE, _ROLLED, _BOOT = RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD, RecoveryMode.BOOT
@@ -234,7 +243,6 @@ FAULTS = (
         "the snapshot command copied in the background, after the thaw",
         "image.ceiling.newer|image.atomicity.torn|image.integrity.damaged",
         _by_command(("run", _FORKED), ("expose", _WAITED), ("release", _DROPPED)),
-        "image.ceiling",
     ),
     _fault(
         "mixed_instants",
@@ -283,7 +291,7 @@ FAULTS = (
     _fault(
         "later_two",
         "the databases are of two freezes",
-        "image.atomicity.torn",
+        _TORN_OR_GROWN,
         _later,
         "image.atomicity",
         mode=_FREEZE,
@@ -291,7 +299,7 @@ FAULTS = (
     _fault(
         "later_two_rolled",
         "the databases are of two freezes, and journals were applied to them",
-        "image.atomicity.torn",
+        _TORN_OR_GROWN,
         _later,
         "image.atomicity",
     ),
@@ -307,7 +315,7 @@ FAULTS = (
     _fault(
         "live",
         "the files were copied again after the thaw",
-        "image.ceiling.newer",
+        _NEWER_OR_GROWN,
         _live,
         "image.ceiling",
         mode=_FREEZE,
@@ -315,7 +323,7 @@ FAULTS = (
     _fault(
         "live_rolled",
         "the files were copied again after the thaw, and journals were applied to them",
-        "image.ceiling.newer",
+        _NEWER_OR_GROWN,
         _live,
         "image.ceiling",
     ),
@@ -366,6 +374,14 @@ FAULTS = (
         "snapshot.incomplete",
         _image(_lose("two"), "two"),
         *_INCOMPLETE,
+        mode=_BOOT,
+    ),
+    _fault(
+        "boot_altered",
+        "a byte of the configuration is another in the image that a machine boots from",
+        "snapshot.altered",
+        _image(_altered, "iris.cpf"),
+        "snapshot",
         mode=_BOOT,
     ),
     *(

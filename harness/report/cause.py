@@ -50,6 +50,8 @@ _UPSTREAM_FIRST = (
     "consistent_cut.future",
     "recovery_point.missed",
     "atomicity.confirmation",
+    "content.unreadable",
+    "content.counter_twice",
     "content.history",
     "content.accounts",
     "content.balance",

@@ -41,12 +41,13 @@ class _Writer:
 
 
 class Driver:
-    """The writers of one cycle: entered running, left ended.
+    """The writers of one cycle: entered running, left ended. Where the cycle broke off they are told to stop, and
+    what they say until then is in the ledger; one that had to be killed is `unheard` there.
 
     Args of `__init__`: `spec.transactions` is a total over all writers; without it writers go on until
     `stop`. Numbers go on where the ledger is.
-    Raises InstanceError if a writer does not begin or ends by itself (InstanceGone: with its instance); ParseError
-    for a line out of order.
+    Raises InstanceError if a writer does not begin or ends by itself (InstanceGone: with its instance), or was not
+    heard to the end in an earlier load; ParseError for a line out of order.
     """
 
     def __init__(self, instance: Instance, spec: WorkloadSpec, seed: int, ledger: Ledger) -> None:
@@ -70,6 +71,11 @@ class Driver:
         return self
 
     def _begin(self) -> None:
+        if self._ledger.unheard:
+            raise InstanceError(
+                f"what writer {min(self._ledger.unheard)} did last is not known: it was killed when an earlier load "
+                "broke off. No transaction can be held against the ledger any more"
+            )
         reached = self._ledger.acknowledged()
         for number in range(1, self._spec.writers + 1):
             self._writers.append(self._start(number, reached[number]))
@@ -157,8 +163,12 @@ class Driver:
     def _end_all(self) -> None:
         told = self._tell_to_stop()
         deadline = Deadline.after(LAST_BREATH_S)
+        while told and not (self.all_ended or self._failure or deadline.passed):
+            self._look()  # what is committed and not in the ledger would be done a second time by the next load
+            time.sleep(LOOK_EVERY_S)
         for writer in self._writers:
             end(writer.process, grace_s=deadline.left_s if told or writer.ended else 0.0)
+        self._ledger.unheard |= {writer.number for writer in self._writers if not writer.ended}
 
     def _tell_to_stop(self) -> bool:
         """An instance may outlive this run, and takes it better than a kill. Returns whether every writer knows."""

@@ -38,11 +38,13 @@ class _Looks:
 class Ledger:
     """Acknowledgements of all writers of one run; filled by the driver, read by the checks.
 
-    Every look is also appended to `file`, so that a run cut short leaves its ledger.
+    Every look is also appended to `file`, so that a run cut short leaves its ledger. `unheard` are writers that were
+    killed: what they committed last is not known.
     """
 
     def __init__(self, writers: int, file: Path) -> None:
         self.writers = writers
+        self.unheard: set[int] = set()
         self._looks = {writer: _Looks() for writer in range(1, writers + 1)}
         self._lock = threading.Lock()
         self._file = file.open("ab", buffering=1 << 16)

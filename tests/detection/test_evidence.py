@@ -5,17 +5,42 @@ What a fault leaves is recorded by `./dev evidence` (tests/evidence/recorded.py)
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
+import harness
+from harness import registry
 from harness.fault import matrix, report
 from harness.fault.base import Fault
 from harness.fault.matrix import Matrix
-from harness.model import CHECKS, Finding, RecoveryMode, Verdict
+from harness.model import CHECKS, IMAGE, Finding, RecoveryMode, Verdict
+from harness.verify import judge
 from tests.evidence import recorded
 
 KNOWN = matrix.faults()
+WITNESSES = {
+    "snapshot": "snapshot.grown",
+    "image.integrity": "blocks.zeroed_cold_one_boot",
+    "image.atomicity": "image.confirm_rollforward",
+    "image.content": "image.coldtwo_rollforward",
+    "image.consistent_cut": "image.older_rollforward",
+    "image.floor": "snapshot.older_whole",
+    "image.ceiling": "snapshot.late_by_expose",
+    "integrity": "rollforward.files_gone",
+    "atomicity": "application.confirm",
+    "content": "application.balance",
+    "consistent_cut": "application.older",
+    "floor": "snapshot.older_whole",
+    "ceiling": "application.foreign",
+    "marker": "log.stale",
+    "chain": "journals.duplicated",
+    "hold": "freeze.written_to",
+    "recovery_point": "rollforward.skipped",
+}
+"""Check → a fault that it must see; without the check the row fails."""
 
 
 def test_the_evidence_is_of_the_faults_of_today() -> None:
@@ -42,6 +67,38 @@ def test_every_fault_is_caught_and_named(fault: Fault) -> None:
     assert judged.named, shown
 
 
+NOT_PLANTED = {
+    "chain.empty": "a set always holds the journal of the marker: without it there is no set (chain.purged)",
+    "chain.open": "what the engine did not close ends elsewhere, too (chain.short)",
+    "chain.unmarked": "the engine marks every journal",
+    "chain.unended": "the engine lists the journal that it writes",
+    "integrity.incomplete": "the engine's structure check has a verdict for every database",
+    "recovery_point.skipped": "the engine skips no database of a roll-forward; it breaks off",
+    "consistent_cut.future": "a transaction reads what another one committed: where it is ahead of that, floor or content "
+    "speak first",
+    "content.total": "money is never created where balances and history agree",
+}
+"""Codes that no fault brings about with this engine, and why; each has its hand-made witness in tests/unit/verify."""
+
+
+def codes_of_checks() -> set[str]:
+    """Every code that stands in the checks, as the witnesses know them."""
+    folder = Path(harness.__file__).parent / "verify"
+    text = "".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py"))
+    return set(re.findall(r'code="([a-z_]+\.[a-z_]+)"', text))
+
+
+def test_every_code_is_brought_about_by_a_fault_or_said_why_not() -> None:
+    """In the look at the image or after it."""
+    seen = {
+        finding.code.removeprefix(IMAGE)
+        for found in findings().values()
+        for of_check in found.values()
+        for finding in of_check
+    }
+    assert codes_of_checks() - seen == set(NOT_PLANTED)
+
+
 def findings() -> dict[str, dict[str, list[Finding]]]:
     """Fault → check → what it found; checks without a finding are left out."""
     return {
@@ -58,3 +115,20 @@ def test_every_check_is_the_only_one_to_see_some_fault() -> None:
         if len(found) == 1:
             alone[next(iter(found))].append(name)
     assert set(CHECKS) | {"limits"} == set(alone), {check: len(names) for check, names in alone.items()}
+
+
+@pytest.mark.parametrize("check", WITNESSES)
+def test_no_check_is_idle(monkeypatch: pytest.MonkeyPatch, check: str) -> None:
+    """Without it a row of the matrix fails."""
+    fault = KNOWN[WITNESSES[check]]
+    row = recorded.rows()[fault.name]
+    assert check in fault.sees and row.judged(fault).caught
+    names = registry.names
+    monkeypatch.setattr(registry, "names", lambda group: [n for n in names(group) if n != check])
+    monkeypatch.setattr(judge, "CHECKS", tuple(name for name in judge.CHECKS if name != check))
+    judged = row.judged(fault)
+    assert matrix.MISSED == judged.cells[check] and not judged.caught
+
+
+def test_every_check_has_its_witness() -> None:
+    assert set(judge.CHECKS) == set(WITNESSES)

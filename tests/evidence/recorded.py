@@ -48,6 +48,8 @@ _RUN = "/matrix"
 _HARNESS = Path(harness.__file__).parent
 _JUDGES = ("verify", "report", "cli", "scripts", "conform", "fault")
 """What takes no part in the making of evidence (but for the faults, whose files are counted one by one)."""
+_BY_ROUTINE = ("application", "image")
+"""Families that are planted by RVFAULT.m."""
 _READS_STATE = _HARNESS / "verify" / "state.py"
 
 
@@ -144,9 +146,8 @@ def planters(family: str) -> str:
     """Digest of what plants the faults of a family."""
     folder = _HARNESS / "fault"
     module = {"log": "freeze_log"}.get(family, family)
-    return _digest(
-        [folder / "base.py", folder / f"{module}.py", _HARNESS / "instance" / "agent" / "RVFAULT.m"]
-    )
+    routine = [_HARNESS / "instance" / "agent" / "RVFAULT.m"] if family in _BY_ROUTINE else []
+    return _digest([folder / "base.py", folder / f"{module}.py", *routine])
 
 
 @cache

@@ -136,6 +136,19 @@ uncount(w,ws,seed) ;
  set i=^RVBS(w)\32*16,$piece(^RVB("h",w,i),",",7)=10000000000
  quit
  ;
+recount(w,ws,seed) ;
+ ; A transaction is said to have taken the value of the counter that an earlier one took; its check agrees.
+ new i,now,then
+ set i=^RVBS(w)\32*16,now=$piece(^RVB("h",w,i),",",7),then=$piece(^RVB("h",w,i-16),",",7)
+ set $piece(^RVB("h",w,i),",",7)=then
+ set $piece(^RVB("h",w,i),",",8)=$piece(^RVB("h",w,i),",",8)-10000-(now-then*3)#9973+10000
+ quit
+ ;
+unreadable(w,ws,seed) ;
+ ; The record of a transaction has another shape.
+ set ^RVB("h",w,^RVBS(w)\2)="garbage"
+ quit
+ ;
 overcount(w,ws,seed) ;
  ; The counter that $INCREMENT keeps is far ahead.
  set ^RVA("n")=^RVA("n")+1000
