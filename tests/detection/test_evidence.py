@@ -74,8 +74,7 @@ NOT_PLANTED = {
     "chain.unended": "the engine lists the journal that it writes",
     "integrity.incomplete": "the engine's structure check has a verdict for every database",
     "recovery_point.skipped": "the engine skips no database of a roll-forward; it breaks off",
-    "consistent_cut.future": "a transaction reads what another one committed: where it is ahead of that, floor or content "
-    "speak first",
+    "consistent_cut.future": "where a writer is behind what others read of it, floor speaks first",
     "content.total": "money is never created where balances and history agree",
 }
 """Codes that no fault brings about with this engine, and why; each has its hand-made witness in tests/unit/verify."""
