@@ -18,7 +18,7 @@ from harness.backup import Backup, back_up
 from harness.cycle import opened
 from harness.errors import HarnessError, ThawError, UsageError
 from harness.fault.base import Fault, Planted, Scene, recovered
-from harness.model import CaseRecord, Finding, RecoveryMode, Verdict
+from harness.model import IMAGE, CaseRecord, Finding, RecoveryMode, Verdict
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
 from harness.progress import Progress
 from harness.report.cause import cause
@@ -86,6 +86,18 @@ def told_apart(matrix: Matrix) -> list[Row]:
             for other in matrix.rows
         )
     ]
+
+
+def alone(matrix: Matrix) -> dict[str, list[str]]:
+    """Check → the faults that it alone keeps from a PASS, be it FAIL or UNKNOWN; both looks count as one. A check
+    without one could be taken away, and no fault would pass.
+    """
+    found: dict[str, list[str]] = {}
+    for row in matrix.rows:
+        speaking = {name.removeprefix(IMAGE) for name, cell in row.cells.items() if cell != SILENT}
+        if len(speaking) == 1:
+            found.setdefault(speaking.pop(), []).append(row.name)
+    return found
 
 
 def faults() -> dict[str, Fault]:

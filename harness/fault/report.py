@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from harness.fault.matrix import ALARM, BLIND, DETECTS, ECHO, MISSED, SILENT, Matrix, Row, told_apart
+from harness.fault.matrix import ALARM, BLIND, DETECTS, ECHO, MISSED, SILENT, Matrix, Row, alone, told_apart
 from harness.model import CHECKS, IMAGE, Verdict
 from harness.report.base import STAND_IN_NOTE
 from harness.report.grid import grid
@@ -80,6 +80,8 @@ def markdown(matrix: Matrix) -> str:
         note,
         *_blind(rows),
         *_wrong(rows),
+        "What each check alone keeps from a PASS; both looks of a check count as one.",
+        _alone(matrix),
         firsts,
     ]
     return "\n\n".join(parts) + "\n"
@@ -116,6 +118,15 @@ def score(matrix: Matrix) -> str:
     seconds = sum(row.duration_s for row in rows)
     apart = f"{len(told_apart(matrix))} told from all others by it"
     return f"{caught} of {len(rows)} caught, {named} of {len(rows)} named, {apart}; {seconds:.0f} s of work"
+
+
+def _alone(matrix: Matrix) -> str:
+    found = alone(matrix)
+    checks = dict.fromkeys(name.removeprefix(IMAGE) for name in (*CHECKS, "limits"))
+    cells = [
+        [name, len(found.get(name, ())), ", ".join(f"`{f}`" for f in found.get(name, ()))] for name in checks
+    ]
+    return tabulate(cells, headers=("check", "faults", "which"), tablefmt="pipe", disable_numparse=True)
 
 
 def _heading(matrix: Matrix) -> str:
