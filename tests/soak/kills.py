@@ -172,7 +172,8 @@ def _strike_and_clean(run: Run, place: Sandboxes | Containers, outcome: Outcome,
     _, err = run.process.communicate(timeout=_END_TIMEOUT_S)
     witness.stop()
     if not killed:
-        outcome.left += [f"before clean: {one}" for one in (run.left() + place.left())]
+        wait_for(lambda: not run.left() + place.left(), _DIES_S)  # what was killed may still be ending
+        outcome.left += [f"before clean: {one}" for one in run.left() + place.left()]
     outcome.thawed_s = thawed_after_s(witness.samples, struck) if killed else None
     outcome.wrong += wrong_answers(witness.samples, struck if killed else None)
     run.clean()
