@@ -16,8 +16,13 @@ from pathlib import Path
 import pytest
 
 from harness.instance.local import LocalHost
+from harness.model import RecoveryMode
 from harness.plan.model import InstanceSpec
 from tests.runs import Run, wait_for
+from tests.soak import kills
+from tests.soak.kills import Kill, carry_out
+from tests.soak.victims import Sandboxes
+from tests.soak.witness import Answer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
 
@@ -92,3 +97,44 @@ def test_terminated_run_thaws_and_leaves_nothing(folder: Path) -> None:
     assert b"Traceback" not in err
     assert [] == run.left()
     assert run.record()["error"]
+
+
+IN_THE_WINDOW = Kill(
+    seed=1,
+    host="local",
+    what="harness",
+    victim="source",
+    mark="frozen",
+    after_s=0.0,
+    modes=(RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD),
+)
+
+
+def test_the_sweep_tells_of_a_watchdog_that_does_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill in the window after which nobody thaws: left frozen, and said so."""
+    deaf = folder / "deaf.py"
+    deaf.write_text("import sys\nsys.stdin.buffer.read()\n")
+    (folder / "sitecustomize.py").write_text(
+        f"from harness import watchdog\nwatchdog.__file__ = {str(deaf)!r}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setattr(kills, "_END_TIMEOUT_S", 8.0)
+    outcome = carry_out(IN_THE_WINDOW, folder / "kill")
+    assert outcome.what == "harness" and outcome.frozen
+    assert any("frozen" in wrong for wrong in outcome.wrong), outcome
+
+
+def test_the_sweep_tells_of_a_source_that_says_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No answer is not taken for "not frozen"."""
+    monkeypatch.setattr(Sandboxes, "ask", lambda self: Answer.NONE)
+    monkeypatch.setattr(kills, "_END_TIMEOUT_S", 8.0)
+    outcome = carry_out(IN_THE_WINDOW, folder / "kill")
+    assert outcome.what == "harness" and outcome.wrong, outcome
+
+
+def test_the_sweep_finds_nothing_wrong_where_nothing_is(folder: Path) -> None:
+    """The same kill, with a watchdog that thaws and a source that answers."""
+    outcome = carry_out(IN_THE_WINDOW, folder / "kill")
+    assert outcome.frozen and not outcome.wrong and not outcome.left, outcome
