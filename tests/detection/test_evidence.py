@@ -72,14 +72,15 @@ NOT_PLANTED = {
     "chain.unmarked": "the engine marks every journal",
     "chain.unended": "the engine lists the journal that it writes",
     "integrity.incomplete": "the engine's structure check has a verdict for every database",
-    "recovery_point.skipped": "the engine skips no database of a roll-forward; it breaks off",
-    "consistent_cut.future": "where a writer is behind what others read of it, floor speaks first",
-    "content.total": "money is never created where balances and history agree",
 }
 """Codes that no fault brings about with this engine, and why; each has its hand-made witness in tests/unit/verify."""
 
 
-NEVER_ALONE: dict[str, str] = {}
+NEVER_ALONE = {
+    "integrity": "where the structure is damaged the state cannot be walked, so that other checks cannot look",
+    "floor": "what is missing against the acknowledgements is missing against the journals, too",
+    "consistent_cut": "a writer that is behind what others read of it is behind its promise, too",
+}
 """Checks that no fault leaves to speak alone, and why."""
 
 

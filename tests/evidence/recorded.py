@@ -230,8 +230,10 @@ def _line(row: Row, folder: Path) -> str:
 
 def _write(lines: dict[str, str]) -> None:
     order = [*(f"{GOOD}.{mode.value}" for mode in RecoveryMode), *matrix.faults()]
-    with lzma.open(FILE, "wt", encoding="utf-8", preset=9) as file:
+    aside = FILE.with_suffix(".new")
+    with lzma.open(aside, "wt", encoding="utf-8", preset=9) as file:
         file.writelines(f"{lines[name]}\n" for name in order if name in lines)
+    aside.replace(FILE)
 
 
 def main() -> int:
