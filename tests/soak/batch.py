@@ -1,7 +1,7 @@
 """A good backup with all that mutations may take from elsewhere, made once for hundreds of cases.
 
-Under one load are made an earlier backup and the good one, and around the freeze of the good one both databases are
-copied as they lie on the disk: just before it and just after the thaw. Two other instances are backed up the same way,
+Under load are made an earlier backup and the good one, and around the freeze of the good one the whole instance is
+copied as it lies on the disk: just before it and just after the thaw. Two other instances are backed up the same way,
 one of another seed and one of the same. All of it lies in `kept` below the batch's folder, so that a batch can be
 opened again later: an instance is started at the same place, and the copies are put back where they were.
 """
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from harness import backup as backups
 from harness.backup import Backup, back_up
@@ -76,7 +77,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    """What a batch is made again from."""
+    """What a batch is made again from; `looks` are those of the ledger."""
 
     good: Backup
     log: str
@@ -84,6 +85,7 @@ class _Stored:
     images: dict[str, Path]
     others: dict[str, Other]
     seed: int
+    looks: dict[int, Any]
     put_back: tuple[tuple[Path, Path], ...]
 
 
@@ -136,6 +138,7 @@ def made(seed: int, folder: Path) -> Iterator[Batch]:
             },
             others=others,
             seed=seed,
+            looks=setting.ledger._looks,
             put_back=_put_back(setting, good, kept),
         )
         yield _batch(setting, stored, kept)
@@ -150,6 +153,7 @@ def opened_again(folder: Path) -> Iterator[Batch]:
     with opened(plan(), stored.seed, folder, SilentProgress()) as setting:
         for place, copy in stored.put_back:
             _copy(copy, place)
+        setting.ledger._looks = stored.looks
         good = replace(stored.good, image=image_status(stored.good.window.snapshot))
         yield _batch(setting, replace(stored, good=good), kept)
 
@@ -167,6 +171,7 @@ def keep(batch: Batch) -> None:
         images=batch.images,
         others=batch.others,
         seed=batch.setting.seed,
+        looks=batch.setting.ledger._looks,
         put_back=put_back,
     )
     (batch.kept / "batch.pickle").write_bytes(pickle.dumps(stored))

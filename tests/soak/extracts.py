@@ -1,7 +1,7 @@
-"""Every node of both databases, as the engine's own `mupip extract` writes them: what the fuzzer judges the harness by.
+"""Every node of both databases, as the engine's own `mupip extract` writes them: by that the fuzzer judges.
 
-Nothing of the harness is used to read: no walker, no check, no agent, and not the instance's list of which global lies
-in which database. Each file is read as a database of its own, so that a node in the wrong file shows, too.
+Nothing of the harness is used to read: no walker, no check, no agent, and not the instance's list of which global
+lies in which database. Each file is read as a database of its own, so that a node in the wrong file shows, too.
 
 What two clean recoveries write is the same byte for byte but for the first two lines (a label, and the time), which
 are left out. Measured: 240 clean recoveries of 60 backups in four modes. Anything else that the engine says while it

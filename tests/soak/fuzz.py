@@ -188,11 +188,10 @@ def _told(outcome: Outcome) -> list[str]:
     ]
 
 
-def works(
-    seed: int, cases: int, folder: Path, keep: bool, per_batch: int = CASES_PER_BATCH
-) -> Iterator[Work]:
+def works(seed: int, cases: int, folder: Path, keep: bool, jobs: int) -> Iterator[Work]:
     """All cases, in pieces that share a batch."""
     chance = random.Random(seed)
+    per_batch = max(1, min(CASES_PER_BATCH, -(-cases // jobs)))
     for first in range(0, cases, per_batch):
         batch = chance.randrange(1, _BATCHES)
         number = min(per_batch, cases - first)
@@ -262,7 +261,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def _asked(asked: argparse.Namespace, folder: Path) -> Iterator[Work]:
     if not asked.only:
-        yield from works(asked.seed, asked.cases, folder, asked.keep)
+        yield from works(asked.seed, asked.cases, folder, asked.keep, asked.jobs)
         return
     cases = []
     for case in map(draw, asked.only):

@@ -47,7 +47,7 @@ def _twice(*codes: str) -> tuple[str, ...]:
 
 SLACK = Promise(
     name="structure of database files",
-    statement="every byte of a database file that the engine's structure check looks at is right, also where no node is",
+    statement="every byte that the engine's structure check looks at is right, also where no node is",
     codes=_twice("integrity.damaged"),
 )
 SIZE = Promise(
@@ -73,7 +73,13 @@ DATABASE_THERE = Promise(
 JOURNALS = Promise(
     name="journals of the set",
     statement="every journal from the marker on is as the instance wrote it, also one that this mode does not apply",
-    codes=("chain.*", "marker.wrong_place", "marker.not_checked", "marker.other_freeze"),
+    codes=(
+        "chain.*",
+        "marker.wrong_place",
+        "marker.not_checked",
+        "marker.other_freeze",
+        "recovery_point.not_checked",
+    ),
 )
 LOG = Promise(
     name="freeze log",
@@ -82,8 +88,8 @@ LOG = Promise(
 )
 LOGGED_MARKER = Promise(
     name="marker in the freeze log",
-    statement="the freeze log names the marker, by which journals are looked for and read",
-    codes=("chain.*", "recovery_point.not_checked"),
+    statement="the freeze log names the marker, by which journals are looked for, read, and held against the state",
+    codes=("chain.*", "recovery_point.not_checked", "recovery_point.missed"),
 )
 REPORTED_STEP = Promise(
     name="a step that its tool reported",
@@ -190,7 +196,7 @@ _IMAGE = (
         name="image.other_gone",
         statement="another file of the image is missing",
         on=("file",),
-        breaks=(OTHER_FILES,),
+        breaks=(OTHER_FILES, IMAGE_JOURNALS),
     ),
     Kind(
         name="image.other_bytes",

@@ -1,8 +1,8 @@
 """Hands that make mutations: on copies of a batch's image, journals and log, and on the steps of a recovery.
 
-Mutations of the log come first, since the log says which journals are needed; then those of the journals; those of the
-image are made when it is given out, and those of steps take the place of a step. What is made is what `back_up` would
-have left had things been so from the beginning: with another marker in its log it would have copied other journals.
+Mutations of the log come first, since the log says which journals are needed; then those of the journals; those of
+the image are made when it is given out, and those of steps take the place of a step. What is made is what `back_up`
+would have left had things been so from the beginning: with another marker in its log it copies other journals.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ _maps: dict[tuple[Path, str], Blocks] = {}
 
 
 def blocks_of(batch: Batch, role: str) -> Blocks:
-    """Of the good image, whatever was done to the one at hand: so places mean the same when a case is made smaller."""
+    """Of the good image, whatever was done to the one at hand: places mean the same when a case is made smaller."""
     key = (batch.kept, role)
     if key not in _maps:
         _maps[key] = Blocks.of((batch.good.window.taken().location / DATABASE[role]).read_bytes())
