@@ -72,13 +72,15 @@ DATABASE_THERE = Promise(
 )
 JOURNALS = Promise(
     name="journals of the set",
-    statement="every journal from the marker on is as the instance wrote it, also one that this mode does not apply",
+    statement="every journal from the marker on is as the instance wrote it, also one that this mode does not apply, "
+    "and the state is held against them",
     codes=(
         "chain.*",
         "marker.wrong_place",
         "marker.not_checked",
         "marker.other_freeze",
         "recovery_point.not_checked",
+        "recovery_point.missed",
     ),
 )
 LOG = Promise(

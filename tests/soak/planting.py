@@ -476,9 +476,9 @@ def _journals_of(source: str) -> Callable[[_Journals, Mutation], None]:
 
 def _journals_list(journals: _Journals, one: Mutation) -> None:
     log = journals.folder / JOURNAL_LOG
-    lines = log.read_text().splitlines(keepends=True)
+    lines = log.read_bytes().splitlines(keepends=True)
     first = int(one.at * len(lines))
-    log.write_text("".join([*lines[:first], *lines[first + one.count :]]))
+    log.write_bytes(b"".join([*lines[:first], *lines[first + one.count :]]))
 
 
 def _journals_list_bytes(journals: _Journals, one: Mutation) -> None:
