@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -170,6 +170,8 @@ def _summary(instance: Instance, seed: int) -> _Summary:
     states: dict[int, WriterState] = {}
     foreign: list[str] = []
     counter: int | None = None
+    stop: str | None = None
+    began: dict[int, str] = {}
     cold = _ColdNodes(seed)
     lines = _output(instance, "summary", 0).decode("utf-8", "replace").splitlines()
     if not lines or lines[-1] != "end":
@@ -184,6 +186,10 @@ def _summary(instance: Instance, seed: int) -> _Summary:
                 foreign.append("|".join(fields))
             elif kind == "n":
                 counter = _number(fields[0])
+            elif kind == "r":
+                stop = _decoded(fields[0], kind)
+            elif kind == "e":
+                began[int(fields[0])] = _decoded(fields[1], kind)
             elif kind == "w":
                 writer = _writer(fields[0])
                 states[writer] = WriterState(writer=writer)
@@ -191,10 +197,41 @@ def _summary(instance: Instance, seed: int) -> _Summary:
                 _take(states[int(fields[0])], kind, fields[1:])
         except (ValueError, KeyError, IndexError) as error:
             raise ParseError("restored state", number, line[:80], "not a line of RVCHECK") from error
+    if stop is None:
+        raise ParseError(
+            "restored state", len(lines), "end", "nothing was said of the node that stops writers"
+        )
+    foreign += _of_stop(stop, began, states)
     try:
         return states, counter, cold.compared(), tuple(foreign)
     except (ValueError, KeyError, IndexError) as error:
         raise ParseError("restored state", 0, "", "the last cold node is not a line of RVCHECK") from error
+
+
+def _of_stop(stop: str, began: Mapping[int, str], writers: Iterable[int]) -> Iterator[str]:
+    """What is wrong with the node that stops writers, and with what each of them saw in it as it began.
+
+    It counts how often writers were told to stop: since those of this load began not at all, or once at its end.
+    """
+    told = _times_told(stop)
+    if told is None:
+        yield f'^RVAX("stop") is {stop!r}'
+    for writer in writers:
+        seen = _times_told(began.get(writer, "absent"))
+        if seen is None:
+            yield f'^RVB("e",{writer}) is {began.get(writer, "absent")!r}'
+        elif told is not None and told - seen not in (0, 1):
+            yield f'^RVAX("stop") is {stop!r}, writer {writer} began at {began[writer]!r}'
+
+
+def _times_told(text: str) -> int | None:
+    """The count in such a node, whose check is right; none was told where the node is not there."""
+    if not text:
+        return 0
+    number, _, _ = text.partition(",")
+    if not number.isdecimal() or len(number) > _DIGITS_MAX:
+        return None
+    return int(number) if text == f"{int(number)},{int(number) * 7919 % 9973 + 10000}" else None
 
 
 class _ColdNodes:

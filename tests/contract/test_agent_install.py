@@ -65,7 +65,7 @@ def test_clear_removes_what_workloads_left(place: Place) -> None:
     process.wait()
     assert b"s|2|100|100|100\n" in printed(instance)
     instance.clear()
-    assert b"n|\nend\n" == printed(instance)
+    assert b"r|1%44;17919\nn|\nend\n" == printed(instance)
 
 
 def printed(instance: Instance) -> bytes:

@@ -189,7 +189,7 @@ def test_what_an_earlier_run_left_would_fail_the_next_one(demo: Demo, tmp_path: 
     summary.wait()
     source.clear()
     summary = source.start_state("summary", 0)
-    assert summary.stdout and b"n|\nend\n" == summary.stdout.read()
+    assert summary.stdout and b"r|1%44;17919\nn|\nend\n" == summary.stdout.read()
     summary.stdout.close()
     summary.wait()
 

@@ -204,7 +204,8 @@ def lines_of_summary(nodes: Nodes) -> bytes:
         lines += [f"b|{w}|{a}|{v}" for (x, a), v in sorted(nodes.balances.items()) if x == w]
         lines += [f"t|{w}|{i}|{v}|{c}" for (x, i), (v, c) in sorted(nodes.temporaries.items()) if x == w]
         lines += [f"l|{w}|{slot}|{v}" for (x, slot), v in sorted(nodes.large.items()) if x == w]
-    return "\n".join([*lines, *cold_lines(SEED), f"n|{nodes.counter}", "end", ""]).encode()
+        lines += [f"e|{w}|1%44;17919"]
+    return "\n".join([*lines, "r|1%44;17919", *cold_lines(SEED), f"n|{nodes.counter}", "end", ""]).encode()
 
 
 def lines_of_history(nodes: Nodes, writer: int) -> bytes:

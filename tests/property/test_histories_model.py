@@ -310,10 +310,22 @@ NUMBERS = st.one_of(
 )
 SUMMARY = st.lists(
     st.one_of(
-        st.tuples(st.sampled_from("wsbtln"), st.lists(NUMBERS, max_size=5)).map(
+        st.tuples(st.sampled_from("wsbtlner"), st.lists(NUMBERS, max_size=5)).map(
             lambda d: "|".join([d[0], *d[1]])
         ),
-        st.sampled_from(["w|1", "s|1|3|3|3", "n|0", "end", "b|1|0|1000000"]),
+        st.sampled_from(
+            [
+                "w|1",
+                "s|1|3|3|3",
+                "n|0",
+                "end",
+                "b|1|0|1000000",
+                "r|",
+                "r|1%44;17919",
+                "e|1|",
+                "e|1|1%44;17919",
+            ]
+        ),
         st.text(max_size=9),
     ),
     max_size=8,

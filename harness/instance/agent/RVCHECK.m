@@ -5,24 +5,29 @@ RVCHECK ; prints the state of a restored instance for the harness to judge; chan
 summary(w) ;
  ; Everything but the history, of all writers; w is ignored. One fact a line, fields between bars:
  ;   w|writer        a subscript found at the writers' level of any global
- ;   s|writer|one|two|confirmed      empty if a node is not there
+ ;   s|writer|one|two|confirmed      empty if a node is not there, or its check is not right
  ;   b|writer|account|balance
  ;   t|writer|i|value|child
  ;   l|writer|slot|value
  ;   k|database|parts|subscript|...|value        cold data; what is no letter, digit or one of .:- is %code;
  ;                   parts is the number of subscripts; a long value goes on in lines that begin with a plus
+ ;   e|writer|value  what the writer saw in ^RVAX("stop") as it began
  ;   x|node          a node of a kind that no workload writes
+ ;   r|value         ^RVAX("stop"), empty if it is not there
  ;   n|counter       and last: end
  new a,i,k,w
  do writers
  set w="" for  set w=$order(w(w)) quit:w=""  do
  . write "w|",w,!
- . write "s|",w,"|",$get(^RVAS(w)),"|",$get(^RVBS(w)),"|",$get(^RVAC(w)),!
+ . write "s|",w,"|",$get(^RVAS(w)),"|",$get(^RVBS(w)),"|",$$confirmed(w),!
  . set a="" for  set a=$order(^RVA("b",w,a)) quit:a=""  write "b|",w,"|",a,"|",^RVA("b",w,a),!
  . set i="" for  set i=$order(^RVB("t",w,i)) quit:i=""  write "t|",w,"|",i,"|",$get(^RVB("t",w,i)),"|",$get(^RVB("t",w,i,1)),!
  . set k="" for  set k=$order(^RVB("l",w,k)) quit:k=""  write "l|",w,"|",k,"|",^RVB("l",w,k),!
+ . if $data(^RVB("e",w)) write "e|",w,"|",$$named(^RVB("e",w)),!
  set k="" for  set k=$order(^RVA(k)) quit:k=""  if ",b,h,n,"'[(","_k_",") write "x|^RVA(",$$named(k),")",!
- set k="" for  set k=$order(^RVB(k)) quit:k=""  if ",h,l,t,"'[(","_k_",") write "x|^RVB(",$$named(k),")",!
+ set k="" for  set k=$order(^RVB(k)) quit:k=""  if ",e,h,l,t,"'[(","_k_",") write "x|^RVB(",$$named(k),")",!
+ set k="" for  set k=$order(^RVAX(k)) quit:k=""  if k'="stop" write "x|^RVAX(",$$named(k),")",!
+ write "r|",$$named($get(^RVAX("stop"))),!
  do cold(1,"^RVAK"),cold(2,"^RVBK")
  write "n|",$get(^RVA("n")),!
  write "end",!
@@ -42,6 +47,11 @@ cold(d,g) ;
  write b
  if c>20000 write "x|",g," without end",!
  quit
+ ;
+confirmed(w) ;
+ new c
+ set c=$get(^RVAC(w))
+ quit $select(c=(+c_","_(+c*7919+w#9973+10000)):+c,1:"")
  ;
 named(k) ;
  new safe
@@ -63,6 +73,7 @@ writers ;
  set x="" for  set x=$order(^RVAC(x)) quit:x=""  set w(x)=""
  set x="" for  set x=$order(^RVA("b",x)) quit:x=""  set w(x)=""
  set x="" for  set x=$order(^RVA("h",x)) quit:x=""  set w(x)=""
+ set x="" for  set x=$order(^RVB("e",x)) quit:x=""  set w(x)=""
  set x="" for  set x=$order(^RVB("h",x)) quit:x=""  set w(x)=""
  set x="" for  set x=$order(^RVB("t",x)) quit:x=""  set w(x)=""
  set x="" for  set x=$order(^RVB("l",x)) quit:x=""  set w(x)=""

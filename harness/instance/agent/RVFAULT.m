@@ -19,7 +19,7 @@ undo(w,ws,seed) ;
  set i=^RVBS(w) do of(i,w,seed)
  set ^RVA("b",w,from)=^RVA("b",w,from)+amt,^RVA("b",w,to)=^RVA("b",w,to)-amt
  kill ^RVB("h",w,i),^RVA("h",w,i)
- set ^RVAS(w)=i-1,^RVBS(w)=i-1,^RVAC(w)=i-1
+ set ^RVAS(w)=i-1,^RVBS(w)=i-1,^RVAC(w)=$$checked^RVWORK(w,i-1)
  if i#8=0 kill ^RVB("t",w,i) if i>64 set ^RVB("t",w,i-64)=i-64,^RVB("t",w,i-64,1)=64-i
  if i#16=0 kill ^RVB("l",w,i\16#4) if i>64 do of(i-64,w,seed) set ^RVB("l",w,i\16#4)=$$large(i-64)
  quit
@@ -166,15 +166,15 @@ counter(w,ws,seed) ;
  ;
 confirm(w,ws,seed) ;
  ; An update outside of transactions was not replayed.
- set ^RVAC(w)=^RVAC(w)-100
+ set ^RVAC(w)=$$checked^RVWORK(w,^RVAC(w)-100)
  quit
  ;
 foreign(w,ws,seed) ;
  ; Data of a writer that there never was.
- set ^RVAS(ws+1)=3,^RVBS(ws+1)=3,^RVAC(ws+1)=3,^RVA("b",ws+1,0)=1000000
+ set ^RVB("e",ws+1)=$get(^RVB("e",1)),^RVAS(ws+1)=3,^RVBS(ws+1)=3,^RVAC(ws+1)=$$checked^RVWORK(ws+1,3),^RVA("b",ws+1,0)=1000000
  quit
  ;
 gone(w,ws,seed) ;
  ; All that one writer ever did is gone.
- kill ^RVA("b",w),^RVA("h",w),^RVAS(w),^RVAC(w),^RVBS(w),^RVB("h",w),^RVB("t",w),^RVB("l",w)
+ kill ^RVA("b",w),^RVA("h",w),^RVAS(w),^RVAC(w),^RVBS(w),^RVB("e",w),^RVB("h",w),^RVB("t",w),^RVB("l",w)
  quit

@@ -4,14 +4,17 @@ RVWORK ; workload writer of the restore-verification harness; runs unchanged on 
  ;   ^RVA("n")                 counter kept by $INCREMENT             one
  ;   ^RVA("h",writer,i)        trail: every 8th, written once         one
  ;   ^RVAS(writer)             sequence number in database one        one
- ;   ^RVAC(writer)             last commit, set after it, outside     one
+ ;   ^RVAC(writer)             last commit, set after it, outside,    one
+ ;                             and a check over it
  ;   ^RVAK(kind,...)           cold data, see cold                    one
- ;   ^RVAX("stop")             changed by stop: writers end           one
+ ;   ^RVAX("stop")             changed by stop: writers end; a count  one
+ ;                             and a check over it
  ;   ^RVBS(writer)             sequence number in database two        two
  ;   ^RVB("h",writer,i)        history of transaction i; its last     two
  ;                             number is a check over what it read
  ;   ^RVB("t",writer,i)        set by every 8th, killed 64 later      two
  ;   ^RVB("l",writer,slot)     large value, every 16th, 4 slots       two
+ ;   ^RVB("e",writer)          ^RVAX("stop") as the writer began      two
  ;   ^RVBK(kind,...)           cold data, see cold                    two
  ; What transaction i of a writer does is a function of seed, writer and i alone, but for what it reads:
  ; the last commit of another writer, and the counter.
@@ -26,6 +29,7 @@ write(w,ws,seed,first,count,seconds,commit,pace) ;
  if first=1 do open(w) if w=1 do cold(seed,iris)
  set epoch=$get(^RVAX("stop")),last=$select(count:first+count-1,1:999999999)
  set limit=$piece($horolog,",",1)*86400+$piece($horolog,",",2)+seconds
+ set ^RVB("e",w)=epoch
  set code=$$code(iris,commit)
  write "ready",!
  for i=first:1:last do  quit:$$ended(i,epoch,limit)
@@ -34,7 +38,7 @@ write(w,ws,seed,first,count,seconds,commit,pace) ;
  . set v=$select(ws=1:w,1:i#(ws-1)+w#ws+1)
  . set n=0 set:i#16=0 n=$increment(^RVA("n"))
  . xecute code
- . set ^RVAC(w)=i
+ . set ^RVAC(w)=i_","_(i*7919+w#9973+10000)
  . write i,!
  . if pace,i#pace=0 hang 0.01
  write "end",!
@@ -44,8 +48,12 @@ open(w) ;
  ; Opening state of one writer, before its first transaction.
  new a
  for a=0:1:63 set ^RVA("b",w,a)=1000000
- set ^RVAS(w)=0,^RVBS(w)=0,^RVAC(w)=0
+ set ^RVAS(w)=0,^RVBS(w)=0,^RVAC(w)=$$checked(w,0)
  quit
+ ;
+checked(w,i) ;
+ ; What ^RVAC holds after transaction i: which of two numbers it was cannot be told from anything else.
+ quit i_","_(i*7919+w#9973+10000)
  ;
 ended(i,epoch,limit) ;
  ; Looks at the clock and at the stop node once in 32 transactions.
@@ -55,7 +63,8 @@ ended(i,epoch,limit) ;
  ;
 stop ;
  ; Every writer ends after the transaction it is in.
- set ^RVAX("stop")=$get(^RVAX("stop"))+1
+ new n
+ set n=$get(^RVAX("stop"))+1,^RVAX("stop")=n_","_(n*7919#9973+10000)
  quit
  ;
 clear ;

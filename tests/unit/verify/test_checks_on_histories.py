@@ -104,8 +104,9 @@ class Printed:
             lines += [f"b|{w}|{a}|{v}" for (x, a), v in sorted(d.balances.items()) if x == w]
             lines += [f"t|{w}|{i}|{v}|{c}" for (x, i), (v, c) in sorted(d.temporaries.items()) if x == w]
             lines += [f"l|{w}|{s}|{v}" for (x, s), v in sorted(d.large.items()) if x == w]
+            lines += [f"e|{w}|"]
         lines += cold_lines(SEED)
-        return "\n".join([*lines, f"n|{d.counter}", "end", ""]).encode()
+        return "\n".join([*lines, "r|", f"n|{d.counter}", "end", ""]).encode()
 
     def history(self, writer: int) -> bytes:
         out, expected, count = b"", 1, 0

@@ -1,0 +1,254 @@
+"""A good backup with all that mutations may take from elsewhere, made once for hundreds of cases.
+
+Under load are made an earlier backup and the good one, and around the freeze of the good one the whole instance is
+copied as it lies on the disk: just before it and just after the thaw. Two other instances are backed up the same way,
+one of another seed and one of the same. All of it lies in `kept` below the batch's folder, so that a batch can be
+opened again later: an instance is started at the same place, and the copies are put back where they were.
+"""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness import backup as backups
+from harness.backup import Backup, back_up
+from harness.cycle import opened
+from harness.freeze import Window, image_status
+from harness.instance.base import TO_READ
+from harness.instance.iris import JournalFile
+from harness.model import RecoveryMode
+from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
+from harness.progress import SilentProgress
+from harness.rollforward import order
+from harness.setting import Setting
+from harness.snapshot.base import SnapshotProvider, Source
+from tests.soak.extracts import Extractor
+
+_SNAPSHOT_LIMIT_S = 60.0
+_TARGETS_AHEAD = 1000
+_COPY_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """A backup that is not the good one: its image, its journals in order, and what its freeze logged."""
+
+    image: Path
+    journals: Path
+    names: tuple[str, ...]
+    log: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What the cases of a batch share.
+
+    Attributes:
+        kept: Folder of everything but the snapshot and the set of journals.
+        good: The backup; its log is a copy in `kept`.
+        log: What its freeze and thaw logged.
+        stash: Every journal of the instance, with the list of them.
+        listed: What the live instance said of each, in order.
+        images: Name of another image → its folder.
+        others: Name of another backup → what it is.
+    """
+
+    setting: Setting
+    kept: Path
+    good: Backup
+    log: str
+    stash: Path
+    listed: tuple[JournalFile, ...]
+    images: dict[str, Path]
+    others: dict[str, Other]
+    extractor: Extractor
+
+    @property
+    def work(self) -> Path:
+        return self.setting.work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """What a batch is made again from; `looks` are those of the ledger."""
+
+    good: Backup
+    log: str
+    listed: tuple[JournalFile, ...]
+    images: dict[str, Path]
+    others: dict[str, Other]
+    seed: int
+    looks: dict[int, Any]
+    put_back: tuple[tuple[Path, Path], ...]
+
+
+def plan() -> Plan:
+    """Small, with every recovery mode."""
+    return Plan(
+        name="fuzz",
+        instance=InstanceSpec(),
+        workload=WorkloadSpec(writers=3, duration_s=0.7, rate=3000),
+        cycles=_TARGETS_AHEAD,
+        snapshots=(SnapshotSpec(provider="copy", options={}),),
+        recovery=tuple(RecoveryMode),
+        freeze=FreezeSpec(),
+        limits=Limits(),
+    )
+
+
+@contextmanager
+def made(seed: int, folder: Path) -> Iterator[Batch]:
+    """A new batch. Raises HarnessError if a backup could not be made."""
+    kept = folder / "kept"
+    kept.mkdir(parents=True)
+    others = {
+        "foreign": _elsewhere(seed + 1, folder / "foreign", kept / "foreign"),
+        "twin": _elsewhere(seed, folder / "twin", kept / "twin"),
+    }
+    with opened(plan(), seed, folder, SilentProgress()) as setting:
+        earlier = _backed_up(setting)
+        others["earlier"] = _taken(earlier, kept / "earlier")
+        early, late = kept / "early", kept / "late"
+
+        def hold(setting: Setting, provider: SnapshotProvider, source: Source) -> Window:
+            _copy(setting.description.root, early)
+            window = backups._hold(setting, provider, source, limit_s=_SNAPSHOT_LIMIT_S)
+            _copy(setting.description.root, late)
+            return window
+
+        good = back_up(
+            setting, setting.plan.snapshots[0], setting.plan.recovery, setting.stages("fuzz"), hold=hold
+        )
+        log = _own_log(good)
+        stored = _Stored(
+            good=_with_log(good, log, kept),
+            log=log,
+            listed=_stashed(setting, kept / "stash"),
+            images={
+                **{name: other.image for name, other in others.items()},
+                "early": early,
+                "late": late,
+            },
+            others=others,
+            seed=seed,
+            looks=setting.ledger._looks,
+            put_back=_put_back(setting, good, kept),
+        )
+        yield _batch(setting, stored, kept)
+
+
+@contextmanager
+def opened_again(folder: Path) -> Iterator[Batch]:
+    """The batch of a folder that `keep` was called for."""
+    kept = folder / "kept"
+    stored: _Stored = pickle.loads((kept / "batch.pickle").read_bytes())
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    with opened(plan(), stored.seed, folder, SilentProgress()) as setting:
+        for place, copy in stored.put_back:
+            _copy(copy, place)
+        setting.ledger._looks = stored.looks
+        good = replace(stored.good, image=image_status(stored.good.window.snapshot))
+        yield _batch(setting, replace(stored, good=good), kept)
+
+
+def keep(batch: Batch) -> None:
+    """Let the batch be opened again, once it is closed."""
+    put_back = _put_back(batch.setting, batch.good, batch.kept)
+    for place, copy in put_back:
+        if not copy.exists():
+            _copy(place, copy)
+    stored = _Stored(
+        good=batch.good,
+        log=batch.log,
+        listed=batch.listed,
+        images=batch.images,
+        others=batch.others,
+        seed=batch.setting.seed,
+        looks=batch.setting.ledger._looks,
+        put_back=put_back,
+    )
+    (batch.kept / "batch.pickle").write_bytes(pickle.dumps(stored))
+
+
+def _batch(setting: Setting, stored: _Stored, kept: Path) -> Batch:
+    return Batch(
+        setting=setting,
+        kept=kept,
+        good=stored.good,
+        log=stored.log,
+        stash=kept / "stash",
+        listed=stored.listed,
+        images=stored.images,
+        others=stored.others,
+        extractor=Extractor.make(setting.work / TO_READ / "any.gld"),
+    )
+
+
+def _backed_up(setting: Setting) -> Backup:
+    return back_up(setting, setting.plan.snapshots[0], setting.plan.recovery, setting.stages("fuzz"))
+
+
+def _elsewhere(seed: int, folder: Path, kept: Path) -> Other:
+    """A backup of another instance, which is gone afterwards."""
+    folder.mkdir()
+    with opened(plan(), seed, folder, SilentProgress()) as setting:
+        other = _taken(_backed_up(setting), kept)
+    shutil.rmtree(folder)
+    return other
+
+
+def _taken(backup: Backup, kept: Path) -> Other:
+    assert backup.journals
+    kept.mkdir()
+    image, journals = kept / "image", kept / "journals"
+    image.mkdir()
+    backup.provider.expose(backup.window.taken(), image)
+    _copy(backup.journals.folder, journals)
+    names = tuple(journal.name for journal in backup.journals.expected)
+    return Other(image=image, journals=journals, names=names, log=_own_log(backup))
+
+
+def _own_log(backup: Backup) -> str:
+    with backup.window.log.open() as log:
+        log.seek(backup.window.log_from_byte)
+        return log.read()
+
+
+def _with_log(backup: Backup, log: str, kept: Path) -> Backup:
+    """The backup with a log that nobody else writes."""
+    file = kept / "freeze.log"
+    file.write_text(log, newline="")
+    return replace(backup, window=replace(backup.window, log=file, log_from_byte=0))
+
+
+def _stashed(setting: Setting, folder: Path) -> tuple[JournalFile, ...]:
+    """Copies of all journals, and what the instance says of each."""
+    there = setting.source.journals(setting.description.journal_folder)
+    _copy(setting.description.journal_folder, folder)
+    shutil.copy(setting.description.journal_folder.parent / "journal.log", folder)
+    return tuple(sorted(there, key=lambda journal: order(journal.name)))
+
+
+def _put_back(setting: Setting, backup: Backup, kept: Path) -> tuple[tuple[Path, Path], ...]:
+    """Folders of the run's work that a backup needs, and where copies of them are kept."""
+    assert backup.journals
+    places = (backup.window.taken().location, backup.journals.folder)
+    return tuple((place, kept / "work" / place.relative_to(setting.work)) for place in places)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """All of a folder; what comes and goes meanwhile may be missing."""
+    target.mkdir(parents=True)
+    subprocess.run(
+        ["cp", "-a", "--sparse=auto", f"{source}/.", target],
+        check=False,
+        stderr=subprocess.DEVNULL,
+        timeout=_COPY_TIMEOUT_S,
+    )
