@@ -84,6 +84,7 @@ def harness_window(setting: Setting, provider: SnapshotProvider, number: int) ->
         log=setting.freeze_log,
         text=f"bench {number}",
         spec=setting.plan.freeze,
+        limit_s=freeze.snapshot_limit_s(setting.plan.freeze, setting.plan.limits, None),
         database_files=[file for folder in folders for file in sorted(folder.iterdir())],
         watchdog=setting.watchdog,
     )

@@ -109,8 +109,8 @@ class Window:
     """One freeze window that ended with a confirmed thaw. Times are monotonic seconds.
 
     `snapshot` is None if none was made, and `snapshot_problem` says why, or that it came too late; `watchdog_thawed`
-    if the harness stood still for longer than the window may last. `files` are those that the image must hold; None
-    if they could not be listed.
+    if the harness did not thaw for longer than the window may last, `in_time` if the watchdog had certainly not begun
+    to when the snapshot had ended. `files` are those that the image must hold; None if they could not be listed.
     """
 
     log: Path
@@ -125,6 +125,7 @@ class Window:
     snapshot: Snapshot | None
     snapshot_problem: SnapshotError | None = None
     watchdog_thawed: bool = False
+    in_time: bool = False
     files: tuple[ExpectedFile, ...] | None = None
 
     @property
@@ -264,6 +265,7 @@ def hold(
             began = time.monotonic()
             snapshot, problem = _captured(provider, source, limit, limit_s)
             captured = time.monotonic()
+            in_time = watchdog.has_thawed() is False
             after = tuple(map(FileStatus.of, database_files))
         finally:
             try:
@@ -286,7 +288,8 @@ def hold(
         after=after,
         snapshot=snapshot,
         snapshot_problem=problem,
-        watchdog_thawed=watchdog.has_thawed(),
+        watchdog_thawed=watchdog.has_thawed() is True,
+        in_time=in_time,
         files=expected_files(source, listed_before, before, listed(source)),
     )
 

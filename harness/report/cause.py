@@ -19,6 +19,7 @@ _UPSTREAM_FIRST = (
     "snapshot.altered",
     "marker.incomplete",
     "hold.released",
+    "hold.thawed_late",
     "hold.changed",
     "hold.thawed_twice",
     "hold.touched",

@@ -47,6 +47,16 @@ def _not_looked(evidence: Evidence, window: Window) -> list[Finding]:
 def _released(evidence: Evidence, window: Window) -> list[Finding]:
     if window.thawed.suspended:
         return []
+    if window.watchdog_thawed and window.in_time:
+        return [
+            Finding(
+                code="hold.thawed_late",
+                message="the harness could not thaw when the snapshot had ended, so its watchdog did; whether the "
+                "freeze was in force until then is not known",
+                witness="see watchdog.log",
+                verdict=Verdict.UNKNOWN,
+            )
+        ]
     if window.watchdog_thawed:
         return [
             Finding(

@@ -71,6 +71,7 @@ NOT_PLANTED = {
     "chain.open": "what the engine did not close ends elsewhere, too (chain.short)",
     "chain.unmarked": "the engine marks every journal",
     "chain.unended": "the engine lists the journal that it writes",
+    "hold.thawed_late": "it needs a folder that is away when the thaw is asked for: `./dev harm` takes it away",
     "integrity.incomplete": "the engine's structure check has a verdict for every database",
 }
 """Codes that no fault brings about with this engine, and why; each has its hand-made witness in tests/unit/verify."""

@@ -98,8 +98,9 @@ class FakeProvider:
 
 
 class FakeWatchdog:
-    def __init__(self) -> None:
+    def __init__(self, thawed: bool | None = False) -> None:
         self.orders: list[str] = []
+        self.thawed = thawed
 
     def arm(self, orders: Orders, limit_s: float) -> None:
         self.orders.append("arm")
@@ -107,8 +108,8 @@ class FakeWatchdog:
     def hold(self, limit_s: float) -> None:
         """The window has begun."""
 
-    def has_thawed(self) -> bool:
-        return False
+    def has_thawed(self) -> bool | None:
+        return self.thawed
 
     def disarm(self) -> None:
         self.orders.append("disarm")
@@ -321,3 +322,13 @@ def test_a_snapshot_that_comes_too_late_is_no_good_one(tmp_path: Path) -> None:
     assert window.snapshot is not None
     assert isinstance(window.snapshot_problem, SnapshotTimeout)
     assert "was not there 0.1 s after the freeze" in str(window.snapshot_problem)
+
+
+@pytest.mark.parametrize(("thawed", "in_time"), [(False, True), (True, False), (None, False)])
+def test_a_snapshot_is_in_time_only_if_the_watchdog_had_certainly_not_begun(
+    tmp_path: Path, thawed: bool | None, in_time: bool
+) -> None:
+    """A log that cannot be read tells nothing."""
+    window = hold(FakeInstance(), FakeProvider(), FakeWatchdog(thawed), tmp_path)
+    assert window.in_time is in_time
+    assert window.watchdog_thawed is (thawed is True)

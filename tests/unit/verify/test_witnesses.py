@@ -338,6 +338,13 @@ OF_A_CASE: list[tuple[str, Verdict, Change, tuple[RecoveryMode, ...]]] = [
     ("chain.gap", FAIL, copied(1, previous="another"), EXACT),
     ("hold.released", FAIL, lambda e: _thawed(e, suspended=False), ANY),
     ("hold.released", FAIL, lambda e: _thawed(in_window(watchdog_thawed=True)(e), suspended=False), ANY),
+    (
+        "hold.thawed_late",
+        UNKNOWN,
+        lambda e: _thawed(in_window(watchdog_thawed=True, in_time=True)(e), suspended=False),
+        ANY,
+    ),
+    ("hold.released", FAIL, lambda e: _thawed(in_window(in_time=True)(e), suspended=False), ANY),
     ("hold.self_thaw", FAIL, entry(notes=("WDSuspendLimit reached",)), ANY),
     ("hold.thawed_twice", UNKNOWN, entry(thaws=2), ANY),
     ("hold.warned", UNKNOWN, entry(warnings=("something odd",)), ANY),
