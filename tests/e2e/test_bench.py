@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from harness.backup import load_provider
 from tests.bench_modules import bench_module
+from tests.conftest import Opener, small_plan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
 
-cycle_series, sides, work = map(bench_module, ("cycle_series", "sides", "work"))
+cycle_series, sides, window_series, work = map(
+    bench_module, ("cycle_series", "sides", "window_series", "work")
+)
 
 TRANSACTIONS, SEED = 20_000, 4
 MOST = 5
@@ -33,6 +37,14 @@ def test_floor_and_harness_do_the_same_work(tmp_path: Path) -> None:
             assert abs(floor.rolled - harness.rolled) <= most
             return
     pytest.fail(f"in {MOST} pairs the sides never did the same: {reasons}")
+
+
+def test_a_window_is_measured_as_the_harness_holds_one(open_setting: Opener) -> None:
+    """With its limit and its watchdog."""
+    plan = small_plan()
+    with open_setting(plan) as setting:
+        provider = load_provider(setting, plan.snapshots[0])
+        assert 0 < window_series.harness_window(setting, provider, 1) < 60
 
 
 def pair(folder: Path, number: int) -> tuple[sides.Work, sides.Work]:  # type: ignore[name-defined]
