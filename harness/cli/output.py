@@ -1,12 +1,15 @@
 """Results on standard output, everything else on standard error.
 
-A reader that has gone away (`| head`) is no error of ours and must not change the verdict in the exit status.
+A reader that has gone away (`| head`, a terminal that was hung up) is no error of ours and must not change the verdict
+in the exit status.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -25,13 +28,23 @@ def emit(text: str) -> None:
     try:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
-    except BrokenPipeError:
-        _discard_standard_output()
     except OSError as error:
+        gone = _reader_is_gone(error)
         _discard_standard_output()
+        if gone:
+            return
         raise PreconditionError(
             f"cannot write to standard output: {error.strerror}", "Make room for it."
         ) from error
+
+
+def _reader_is_gone(error: OSError) -> bool:
+    """A pipe that nobody reads, or a terminal that was hung up. Source: termios(3): writing to one fails with EIO; from
+    a disk that says something else.
+    """
+    if isinstance(error, BrokenPipeError):
+        return True
+    return error.errno == errno.EIO and stat.S_ISCHR(os.fstat(sys.stdout.fileno()).st_mode)
 
 
 def tell(message: str) -> None:

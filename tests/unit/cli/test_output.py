@@ -7,6 +7,7 @@ import io
 import subprocess
 import sys
 
+import pytest
 from rich.console import Console
 
 from harness.cli.live import LiveProgress
@@ -37,6 +38,33 @@ def test_a_reader_that_has_gone() -> None:
 def test_a_terminal_that_has_gone() -> None:
     """Once it ended with 1, which says that a backup is bad."""
     assert 3 == status(TERMINAL)
+
+
+RESULT = """
+import os, sys
+from harness.cli.guard import guarded
+from harness.cli.output import emit
+def verb():
+    {lose}
+    emit("a result that nobody reads")
+    return 0
+sys.exit(guarded(verb))
+"""
+
+
+@pytest.mark.parametrize(
+    ("lose", "expected"),
+    [
+        (PIPE.replace(", 2)", ", 1)"), 0),
+        (TERMINAL.replace(", 2)", ", 1)"), 0),
+        ("os.dup2(os.open('/dev/full', os.O_WRONLY), 1)", 3),
+    ],
+    ids=["pipe", "terminal", "full disk"],
+)
+def test_a_result_that_nobody_reads_is_still_the_result(lose: str, expected: int) -> None:
+    """Once a run that passed ended with 3 where its terminal had hung up. A full disk is something else."""
+    argv = [sys.executable, "-c", RESULT.format(lose=lose)]
+    assert subprocess.run(argv, stderr=subprocess.DEVNULL, timeout=60, check=False).returncode == expected
 
 
 class _HungUp(io.StringIO):
