@@ -1,7 +1,7 @@
 """Results on standard output, everything else on standard error.
 
-A reader that has gone away (`| head`, a terminal that was hung up) is no error of ours and must not change the verdict
-in the exit status.
+A reader that has gone away (`| head`, a terminal that was hung up) is no error of ours and must not change the
+verdict in the exit status.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def emit(text: str) -> None:
 
 
 def _reader_is_gone(error: OSError) -> bool:
-    """A pipe that nobody reads, or a terminal that was hung up. Source: termios(3): writing to one fails with EIO; from
-    a disk that says something else.
+    """A pipe that nobody reads, or a terminal that was hung up. Source: termios(3): writing to one fails with EIO;
+    from a disk that says something else.
     """
     if isinstance(error, BrokenPipeError):
         return True
