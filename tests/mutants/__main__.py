@@ -1,4 +1,4 @@
-"""`./dev mutants`: changes the code that decides, a little and in many places, and tells which changes no test notices."""
+"""`./dev mutants`: changes the code that decides in many places, one at a time, and tells which no test notices."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ from tests.mutants.operators import Mutant, mutants_of
 from tests.mutants.report import EQUIVALENT, KILLED, NOT_RUN, SURVIVED, TIMEOUT, Fate
 from tests.mutants.seeing import Memory, Seen, Sight
 from tests.mutants.spans import Source
-from tests.mutants.trees import ROOT, Tree, trees
+from tests.mutants.trees import ROOT, trees
 
 Item = TypeVar("Item")
 
-_FIRST_S = 2.0
+_FIRST_S = 4.0
 """The first child runs tests for so long; most mutants live no longer."""
+_MOST_S = 40.0
+"""So long may all tests of a mutant take together, by the seconds when they were watched: some ten in truth.
+What only slower ones would notice survives.
+"""
 _LATE_KILLERS = 12
 """So many of the tests that noticed a change in the same file before are tried first."""
 
@@ -37,11 +41,22 @@ class Work:
 
     due: float
     lock: threading.Lock = field(default_factory=threading.Lock)
-    failed: BaseException | None = None
+    failed: Exception | None = None
+    threads: list[threading.Thread] = field(default_factory=list)
 
     @property
     def is_over(self) -> bool:
         return time.monotonic() > self.due or self.failed is not None
+
+    def end(self, servers: list[Server]) -> None:
+        """Also after an interruption."""
+        self.due = 0.0
+        for server in servers:
+            server.end()
+        for thread in self.threads:
+            thread.join()
+        for server in servers:
+            server.close()
 
 
 def main() -> int:
@@ -72,15 +87,19 @@ def main() -> int:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./dev mutants", description=__doc__)
-    parser.add_argument("files", nargs="*", metavar="FILE", help="modules; without any, all that have a floor")
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="modules; without any, all that have a floor"
+    )
     parser.add_argument(
         "--changed",
         nargs="?",
         const="",
         metavar="BASE",
-        help="only lines changed against this commit; without BASE the branch that this goes to, or the commit before",
+        help="only lines changed against this commit; without BASE: origin/main, or the commit before",
     )
-    parser.add_argument("--sample", type=int, metavar="N", help="only N of them, drawn by chance from each module")
+    parser.add_argument(
+        "--sample", type=int, metavar="N", help="only N of them, drawn by chance from each module"
+    )
     parser.add_argument("--seed", type=int, default=1, help="what they are drawn by (1)")
     parser.add_argument("--jobs", type=int, default=2, help="so many at a time (2)")
     parser.add_argument(
@@ -129,8 +148,7 @@ def _fates(chosen: list[Mutant], known: list[equivalent.Entry], jobs: int, due: 
             sight = _look(servers, work, {one.file for one in left})
             _try(servers, work, sight, left, fates)
         finally:
-            for server in servers:
-                server.close()
+            work.end(servers)
     if work.failed:
         raise work.failed
     return fates
@@ -205,7 +223,11 @@ def _stages(tests: list[str], sight: Sight) -> list[list[str]]:
     while at < len(tests) and (at == 0 or spent + sight.seconds(tests[at]) < _FIRST_S):
         spent += sight.seconds(tests[at])
         at += 1
-    return [stage for stage in (tests[:at], tests[at:]) if stage]
+    end = at
+    while end < len(tests) and spent + sight.seconds(tests[end]) < _MOST_S:
+        spent += sight.seconds(tests[end])
+        end += 1
+    return [stage for stage in (tests[:at], tests[at:end]) if stage]
 
 
 def _next(queue: deque[Item], work: Work) -> Item | None:
@@ -217,13 +239,13 @@ def _in_threads(servers: list[Server], work: Work, do: object) -> None:
     def guarded(server: Server) -> None:
         try:
             do(server)  # type: ignore[operator]
-        except BaseException as error:
-            work.failed = error
+        except Exception as error:  # noqa: BLE001 # it is raised again, in the main thread
+            work.failed = work.failed or (None if work.is_over else error)
 
-    threads = [threading.Thread(target=guarded, args=(server,), daemon=True) for server in servers]
-    for thread in threads:
+    work.threads = [threading.Thread(target=guarded, args=(server,), daemon=True) for server in servers]
+    for thread in work.threads:
         thread.start()
-    for thread in threads:
+    for thread in work.threads:
         thread.join()
 
 
@@ -236,14 +258,18 @@ def _tell(
     place = {id(mutant): at for at, mutant in enumerate(chosen)}
     fates = sorted(fates, key=lambda fate: place[id(fate.mutant)])
     files = dict.fromkeys(mutant.file for mutant in chosen)
-    scores = [report.score(file, fates) for file in files]
+    is_part = asked.changed is not None or asked.sample is not None
+    scores = [report.score(file, fates, is_part=is_part) for file in files]
     if asked.killers:
         print("\n".join(f"{f.mutant.file}:{f.mutant.line}: {f.status} by {f.by}" for f in fates if f.by))
     print("\n".join(report.survivors(fates)))
     print(f"\n{report.table(scores)}\n")
     if asked.json:
         asked.json.write_text(json.dumps([_plain(fate) for fate in fates], indent=1))
-    print("\n".join(f"stale in {equivalent.FILE.name}: {one}" for one in left_over), end="\n" if left_over else "")
+    print(
+        "\n".join(f"stale in {equivalent.FILE.name}: {one}" for one in left_over),
+        end="\n" if left_over else "",
+    )
     below = [one.file for one in scores if not one.is_enough]
     not_tried = len(chosen) - len(fates)
     if not_tried:

@@ -1,4 +1,4 @@
-"""The lines that were changed against a commit, as git tells them. Without git, or without that commit, nobody can tell."""
+"""The lines that were changed against a commit, as git tells them. Without git, or that commit, nobody can tell."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ class NoBase(Exception):
 
 
 def changed_lines(root: Path, base: str) -> dict[str, set[int]]:
-    """File → numbers of lines that are new or other than in the commit; what was only removed counts for the line after
-    it. What is not committed yet counts, too. Raises NoBase.
+    """File → numbers of lines that are new or other than in the commit; what was only removed counts for the lines
+    beside it. What is not committed yet counts, too. Raises NoBase.
     """
-    diff = _git(root, "diff", "--no-color", "--no-ext-diff", "--unified=0", "--no-renames", _start(root, base), "--")
+    diff = _git(
+        root, "diff", "--no-color", "--no-ext-diff", "--unified=0", "--no-renames", _start(root, base), "--"
+    )
     found: dict[str, set[int]] = {}
     file = ""
     for line in diff.splitlines():
@@ -38,7 +40,7 @@ def _start(root: Path, base: str) -> str:
 
 
 def likely_base(root: Path) -> str:
-    """What a change is held against where nobody says: the branch that it goes to, else the commit before. Raises NoBase."""
+    """What a change is held against where nobody says: where it goes to, else the commit before. Raises NoBase."""
     head = _git(root, "rev-parse", "--verify", "HEAD").strip()
     for base in ("origin/HEAD", "origin/main"):
         try:
@@ -57,5 +59,7 @@ def _git(root: Path, *words: str) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoBase(f"git: {error}") from error
     if done.returncode:
-        raise NoBase(f"git {words[0]}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'failed'}")
+        raise NoBase(
+            f"git {words[0]}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'failed'}"
+        )
     return done.stdout

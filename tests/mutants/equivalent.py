@@ -1,7 +1,7 @@
 """Mutants that change nothing that a user or a caller can see: listed by their content, each with its reason.
 
-`equivalent.toml` beside this file. An entry names the file, the function, the lines before and after the change; so it
-outlives every change elsewhere, and a change of that very line makes it stale, which is an error.
+`equivalent.toml` beside this file. An entry names the file, the function, the lines before and after the change; so
+it outlives every change elsewhere, and a change of that very line makes it stale, which is an error.
 """
 
 from __future__ import annotations

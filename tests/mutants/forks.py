@@ -1,8 +1,8 @@
 """Runs tests in children of a process that has imported everything heavy already: a tenth of a second a child.
 
-This process is one of a few beside each other, each with a tree of its own (`trees`). It reads orders from standard input
-and answers on standard output, a line of JSON each. A child is killed when one of its tests takes too long, with
-everything that it started: what left its process group comes back to us, since we are the reaper of all below.
+This process is one of a few beside each other, each with a tree of its own (`trees`). It reads orders from standard
+input and answers on standard output, a line of JSON each. A child is killed when one of its tests takes too long,
+with everything that it started: what left its process group comes back to us, since we are the reaper of all below.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.mutants.noting import Noting, plain
+from tests.mutants.noting import EXAMPLES_MAX, Noting, fewer_examples, plain
 from tests.mutants.trees import Tree
 
 _COLLECTING_S = 60.0
@@ -89,16 +89,21 @@ class Server:
             raise RuntimeError("a process that runs mutants has ended; was it killed for lack of memory?")
         return Answer(**json.loads(line))
 
-    def close(self) -> None:
-        """Nothing of it is left, a running child included."""
-        assert self._process.stdin and self._process.stdout
+    def end(self) -> None:
+        """Nothing of it is left, a running child included; whoever waits for an answer gets an error."""
         self._process.terminate()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdin.close()
+
+    def close(self) -> None:
+        """The same, when nobody waits."""
+        assert self._process.stdin and self._process.stdout
+        self.end()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.stdout.close()
 
 
@@ -125,8 +130,8 @@ def _prepare() -> None:
     import importlib
 
     heavy = (
-        "numpy click rich.console yaml jsonschema tabulate junitparser tree_sitter tree_sitter_bash tree_sitter_batch "
-        "concurrent.futures xml.dom.minidom importlib.metadata unittest.mock lzma mmap docker "
+        "numpy click rich.console yaml jsonschema tabulate junitparser tree_sitter tree_sitter_bash "
+        "tree_sitter_batch concurrent.futures xml.dom.minidom importlib.metadata unittest.mock lzma mmap docker "
         "pytest _pytest.assertion.rewrite _pytest.junitxml hypothesis hypothesis.strategies hypothesis.stateful "
         "hypothesis.extra.numpy"
     )
@@ -250,6 +255,9 @@ class _Telling:
         settings.register_profile("mutants", settings(), phases=phases, database=None)
         settings.load_profile("mutants")
 
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        fewer_examples(items, EXAMPLES_MAX)
+
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.tell("begins", nodeid)
 
@@ -290,10 +298,21 @@ def _run(tree: Tree, order: Order, tests: list[str], telling: _Telling) -> int:
     if not order.note:
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     noting = Noting(tree.root) if order.note else None
-    argv = ["-q", "--no-header", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"]
+    argv = [
+        "-q",
+        "--no-header",
+        "--tb=short",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "--hypothesis-seed=0",
+    ]
     argv += ["-W", "ignore::pytest.PytestAssertRewriteWarning", f"--basetemp={tree.temporary / 'pytest'}"]
     argv += [f"--rootdir={tree.root}", "-c", str(tree.root / "pyproject.toml")]
-    status = int(pytest.main([*argv, *([] if noting else ["-x"]), *tests], [telling, *filter(None, [noting])]))
+    status = int(
+        pytest.main([*argv, *([] if noting else ["-x"]), *tests], [telling, *filter(None, [noting])])
+    )
     if noting:
         telling.tell("noted", json.dumps(_noted(noting)))
     telling.tell("status", str(status))
@@ -302,7 +321,8 @@ def _run(tree: Tree, order: Order, tests: list[str], telling: _Telling) -> int:
 
 def _noted(noting: Noting) -> dict[str, Any]:
     lines = {
-        file: {test: sorted(run) for test, run in tests.items() if run} for file, tests in noting.lines.items()
+        file: {test: sorted(run) for test, run in tests.items() if run}
+        for file, tests in noting.lines.items()
     }
     return {"lines": lines, "seconds": dict(noting.seconds), "failed": sorted(noting.failed)}
 

@@ -1,9 +1,9 @@
 """A plug-in of pytest that notes which test runs which lines of the code that is changed.
 
-What a fixture of a module or a session runs, and what a function runs that keeps its result (`functools.cache`), counts
-for all tests of the file: it is run once for all of them. Watching is slow, so a property is noted with a few examples, and
-a function that a test calls again and again is not watched for ever: then all its lines count as run, so that a test is
-rather run in vain than left out.
+What a fixture of a module or a session runs, and what a function runs that keeps its result (`functools.cache`),
+counts for all tests of the file: it is run once for all of them. Watching is slow, so a property is noted with a few
+examples, and a function that a test calls again and again is not watched for ever: then all its lines count as run,
+so that a test is rather run in vain than left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ import pytest
 
 SHARED = ""
 """Stands for all tests of a file."""
-_CALLS_MAX, _EXAMPLES = 5, 4
+EXAMPLES_MAX = 10
+"""So many examples a property gets for a mutant: what only a hundred would notice survives here."""
+_CALLS_MAX, _EXAMPLES = 5, 3
 _Left = dict[CodeType, set[int] | None]
 """The lines of each function that nobody has run yet; None for what is of no interest."""
 
@@ -30,6 +32,20 @@ _Left = dict[CodeType, set[int] | None]
 def plain(nodeid: str) -> str:
     """The name of a test function without its parameters: all cases of it are run together."""
     return nodeid.partition("[")[0]
+
+
+def fewer_examples(items: list[pytest.Item], most: int) -> dict[str, int]:
+    """Let no property have more examples than this; returns those that had, with how many."""
+    from hypothesis import settings
+
+    had = {}
+    for item in items:
+        function = getattr(item, "obj", None)
+        asked = getattr(function, "_hypothesis_internal_use_settings", None)
+        if isinstance(function, FunctionType) and asked and asked.max_examples > most:
+            had[plain(item.nodeid)] = asked.max_examples
+            function._hypothesis_internal_use_settings = settings(asked, max_examples=most)  # type: ignore[attr-defined]
+    return had
 
 
 class Noting:
@@ -47,16 +63,9 @@ class Noting:
         self._times: dict[str, float] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """A property gets few examples; the seconds that it takes are reckoned for all of them."""
-        from hypothesis import settings
-
-        for item in items:
-            function = getattr(item, "obj", None)
-            asked = getattr(function, "_hypothesis_internal_use_settings", None)
-            if isinstance(function, FunctionType) and asked and asked.max_examples > _EXAMPLES:
-                self._times[plain(item.nodeid)] = asked.max_examples / _EXAMPLES
-                few = settings(asked, max_examples=_EXAMPLES)
-                function._hypothesis_internal_use_settings = few  # type: ignore[attr-defined]
+        """A property is watched with few examples; its seconds are reckoned for as many as it gets later."""
+        asked = fewer_examples(items, _EXAMPLES)
+        self._times = {test: min(number, EXAMPLES_MAX) / _EXAMPLES for test, number in asked.items()}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """What is changed: each operator takes a node of a file and gives spans with what stands there instead.
 
-The changes are small and those that people make: one side of a limit, a forgotten part of a condition, a line that was
-lost, the other one of two names, a verdict that is too mild. A change that does not compile is none.
+The changes are small and those that people make: one side of a limit, a forgotten part of a condition, a line that
+was lost, the other one of two names, a verdict that is too mild. A change that does not compile is none.
 """
 
 from __future__ import annotations
@@ -145,8 +145,33 @@ def conditions(source: Source, node: ast.AST) -> Iterator[Change]:
 # --- constants
 
 _KEY_METHODS = frozenset(
-    "startswith endswith split rsplit partition rpartition removesuffix removeprefix strip lstrip rstrip get find "
-    "rfind count index seconds replace encode getattr setdefault pop read_bytes glob joinpath".split()
+    [
+        "startswith",
+        "endswith",
+        "split",
+        "rsplit",
+        "partition",
+        "rpartition",
+        "removesuffix",
+        "removeprefix",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "get",
+        "find",
+        "rfind",
+        "count",
+        "index",
+        "seconds",
+        "replace",
+        "encode",
+        "getattr",
+        "setdefault",
+        "pop",
+        "read_bytes",
+        "glob",
+        "joinpath",
+    ]
 )
 
 
@@ -167,10 +192,13 @@ def numbers(source: Source, node: ast.AST) -> Iterator[Change]:
 
 def strings(source: Source, node: ast.AST) -> Iterator[Change]:
     """A string that decides something, in another spelling. What is shown to people is left out (`spans`)."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes) and node.value:
-        if _decides(source, node) and not _is_pattern(source, node):
-            other = node.value[:-1] + (b"\x1a" if isinstance(node.value, bytes) else "\x1a")
-            yield source.span(node), repr(other)
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, str | bytes) or not node.value:
+        return
+    if _decides(source, node) and not _is_pattern(source, node):
+        yield (
+            source.span(node),
+            repr(node.value[:-1] + (b"\x1a" if isinstance(node.value, bytes) else "\x1a")),
+        )
 
 
 def _decides(source: Source, node: ast.Constant) -> bool:
@@ -325,10 +353,14 @@ def returns(source: Source, node: ast.AST) -> Iterator[Change]:
 
 def handlers(source: Source, node: ast.AST) -> Iterator[Change]:
     """An error that is not dealt with."""
-    if isinstance(node, ast.ExceptHandler) and not (len(node.body) == 1 and isinstance(node.body[0], ast.Raise)):
+    if isinstance(node, ast.ExceptHandler) and not (
+        len(node.body) == 1 and isinstance(node.body[0], ast.Raise)
+    ):
         first = source.span(node.body[0])
         yield Span(first.start, source.span(node.body[-1]).end), "raise"
-    elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "suppress":
+    elif (
+        isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "suppress"
+    ):
         yield source.span(node), f"{source.of(node.func)}()"
 
 
@@ -341,7 +373,8 @@ def elements(source: Source, node: ast.AST) -> Iterator[Change]:
         case ast.List(ctx=ast.Load()) | ast.Set():
             parts = [source.span(one) for one in node.elts]
         case ast.Tuple(ctx=ast.Load()) if not _is_type(source, node) and len(node.elts) > 1:
-            parts = [source.span(one) for one in node.elts]
+            yield from _one_less(source, [source.span(one) for one in node.elts], is_tuple=True)
+            return
         case ast.Dict() if all(node.keys):
             keys = [key for key in node.keys if key]
             parts = [
@@ -360,25 +393,32 @@ def keywords(source: Source, node: ast.AST) -> Iterator[Change]:
     if isinstance(node, ast.Call):
         parts = [source.span(one) for one in (*node.args, *node.keywords)]
         known = {source.span(one) for one in node.keywords if one.arg and one.value not in source.left_out}
-        yield from (change for change in _one_less(source, parts) if any(_ends_in(change[0], one) for one in known))
+        yield from (
+            change for change in _one_less(source, parts) if any(_ends_in(change[0], one) for one in known)
+        )
 
 
 def _ends_in(span: Span, part: Span) -> bool:
     return span.start <= part.start and part.end <= span.end
 
 
-def _one_less(source: Source, parts: list[Span]) -> Iterator[Change]:
-    """Without one part and a comma beside it. A tuple of two keeps the comma that makes it one."""
+def _one_less(source: Source, parts: list[Span], *, is_tuple: bool = False) -> Iterator[Change]:
+    """Without one part and the comma beside it. One that is left of a tuple keeps the comma that makes it one."""
+    comma = "," if is_tuple and len(parts) == 2 else ""
     for at, part in enumerate(parts):
         if at + 1 < len(parts):
-            yield Span(part.start, parts[at + 1].start), ""
+            after = parts[at + 1]
+            kept = source.data[after.start : after.end].decode()
+            yield (
+                (Span(part.start, after.end), kept + comma) if comma else (Span(part.start, after.start), "")
+            )
         elif at:
-            tail = source.data[part.end :].lstrip()
-            yield Span(parts[at - 1].end, part.end), "" if tail.startswith(b",") else ","
+            yield Span(parts[at - 1].end, part.end), comma
         else:
-            rest = len(source.data[part.end :]) - len(source.data[part.end :].lstrip(b" \n,"))
-            comma = b"," in source.data[part.end : part.end + rest]
-            yield Span(part.start, part.end + (rest if comma else 0)), ""
+            rest = source.data[part.end :]
+            tail = rest.lstrip()
+            more = len(rest) - len(tail) + 1 if tail.startswith(b",") else 0
+            yield Span(part.start, part.end + more), ""
 
 
 def _is_type(source: Source, node: ast.AST) -> bool:

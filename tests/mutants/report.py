@@ -33,6 +33,7 @@ class Score:
     survived: int
     not_run: int
     equivalent: int
+    is_part: bool = False
 
     @property
     def percent(self) -> float:
@@ -45,10 +46,11 @@ class Score:
 
     @property
     def is_enough(self) -> bool:
-        return self.percent >= self.floor
+        """Of a part of a module, some changed lines or a sample, one may survive whatever the floor says."""
+        return self.percent >= self.floor or (self.is_part and self.survived <= 1)
 
 
-def score(file: str, fates: Iterable[Fate]) -> Score:
+def score(file: str, fates: Iterable[Fate], *, is_part: bool = False) -> Score:
     """The score of one file from what became of its mutants."""
     found = [fate.status for fate in fates if fate.mutant.file == file]
     killed = found.count(KILLED) + found.count(TIMEOUT)
@@ -60,6 +62,7 @@ def score(file: str, fates: Iterable[Fate]) -> Score:
         survived=found.count(SURVIVED) + not_run,
         not_run=not_run,
         equivalent=found.count(EQUIVALENT),
+        is_part=is_part,
     )
 
 

@@ -1,7 +1,7 @@
 """Which tests see a line: noted by running each test file once by itself, and remembered while nothing has changed.
 
-What is remembered lies in .mutants/ in the checkout, a file for each test file, under a name that is made from the test
-file, all that tests share, and the whole harness. A test that fails without a mutant is not used, and said.
+What is remembered lies in .mutants/ in the checkout, a file for each test file, under a name that is made from the
+test file, all that tests share, and the whole harness. A test that fails without a mutant is not used, and said.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tests.mutants.noting import SHARED
 from tests.mutants.operators import Mutant
 
 CACHE = ".mutants"
-_LEAST_LIMIT_S, _TIMES = 15.0, 10.0
-"""A test may take so many times longer than it took, at least so many seconds: the machine may be busy."""
+_LEAST_LIMIT_S, _TIMES = 15.0, 2.0
+"""A test may take so many times longer than when it was watched, at least so many seconds: a machine may be busy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,9 @@ def _shared_files(root: Path) -> list[str]:
     return sorted(
         name
         for name in names
-        if not name.startswith(mutator) and "__pycache__" not in name and not Path(name).name.startswith("test_")
+        if not name.startswith(mutator)
+        and "__pycache__" not in name
+        and not Path(name).name.startswith("test_")
     )
 
 

@@ -1,7 +1,7 @@
 """A source file as bytes and as a tree: which bytes a node is, what surrounds it, and what is only text.
 
-Texts that people read (messages, witnesses, docstrings, help) are left out: a test that held them word by word would be
-a copy of them. So are annotations, imports, assertions and protocols, which decide nothing at run time.
+Texts that people read (messages, witnesses, docstrings, help) are left out: a test that held them word by word would
+be a copy of them. So are annotations, imports, assertions and protocols, which decide nothing at run time.
 """
 
 from __future__ import annotations
@@ -12,17 +12,80 @@ from dataclasses import dataclass
 from functools import cached_property
 
 _TEXT_KEYWORDS = frozenset(
-    "message witness help description metavar short_help encoding errors title label end daemon name_hint "
-    "frozen slots kw_only strict stacklevel".split()
+    [
+        "message",
+        "witness",
+        "help",
+        "description",
+        "metavar",
+        "short_help",
+        "encoding",
+        "errors",
+        "title",
+        "label",
+        "end",
+        "daemon",
+        "name_hint",
+        "frozen",
+        "slots",
+        "kw_only",
+        "strict",
+        "stacklevel",
+    ]
 )
 _TEXT_NAMES = frozenset(
-    "message witness problem note where shown text lines line title what why said more heading detail todo hint "
-    "reason reasons failed log place doubt".split()
+    [
+        "message",
+        "witness",
+        "problem",
+        "note",
+        "where",
+        "shown",
+        "text",
+        "lines",
+        "line",
+        "title",
+        "what",
+        "why",
+        "said",
+        "more",
+        "heading",
+        "detail",
+        "todo",
+        "hint",
+        "reason",
+        "reasons",
+        "failed",
+        "log",
+        "place",
+        "doubt",
+    ]
 )
 """Names that hold what is shown; what is assigned to them is left out if it is a text."""
 _TELLING = frozenset(
-    "not_checked _log _say _note note stage tell _tell say echo print warn stages attempt _kept PreconditionError "
-    "getLogger TypeVar NewType namedtuple cast".split()
+    [
+        "not_checked",
+        "_log",
+        "_say",
+        "_note",
+        "note",
+        "stage",
+        "tell",
+        "_tell",
+        "say",
+        "echo",
+        "print",
+        "warn",
+        "stages",
+        "attempt",
+        "_kept",
+        "PreconditionError",
+        "getLogger",
+        "TypeVar",
+        "NewType",
+        "namedtuple",
+        "cast",
+    ]
 )
 """Functions whose texts are shown, or are names of stages."""
 

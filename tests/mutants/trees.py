@@ -16,7 +16,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 _NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", ".mutants", ".hypothesis", ".*_cache", "__pycache__", "*.egg-info", "build", "node_modules"
+    ".git",
+    ".venv",
+    ".mutants",
+    ".hypothesis",
+    ".*_cache",
+    "__pycache__",
+    "*.egg-info",
+    "build",
+    "node_modules",
 )
 
 
@@ -48,7 +56,9 @@ class Tree:
     def environment(self) -> dict[str, str]:
         """For whatever runs in it: nothing is kept elsewhere, and chance is the same each time."""
         return {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("HARNESS_", "PYTEST_"))},
+            **{
+                key: value for key, value in os.environ.items() if not key.startswith(("HARNESS_", "PYTEST_"))
+            },
             "PYTHONPATH": str(self.root),
             "PYTHONHASHSEED": "0",
             "OPENBLAS_NUM_THREADS": "1",
