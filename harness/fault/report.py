@@ -48,17 +48,16 @@ def table(matrix: Matrix) -> str:
     )
 
 
-def markdown(matrix: Matrix) -> str:
+def markdown(matrix: Matrix, made_by: str = "harness matrix --format markdown") -> str:
     """GitHub Markdown, with what was done and what was said of it."""
     rows = matrix.rows
-    headers = ("fault", "what was done", "verdict", *_COLUMNS, "s")
+    headers = ("fault", "what was done", "verdict", *_COLUMNS)
     cells = [
         [
             f"`{row.name}`" + ("" if row.physical else " *"),
             row.statement,
             row.verdict.value,
             *_signs(row),
-            f"{row.duration_s:.1f}",
         ]
         for row in rows
     ]
@@ -72,7 +71,7 @@ def markdown(matrix: Matrix) -> str:
     note = "\\* planted in the restored state, since no engine at hand can be made to do it."
     parts = [
         "# What catches what",
-        "Made by `harness matrix --format markdown`: every planted fault against every check.",
+        f"Made by `{made_by}`: every planted fault against every check.",
         f"**{score(matrix)}**",
         _heading(matrix),
         grid_,
@@ -117,7 +116,8 @@ def score(matrix: Matrix) -> str:
     caught, named = sum(row.caught for row in rows), sum(row.named for row in rows)
     seconds = sum(row.duration_s for row in rows)
     apart = f"{len(told_apart(matrix))} told from all others by it"
-    return f"{caught} of {len(rows)} caught, {named} of {len(rows)} named, {apart}; {seconds:.0f} s of work"
+    took = f"; {seconds:.0f} s of work" if seconds else ""
+    return f"{caught} of {len(rows)} caught, {named} of {len(rows)} named, {apart}{took}"
 
 
 def _alone(matrix: Matrix) -> str:

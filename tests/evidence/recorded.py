@@ -29,12 +29,12 @@ import harness
 from harness import recovery
 from harness.case_record import lasting
 from harness.errors import ThawError
-from harness.fault import matrix
+from harness.fault import matrix, report
 from harness.fault.base import Fault, Planted, Scene
 from harness.model import CaseRecord, Check, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec
 from harness.progress import SilentProgress
-from harness.standin.gtm import installation
+from harness.standin.gtm import installation, version
 from harness.verify.base import Evidence
 from harness.verify.judge import judge_all
 from tests.evidence.written import Stale, decoded, encoded
@@ -94,6 +94,14 @@ class Row:
         """The row of the matrix."""
         planted = Planted(setting=None, backup=None, names=self.names, evidence=list(self.shown))  # type: ignore[arg-type]
         return matrix.judged(fault, planted, self.record(), 0.0)
+
+
+def matrix_of_rows() -> matrix.Matrix:
+    """All faults as the checks of today judge them."""
+    known = matrix.faults()
+    judged = [row.judged(known[name]) for name, row in rows().items() if name in known and row.evidence]
+    instance = f"stand-in ({version(installation() or Path())})"
+    return matrix.Matrix(instance=instance, seed=SEED, rows=tuple(judged))
 
 
 def fresh(fault: Fault) -> Row | None:
@@ -240,6 +248,7 @@ def main() -> int:
     """Record what is asked for, and write the file anew."""
     parser = argparse.ArgumentParser(prog="./dev evidence", description=__doc__.split("\n")[0])
     parser.add_argument("faults", nargs="*", help="faults or families; none: those that are missing or stale")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="then write the matrix there, as Markdown")
     parser.add_argument("--all", action="store_true", help="everything anew")
     chosen = parser.parse_args()
     names = chosen.faults or ([] if chosen.all else stale())
@@ -260,6 +269,9 @@ def main() -> int:
                     print(f"{number:4} {row.name}", flush=True)
             finally:
                 _write(kept)
+    if chosen.write:
+        rows.cache_clear()
+        chosen.write.write_text(report.markdown(matrix_of_rows(), "./dev evidence --write"), encoding="utf-8")
     took, size = time.monotonic() - began, FILE.stat().st_size / 1000
     print(f"{len(wanted)} of {len(known)} faults recorded in {took:.0f} s; {FILE.name}: {size:.0f} kB")
     return 0
