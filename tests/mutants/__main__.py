@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +19,7 @@ from tests.mutants import changed, equivalent, floors, imports, report
 from tests.mutants.forks import Order, Server
 from tests.mutants.operators import Mutant, mutants_of
 from tests.mutants.report import EQUIVALENT, KILLED, NOT_RUN, SURVIVED, TIMEOUT, Fate
-from tests.mutants.seeing import Memory, Seen, Sight
+from tests.mutants.seeing import Killers, Memory, Seen, Sight
 from tests.mutants.spans import Source
 from tests.mutants.trees import ROOT, trees
 
@@ -40,6 +40,7 @@ class Work:
     """What the threads share: each takes an item, and puts its result."""
 
     due: float
+    servers: list[Server]
     lock: threading.Lock = field(default_factory=threading.Lock)
     failed: Exception | None = None
     threads: list[threading.Thread] = field(default_factory=list)
@@ -48,14 +49,21 @@ class Work:
     def is_over(self) -> bool:
         return time.monotonic() > self.due or self.failed is not None
 
-    def end(self, servers: list[Server]) -> None:
+    def server(self, number: int, file: str) -> Server:
+        """The one of a thread; another one in its place where another file is going to be changed."""
+        if self.servers[number].file != file:
+            self.servers[number].close()
+            self.servers[number] = Server(self.servers[number].tree, file)
+        return self.servers[number]
+
+    def end(self) -> None:
         """Also after an interruption."""
         self.due = 0.0
-        for server in servers:
+        for server in self.servers:
             server.end()
         for thread in self.threads:
             thread.join()
-        for server in servers:
+        for server in self.servers:
             server.close()
 
 
@@ -142,19 +150,18 @@ def _fates(chosen: list[Mutant], known: list[equivalent.Entry], jobs: int, due: 
     settled = {id(fate.mutant) for fate in fates}
     left = [one for one in chosen if id(one) not in settled]
     with trees(ROOT, jobs) as copies:
-        servers = [Server(tree) for tree in copies]
+        work = Work(due=due, servers=[Server(tree) for tree in copies])
         try:
-            work = Work(due=due)
-            sight = _look(servers, work, {one.file for one in left})
-            _try(servers, work, sight, left, fates)
+            sight = _look(work, {one.file for one in left})
+            _try(work, sight, left, fates)
         finally:
-            work.end(servers)
+            work.end()
     if work.failed:
         raise work.failed
     return fates
 
 
-def _look(servers: list[Server], work: Work, files: set[str]) -> Sight:
+def _look(work: Work, files: set[str]) -> Sight:
     """Run the test files that may see something of these files, unless that is remembered."""
     memory = Memory(ROOT)
     found = {test: memory.get(test) for test in imports.that_may_see(ROOT, files)}
@@ -162,50 +169,58 @@ def _look(servers: list[Server], work: Work, files: set[str]) -> Sight:
     if left:
         print(f"looking which tests run which lines: {len(left)} test files", flush=True)
 
-    def look(server: Server) -> None:
+    def look(number: int) -> None:
         while (test := _next(left, work)) is not None:
-            answer = server.do(Order(stages=[[test]], limit_s=120.0, note=True))
+            answer = work.server(number, "").do(Order(stages=[[test]], limit_s=120.0, note=True))
             if answer.status == "timeout":
                 print(f"not used, it takes too long: {answer.by}", flush=True)
             if answer.noted:
                 memory.put(test, answer.noted)
                 found[test] = Seen.of(answer.noted)
 
-    _in_threads(servers, work, look)
+    _in_threads(work, look)
     sight = Sight(by_file={test: seen for test, seen in found.items() if seen})
     for test in sight.failed():
         print(f"not used, it fails without any change: {test}", flush=True)
     return sight
 
 
-def _try(servers: list[Server], work: Work, sight: Sight, left: list[Mutant], fates: list[Fate]) -> None:
+def _try(work: Work, sight: Sight, left: list[Mutant], fates: list[Fate]) -> None:
     queue, told = deque(left), time.monotonic()
-    killers: dict[str, deque[str]] = {}
+    latest: dict[str, deque[str]] = {}
+    killers = Killers(ROOT)
 
-    def attempt(server: Server) -> None:
+    def attempt(number: int) -> None:
         nonlocal told
         while (mutant := _next(queue, work)) is not None:
-            recent = killers.setdefault(mutant.file, deque(maxlen=_LATE_KILLERS))
-            fate = _fate(server, sight, mutant, tuple(recent))
+            recent = latest.setdefault(mutant.file, deque(maxlen=_LATE_KILLERS))
+            fate = _fate(work.server(number, mutant.file), sight, mutant, killers.of(mutant), tuple(recent))
             with work.lock:
                 fates.append(fate)
-                if fate.status == KILLED and fate.by not in recent:
-                    recent.appendleft(fate.by)
+                if fate.status in (SURVIVED, NOT_RUN):
+                    print(report.survivor(fate), flush=True)
+                if fate.status == KILLED:
+                    killers.note(mutant, fate.by)
+                    if fate.by not in recent:
+                        recent.appendleft(fate.by)
                 if time.monotonic() > told + 30:
                     told = time.monotonic()
+                    killers.keep()
                     print(f"  {len(left) - len(queue)} of {len(left)}, {mutant.file}", flush=True)
 
-    _in_threads(servers, work, attempt)
+    _in_threads(work, attempt)
+    killers.keep()
 
 
-def _fate(server: Server, sight: Sight, mutant: Mutant, recent: Sequence[str]) -> Fate:
+def _fate(server: Server, sight: Sight, mutant: Mutant, killer: str, recent: Sequence[str]) -> Fate:
     tests = sight.tests(mutant)
     if not tests:
         return Fate(mutant=mutant, status=NOT_RUN)
     first = [test for test in recent if test in tests]
     tests = [*first, *(test for test in tests if test not in first)]
+    at_once = [[killer]] if killer in tests else []
     order = Order(
-        stages=_stages(tests, sight),
+        stages=[*at_once, *_stages([test for test in tests if test != killer], sight)],
         limits=sight.limits(tests),
         file=mutant.file,
         start=mutant.span.start,
@@ -235,14 +250,16 @@ def _next(queue: deque[Item], work: Work) -> Item | None:
         return queue.popleft() if queue and not work.is_over else None
 
 
-def _in_threads(servers: list[Server], work: Work, do: object) -> None:
-    def guarded(server: Server) -> None:
+def _in_threads(work: Work, do: Callable[[int], None]) -> None:
+    def guarded(number: int) -> None:
         try:
-            do(server)  # type: ignore[operator]
+            do(number)
         except Exception as error:  # noqa: BLE001 # it is raised again, in the main thread
             work.failed = work.failed or (None if work.is_over else error)
 
-    work.threads = [threading.Thread(target=guarded, args=(server,), daemon=True) for server in servers]
+    work.threads = [
+        threading.Thread(target=guarded, args=(number,), daemon=True) for number in range(len(work.servers))
+    ]
     for thread in work.threads:
         thread.start()
     for thread in work.threads:
@@ -262,7 +279,6 @@ def _tell(
     scores = [report.score(file, fates, is_part=is_part) for file in files]
     if asked.killers:
         print("\n".join(f"{f.mutant.file}:{f.mutant.line}: {f.status} by {f.by}" for f in fates if f.by))
-    print("\n".join(report.survivors(fates)))
     print(f"\n{report.table(scores)}\n")
     if asked.json:
         asked.json.write_text(json.dumps([_plain(fate) for fate in fates], indent=1))

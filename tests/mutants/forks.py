@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import json
 import os
 import resource
@@ -22,6 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.mutants import imports
 from tests.mutants.noting import EXAMPLES_MAX, Noting, fewer_examples, plain
 from tests.mutants.trees import Tree
 
@@ -67,9 +69,12 @@ class Answer:
 class Server:
     """Our end of such a process."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, file: str = "") -> None:
+        """`file` is the one to be changed: whatever does not import it is imported once for all children."""
+        self.tree = tree
+        self.file = file
         self._process = subprocess.Popen(
-            [sys.executable, "-B", "-m", "tests.mutants.forks", str(tree.root.parent)],
+            [sys.executable, "-B", "-m", "tests.mutants.forks", str(tree.root.parent), file],
             cwd=tree.root,
             env=tree.environment(),
             stdin=subprocess.PIPE,
@@ -112,8 +117,8 @@ class Server:
 
 def main() -> None:
     """Serve until standard input ends."""
-    _prepare()
     tree = Tree(Path(sys.argv[1]))
+    _prepare(tree, sys.argv[2])
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # nothing else may come between the answers
     try:
@@ -125,10 +130,8 @@ def main() -> None:
         _end_all()
 
 
-def _prepare() -> None:
-    """Import what takes long and is never changed, and take in whatever is left behind below us."""
-    import importlib
-
+def _prepare(tree: Tree, file: str) -> None:
+    """Import what takes long and is not changed, and take in whatever is left behind below us."""
     heavy = (
         "numpy click rich.console yaml jsonschema tabulate junitparser tree_sitter tree_sitter_bash "
         "tree_sitter_batch concurrent.futures xml.dom.minidom importlib.metadata unittest.mock lzma mmap docker "
@@ -138,8 +141,18 @@ def _prepare() -> None:
     for name in heavy.split():
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    if file:
+        _import_others(tree, file)
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
+def _import_others(tree: Tree, file: str) -> None:
+    for name in imports.untouched_by(tree.root, file):
+        if not name.startswith("tests.mutants"):
+            importlib.import_module(name)
+    changed = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    assert changed not in sys.modules, f"{changed} was imported before it is changed"
 
 
 def _done(tree: Tree, order: Order) -> Answer:

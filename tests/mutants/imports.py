@@ -34,8 +34,21 @@ def that_may_see(root: Path, files: Iterable[str]) -> list[str]:
     return [test for test in test_files(root) if wanted & reached(root, test)]
 
 
+def untouched_by(root: Path, file: str) -> list[str]:
+    """Names of the modules that can be imported without importing a file: adapters are found only when asked for."""
+    folders = (root / "harness", root / "tests")
+    found = (one.relative_to(root) for folder in folders for one in sorted(folder.rglob("*.py")))
+    plain = [one for one in found if not one.name.startswith(("test_", "__main__")) and _is_module(root, one)]
+    kept = [one for one in plain if file not in reached(root, one.as_posix(), adapters=False)]
+    return [".".join(one.with_suffix("").parts).removesuffix(".__init__") for one in kept]
+
+
+def _is_module(root: Path, file: Path) -> bool:
+    return all((root / folder / "__init__.py").exists() for folder in list(file.parents)[:-1])
+
+
 @cache
-def reached(root: Path, file: str) -> frozenset[str]:
+def reached(root: Path, file: str, *, adapters: bool = True) -> frozenset[str]:
     """The files of this project that a file imports, and those that they import, itself included."""
     found: set[str] = set()
     left = [file]
@@ -43,22 +56,28 @@ def reached(root: Path, file: str) -> frozenset[str]:
         one = left.pop()
         if one not in found:
             found.add(one)
-            left.extend(_imported(root, one))
+            left.extend(_imported(root, one, adapters))
     return frozenset(found)
 
 
 @cache
-def _imported(root: Path, file: str) -> frozenset[str]:
-    names: set[str] = set()
+def _imported(root: Path, file: str, adapters: bool) -> frozenset[str]:
+    names = set(_above(".".join(Path(file).with_suffix("").parts)))
     for node in ast.walk(ast.parse((root / file).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    names |= {name.rpartition(".")[0] for name in names}
-    if "harness.registry" in names:
+    names |= {above for name in names for above in _above(name)}
+    if adapters and "harness.registry" in names:
         names |= _adapters(root)
     return frozenset(path for name in names if name and (path := _file_of(root, file, name)))
+
+
+def _above(name: str) -> list[str]:
+    """The packages that a module lies in: they are imported before it."""
+    parts = name.split(".")
+    return [".".join(parts[:n]) for n in range(1, len(parts))]
 
 
 def _file_of(root: Path, importer: str, name: str) -> str | None:

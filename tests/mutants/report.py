@@ -92,7 +92,3 @@ def survivor(fate: Fate) -> str:
     place = f"{one.file}:{one.line}: {one.function or '(module)'}"
     odd = "   (no test runs it)" if fate.status == NOT_RUN else ""
     return f"{place}{odd}\n    - {one.was}\n    + {one.becomes}"
-
-
-def survivors(fates: Iterable[Fate]) -> list[str]:
-    return [survivor(fate) for fate in fates if fate.status in (SURVIVED, NOT_RUN)]

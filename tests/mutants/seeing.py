@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,30 @@ def _digest(root: Path, files: Iterable[str], more: str = "") -> str:
     return whole.hexdigest()[:20]
 
 
+class Killers:
+    """Which test noticed a mutant the last time: it is tried first."""
+
+    def __init__(self, root: Path) -> None:
+        self._file = root / CACHE / "killers.json"
+        self._known: dict[str, str] = {}
+        if self._file.exists():
+            self._known = json.loads(self._file.read_text())
+
+    def of(self, mutant: Mutant) -> str:
+        return self._known.get(_name(mutant), "")
+
+    def note(self, mutant: Mutant, test: str) -> None:
+        self._known[_name(mutant)] = test
+
+    def keep(self) -> None:
+        self._file.parent.mkdir(exist_ok=True)
+        self._file.write_text(json.dumps(self._known))
+
+
+def _name(mutant: Mutant) -> str:
+    return "\n".join((mutant.file, mutant.function, mutant.was, mutant.becomes))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
     """What all test files see together."""
@@ -121,6 +145,3 @@ class Sight:
         """Those that may notice a mutant, the fastest first."""
         found = {test for file, seen in self.by_file.items() for test in seen.tests(file, mutant)}
         return sorted(found, key=lambda test: (self.seconds(test), test))
-
-
-Look = Callable[[str], dict[str, Any]]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.mutants import changed, equivalent, floors, report
-from tests.mutants.imports import reached, that_may_see
+from tests.mutants.imports import reached, that_may_see, untouched_by
 from tests.mutants.operators import Mutant, mutants_of
 from tests.mutants.report import EQUIVALENT, KILLED, NOT_RUN, SURVIVED, TIMEOUT, Fate
 from tests.mutants.spans import Source
@@ -91,7 +92,8 @@ def test_a_module_of_equivalent_mutants_alone_is_good() -> None:
 
 
 def test_a_survivor_says_where_it_is_and_what_was_changed() -> None:
-    (text,) = report.survivors([*fates(NOT_RUN), *fates(KILLED)])
+    (fate,) = fates(NOT_RUN)
+    text = report.survivor(fate)
     assert "harness/verify/toy.py:2: f   (no test runs it)" in text
     assert "- return a < 3\n" in text and "+ return" in text
 
@@ -151,3 +153,22 @@ def test_imports_tell_which_test_files_may_see_a_module() -> None:
     assert "harness/verify/state.py" in reached(ROOT, "tests/property/test_histories_model.py"), (
         "by a helper beside it"
     )
+
+
+def test_what_is_imported_beforehand_does_not_import_what_is_changed() -> None:
+    """Or children would run the code without the change, and every mutant would survive."""
+    files = [
+        "harness/verify/judge.py",
+        "harness/freeze_log.py",
+        "harness/report/cause.py",
+        "harness/verify/hold.py",
+    ]
+    code = (
+        "import importlib, sys; [importlib.import_module(name) for name in sys.argv[2:]];"
+        "sys.exit(sys.argv[1] in sys.modules)"
+    )
+    for file in files:
+        names = untouched_by(ROOT, file)
+        changed = file.removesuffix(".py").replace("/", ".")
+        assert 50 < len(names)
+        subprocess.run([sys.executable, "-c", code, changed, *names], cwd=ROOT, check=True, timeout=60)
