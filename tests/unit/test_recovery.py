@@ -242,10 +242,8 @@ def test_what_the_backup_knows_is_in_the_evidence(scene: Scene, tmp_path: Path, 
     assert scene.files == found.files and {Path("x"): "d"} == found.digests
     assert whole(mode).watched_now == found.watched_now
     assert (
-        whole(ROLLFORWARD).copied == found.copied
-        and whole(ROLLFORWARD).marker == found.marker
-        or mode is BOOT
-    )
+        whole(ROLLFORWARD).copied == found.copied and whole(ROLLFORWARD).marker == found.marker
+    ) or mode is BOOT
 
 
 @pytest.mark.parametrize("mode", ROLLED)
