@@ -251,7 +251,7 @@ def test_a_rollforward_is_asked_for_up_to_the_recovery_point(
     scene: Scene, tmp_path: Path, mode: RecoveryMode
 ) -> None:
     run = recovering(scene, tmp_path, mode)
-    target, source, journals, until = scene.asked["roll forward"]
+    _target, source, journals, until = scene.asked["roll forward"]
     assert run._backup.promises[mode].position == until
     assert ("source", run._backup.journals) == (source.version, journals)
     assert whole(ROLLFORWARD).rolled == run.evidence().rolled and "summary" == run.rolled
