@@ -494,7 +494,7 @@ _OFFSET = re.compile(r"(?<=offset )\d+")
 
 
 def _log_bytes(text: str, one: Mutation, batch: Batch) -> str:
-    data = bytearray(text.encode())
+    data = bytearray(text.encode("utf-8", "surrogateescape"))
     at = int(one.at * len(data))
     data[at : at + one.count] = altered(bytes(data[at : at + one.count]), one.salt)
     return data.decode("utf-8", "surrogateescape")
