@@ -31,7 +31,7 @@ from tests.soak.mutations import Case, Mutation
 BLOCK = 4096
 _LEVEL, _SIZE, _HEAD = 3, slice(4, 8), 16
 _RECORD_HEAD = 4
-_DATA, _MAP = 0, 0xFF
+_DATA, _MAP, _MAP_BYTES = 0, 0xFF, 144
 _JOURNAL_HEAD = 65536
 DATABASE = {"one": Path("db/one/IRIS.DAT"), "two": Path("db/two/IRIS.DAT")}
 
@@ -73,13 +73,15 @@ class Blocks:
             if not any(block):
                 areas.setdefault("free", []).append(at)
             elif block[_LEVEL] == _MAP:
-                areas.setdefault("map", []).append(at)
+                # the header ends with a map of these maps, which is not made of blocks
+                areas.setdefault("map" if size == _MAP_BYTES else "maps", []).append(at)
             elif block[_LEVEL] != _DATA:
                 areas.setdefault("index", []).append(at)
             elif _HEAD + _RECORD_HEAD < size <= BLOCK:
                 name = block[_HEAD + _RECORD_HEAD :].partition(b"\0")[0][:8]
                 by_global.setdefault(name, []).append(at)
         groups = {name: [places] for name, places in areas.items()}
+        groups["header"] += groups.pop("maps", [])
         return Blocks({**groups, "data": [by_global[name] for name in sorted(by_global)]})
 
     def at(self, area: str, share: float) -> int:

@@ -116,13 +116,22 @@ def block(level: int, *found: bytes) -> bytes:
 def test_blocks_are_found_by_what_they_hold() -> None:
     """Every global is as likely as the others, however few its blocks are."""
     one, two = block(0, b"AA\0x", b"AA\0y"), block(0, b"BB\0x")
-    data = bytes(16 * BLOCK) + one * 3 + two + block(1, b"AA\0") + block(255, b"map") + bytes(BLOCK)
+    data = (
+        bytes(16 * BLOCK)
+        + one * 3
+        + two
+        + block(1, b"AA\0")
+        + block(255, bytes(124))
+        + bytes(BLOCK)
+        + b"\xff" * BLOCK
+    )
     found = Blocks.of(data)
     first = 16 * BLOCK
     assert [[first, first + BLOCK, first + 2 * BLOCK], [first + 3 * BLOCK]] == found.areas["data"]
     assert [first + 3 * BLOCK] == [found.at("data", 0.75)] and first == found.at("data", 0.0)
     assert found.at("index", 0.5) == first + 4 * BLOCK and found.at("map", 0.9) == first + 5 * BLOCK
     assert found.at("free", 0.1) == first + 6 * BLOCK
+    assert 0 == found.at("header", 0.0) and first + 7 * BLOCK == found.at("header", 0.5)
     assert [(16, 24), (24, 32)] == records(one)
     with pytest.raises(Nothing):
         Blocks({}).at("data", 0.5)
