@@ -18,9 +18,10 @@ from tests.runs import left_below
 from tests.soak import cases, planting
 from tests.soak.batch import Batch, keep, made, opened_again
 from tests.soak.cases import Clean, clean, run, shrunk
+from tests.soak.hands.blocks import BLOCK, blocks_of
+from tests.soak.hands.changes import DATABASE
 from tests.soak.judged import Look, Word
 from tests.soak.mutations import Case, Mutation
-from tests.soak.planting import BLOCK, DATABASE, blocks_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
 

@@ -30,9 +30,10 @@ from harness.report.cause import cause
 from harness.targets import Targets
 from tests.soak.batch import Batch, plan
 from tests.soak.extracts import DATABASES, Extract
+from tests.soak.hands.changes import DATABASE
 from tests.soak.judged import Look, Word, judged, together
 from tests.soak.mutations import Case, simpler
-from tests.soak.planting import DATABASE, planted
+from tests.soak.planting import planted
 
 HANG_S = 150
 SHRINKS_MAX = 60
@@ -132,10 +133,10 @@ class _Looks:
                 with self._timed():
                     self.recovered = self._batch.extractor.within(place.argv, files, files)
 
-        return _LookedAt(place, look)  # type: ignore[return-value]
+        return _LookedAt(place, look)
 
     def host(self, real: Host) -> Host:
-        return _Host(real, self)  # type: ignore[return-value]
+        return _Host(real, self)
 
     def booted(self, place: Place) -> Place:
         root, files = self._batch.setting.description.root, place.files  # type: ignore[attr-defined]
@@ -144,7 +145,7 @@ class _Looks:
             with self._timed():
                 self.recovered = self._batch.extractor.within(place.argv, root, files)
 
-        return _LookedAt(place, look)  # type: ignore[return-value]
+        return _LookedAt(place, look)
 
     def not_started(self, error: StartError) -> None:
         self.recovered = Extract(problem=f"the engine does not start: {error}")
@@ -282,8 +283,8 @@ def _planned(mode: RecoveryMode) -> model.Case:
 def _judged(batch: Batch, case: Case, record: CaseRecord, looks: _Looks, clean: Clean | None) -> Outcome:
     codes = [f.code for check in record.checks for f in check.findings if f.verdict is not Verdict.PASS]
     first = cause(record)
-    image = _look(looks.image, clean and clean.image)
-    recovered = _look(looks.recovered, clean and clean.recovered[case.mode])
+    image = _look(looks.image, clean.image if clean else None)
+    recovered = _look(looks.recovered, clean.recovered[case.mode] if clean else None)
     look = together(image, recovered)
     judgement = judged(record.verdict, codes, look, case.breaks)
     own = {stage.name for stage in batch.good.stages}

@@ -2,7 +2,7 @@
 
 A mutation is said by six words (kind, on, at, to, count, salt), so that it can be printed, typed again and made
 smaller. Places are shares of what there is, from 0 to 1: they mean the same in another backup of the same batch.
-`tests.soak.planting` has a hand for each kind.
+`tests.soak.hands` has one for each kind.
 
 A mutation that changes no node may still be reported, if it breaks something else that the harness promises to look
 at. Each such promise is named here, with the codes that may tell of it; whatever else is reported is a false alarm.
@@ -308,7 +308,7 @@ _STEPS = (
     ),
 )
 KINDS = {kind.name: kind for kind in (*_IMAGE, *_JOURNALS, *_LOG, *_STEPS)}
-_FAMILIES = (("image", 52), ("journals", 22), ("log", 12), ("steps", 14))
+_FAMILIES = {"image": 52, "journals": 22, "log": 12, "steps": 14}
 
 
 # --- cases
@@ -364,7 +364,7 @@ def draw(seed: int) -> Case:
 
 
 def _mutation(chance: random.Random, mode: RecoveryMode) -> Mutation:
-    names, weights = zip(*_FAMILIES, strict=True)
+    names, weights = list(_FAMILIES), list(_FAMILIES.values())
     kinds: list[Kind] = []
     while not kinds:
         family = chance.choices(names, weights)[0]

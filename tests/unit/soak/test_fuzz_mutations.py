@@ -13,6 +13,10 @@ import pytest
 from harness.model import RecoveryMode
 from tests.soak.cases import Outcome, shrunk
 from tests.soak.fuzz import Tally, works
+from tests.soak.hands.image import IMAGE_HANDS
+from tests.soak.hands.journals import JOURNAL_HANDS
+from tests.soak.hands.log import LOG_HANDS
+from tests.soak.hands.steps import STEP_HANDS
 from tests.soak.judged import Look, Word
 from tests.soak.mutations import (
     KINDS,
@@ -25,7 +29,6 @@ from tests.soak.mutations import (
     read_mutation,
     simpler,
 )
-from tests.soak.planting import IMAGE_HANDS, JOURNAL_HANDS, LOG_HANDS, STEP_HANDS
 
 SEEDS = range(77 * PER_BATCH, 77 * PER_BATCH + 600)
 ROOT = Path(__file__).parents[3]

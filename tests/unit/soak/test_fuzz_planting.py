@@ -10,20 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests.soak.hands.blocks import BLOCK, Blocks, records
+from tests.soak.hands.changes import Nothing, altered, noise, of_its_class
+from tests.soak.hands.journals import JOURNAL_HANDS, Journals, journal_records
+from tests.soak.hands.log import LOG_HANDS
 from tests.soak.mutations import KINDS, Mutation
-from tests.soak.planting import (
-    BLOCK,
-    JOURNAL_HANDS,
-    LOG_HANDS,
-    Blocks,
-    Nothing,
-    _Journals,
-    altered,
-    journal_records,
-    noise,
-    of_its_class,
-    records,
-)
 
 LOG = """\
 11/27/2026 02:00:00: Backup.General.ExternalFreeze: Suspending system
@@ -66,7 +57,7 @@ def test_a_number_is_changed_everywhere_or_in_the_marker_alone() -> None:
     assert 2 == marker.count(".008") and "offset 65976 of /iris/mgr/journal/20261127.010" in marker
 
 
-def journals(folder: Path, content: bytes = b"") -> _Journals:
+def journals(folder: Path, content: bytes = b"") -> Journals:
     """Two journals of two files each, with three records of 16 bytes, and their list."""
     record = b"\x05\x10\x00\x00" + bytes(8) + b"\x10\x00\x00\xeb"
     names = ["20261127.008", "20261127.009"]
@@ -74,7 +65,7 @@ def journals(folder: Path, content: bytes = b"") -> _Journals:
         for file in (name, f"{name}.two"):
             (folder / file).write_bytes(content or bytes([7]) * 65536 + record * 3 + bytes(64))
     (folder / "journal.log").write_bytes(b"one\n\xa5two\nthree\n")
-    return _Journals(BATCH, folder, names)
+    return Journals(BATCH, folder, names)
 
 
 HANDS = [
