@@ -50,6 +50,11 @@ SLACK = Promise(
     statement="every byte that the engine's structure check looks at is right, also where no node is",
     codes=_twice("integrity.damaged"),
 )
+INDEX = Promise(
+    name="index of database files",
+    statement="index blocks lead to every node by its key, not only an extract from block to block; else no walk ends",
+    codes=(*_twice("integrity.damaged"), "*.not_checked"),
+)
 SIZE = Promise(
     name="size of database files",
     statement="a database file has the size of its source",
@@ -100,6 +105,7 @@ REPORTED_STEP = Promise(
 )
 PROMISES = (
     SLACK,
+    INDEX,
     SIZE,
     OTHER_FILES,
     IMAGE_JOURNALS,
@@ -330,7 +336,8 @@ class Mutation:
 
     @property
     def breaks(self) -> tuple[Promise, ...]:
-        return KINDS[self.kind].breaks
+        of_index = (INDEX,) if self.on.endswith(".index") else ()
+        return (*KINDS[self.kind].breaks, *of_index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

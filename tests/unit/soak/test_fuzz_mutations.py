@@ -19,6 +19,7 @@ from tests.soak.hands.log import LOG_HANDS
 from tests.soak.hands.steps import STEP_HANDS
 from tests.soak.judged import Look, Word
 from tests.soak.mutations import (
+    INDEX,
     KINDS,
     PER_BATCH,
     PROMISES,
@@ -34,8 +35,8 @@ SEEDS = range(77 * PER_BATCH, 77 * PER_BATCH + 600)
 ROOT = Path(__file__).parents[3]
 
 
-def mutation(kind: str = "image.bytes", count: int = 1, salt: int = 0) -> Mutation:
-    return Mutation(kind=kind, on=KINDS[kind].on[0], at=0.25, to=0.5, count=count, salt=salt)
+def mutation(kind: str = "image.bytes", count: int = 1, on: str = "") -> Mutation:
+    return Mutation(kind=kind, on=on or KINDS[kind].on[0], at=0.25, to=0.5, count=count, salt=0)
 
 
 def case(*mutations: Mutation) -> Case:
@@ -87,7 +88,11 @@ def test_a_promise_is_narrow() -> None:
     said = ("content.cold", "atomicity.torn", "floor.lost", "ceiling.newer", "consistent_cut.future")
     codes = [f"{look}{code}" for code in said for look in ("", "image.")]
     assert not [p.name for p in PROMISES if any(fnmatch(code, one) for code in codes for one in p.codes)]
-    assert set(PROMISES) == {promise for kind in KINDS.values() for promise in kind.breaks}
+    broken = {promise for seed in SEEDS for promise in draw(seed).breaks}
+    assert set(PROMISES) == broken
+    assert (
+        INDEX in mutation("image.zero", on="one.index").breaks and INDEX not in mutation("image.zero").breaks
+    )
 
 
 def test_the_command_says_what_is_not_drawn() -> None:
