@@ -52,7 +52,7 @@ SLACK = Promise(
 )
 INDEX = Promise(
     name="index of database files",
-    statement="index blocks lead to every node by its key, not only an extract from block to block; else no walk ends",
+    statement="index blocks lead to every node by its key, not only from block to block as an extract goes",
     codes=(*_twice("integrity.damaged"), "*.not_checked"),
 )
 SIZE = Promise(
