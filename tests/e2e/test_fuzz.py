@@ -181,7 +181,7 @@ def test_a_kept_batch_repeats_a_case(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 LITTLE = (b"RVAC", b"RVAS", b"RVAX", b"RVBS")
-"""Globals of a few nodes, in a block of their own. Seeds 495029032 (the last confirmation, one less) and 4242000 (the
+"""Globals of a few nodes, in a block of their own. Seed 495029032 (the last confirmation, one less) and a sweep (the
 node that stops writers) were wrong passes: no check looked closely enough at these.
 """
 

@@ -4,8 +4,8 @@ Nothing of the harness is used to read: no walker, no check, no agent, and not t
 lies in which database. Each file is read as a database of its own, so that a node in the wrong file shows, too.
 
 What two clean recoveries write is the same byte for byte but for the first two lines (a label, and the time), which
-are left out. Measured: 240 clean recoveries of 60 backups in four modes. Anything else that the engine says while it
-extracts, and any status but zero, means that it could not read the files.
+are left out. Measured: 113 clean recoveries of ten backups in four modes, in the fuzzing that the README tells of.
+Anything else that the engine says while it extracts, and any status but zero, means that it could not read the files.
 """
 
 from __future__ import annotations
