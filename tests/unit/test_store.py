@@ -229,11 +229,16 @@ def test_a_forbidden_folder_is_a_missing_precondition(
 def test_a_failed_save_leaves_the_previous_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A crash or a full disk in mid-write never leaves half a record, nor litter."""
     store.save(sample(), tmp_path)
+    real, refused = os.fsync, []
 
-    def full(_: int) -> None:
+    def full_for_once(handle: int) -> None:
+        if refused:
+            real(handle)
+            return
+        refused.append(handle)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full_for_once)
     with pytest.raises(PreconditionError, match="No space left"):
         store.save(dataclasses.replace(sample(), verdict=Verdict.PASS), tmp_path)
     assert sample() == store.load(tmp_path)
