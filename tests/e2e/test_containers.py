@@ -36,10 +36,10 @@ snapshot:
   run: [sh, -c, 'cp -a "$1"/. "$2" && touch "$0" && sleep SECONDS', FLAG, '{source}', '{target}']
 recovery: [as-of-freeze, rollforward]
 """
-LONG_LOAD = IN_WINDOW.replace("SECONDS", "0").replace("3000, rate: 3000", "8000, rate: 1500")
-
-
-WINDOW_HELD = IN_WINDOW.replace("sleep SECONDS", HELD)
+LONGER = IN_WINDOW.replace("3000, rate: 3000", "8000, rate: 1500")
+"""A load that is not over before the freeze, however busy the machine is."""
+LONG_LOAD = LONGER.replace("SECONDS", "0")
+WINDOW_HELD = LONGER.replace("sleep SECONDS", HELD)
 IN_USE = "restore", "Dismount", "Mount", "RollForward", "Integrity"
 """Boundaries at which an instance to restore into is at work."""
 _MARK_S = 90.0
