@@ -1,4 +1,4 @@
-"""What a case leaves in the record: its verdict, how much was lost and since when, how long an operator waits."""
+"""What a case leaves in the record: its verdict, how much was lost and how old it was, how long an operator waits."""
 
 from __future__ import annotations
 

@@ -241,9 +241,8 @@ def test_what_the_backup_knows_is_in_the_evidence(scene: Scene, tmp_path: Path, 
     )
     assert scene.files == found.files and {Path("x"): "d"} == found.digests
     assert whole(mode).watched_now == found.watched_now
-    assert (
-        whole(ROLLFORWARD).copied == found.copied and whole(ROLLFORWARD).marker == found.marker
-    ) or mode is BOOT
+    if mode is not BOOT:
+        assert whole(mode).copied == found.copied and whole(mode).marker == found.marker
 
 
 @pytest.mark.parametrize("mode", ROLLED)
@@ -251,7 +250,7 @@ def test_a_rollforward_is_asked_for_up_to_the_recovery_point(
     scene: Scene, tmp_path: Path, mode: RecoveryMode
 ) -> None:
     run = recovering(scene, tmp_path, mode)
-    _target, source, journals, until = scene.asked["roll forward"]
+    _, source, journals, until = scene.asked["roll forward"]
     assert run._backup.promises[mode].position == until
     assert ("source", run._backup.journals) == (source.version, journals)
     assert whole(ROLLFORWARD).rolled == run.evidence().rolled and "summary" == run.rolled
