@@ -28,7 +28,7 @@ from harness.errors import (
 from harness.model import Position, RecoveryMode
 from harness.plan.model import FreezeSpec, Limits, SnapshotSpec
 from harness.setting import Setting
-from harness.snapshot.base import Source
+from harness.snapshot.base import SnapshotProvider, Source
 from tests.unit import settings
 from tests.unit.settings import description, setting
 from tests.whole import whole
@@ -396,6 +396,12 @@ def test_a_provider_that_cannot_be_made_is_a_missing_precondition(
     assert ("could not be made" in str(raised.value)) is isinstance(error, ValueError)
 
 
+def test_a_provider_must_have_all_that_the_port_asks_for() -> None:
+    """One without `release` would be noticed when its snapshots fill the disk."""
+    port = {name for name in vars(SnapshotProvider) if not name.startswith("_")}
+    assert {*port, "options_schema"} == set(module._PROVIDER)
+
+
 # --- what the log says of the window
 
 
@@ -510,7 +516,7 @@ def test_a_folder_that_instances_read_is_open_to_them_and_new_each_time(tmp_path
         found = [module.new_folder_to_read(tmp_path, name) for name in ("set", "image", "set")]
     finally:
         os.umask(before)
-    assert 3 == len(set(found))
+    assert ["set-1", "image-1", "set-2"] == [one.name for one in found]
     assert {0o755} == {stat.S_IMODE(path.stat().st_mode) for one in found for path in (one, one.parent)}
     assert not any(list(one.iterdir()) for one in found)
 

@@ -206,6 +206,13 @@ def test_a_file_that_was_replaced_may_have_any_size(source: Source) -> None:
     assert (0, None, None) == (found.least, found.most, found.digest)
 
 
+def test_files_are_listed_in_their_order(source: Source) -> None:
+    """So that a report names the same file first each time."""
+    for number in range(40):
+        (source.root / "mgr" / f"{number:02}").touch()
+    assert sorted(expected(source), key=Path) == list(expected(source))
+
+
 def test_a_file_that_came_or_went_is_not_asked_for(source: Source) -> None:
     def change() -> None:
         (source.root / "mgr/log").unlink()
