@@ -34,6 +34,8 @@ _UPSTREAM_FIRST = (
     "chain.short",
     "chain.gap",
     "chain.open",
+    "chain.unended",
+    "chain.unmarked",
     "marker.wrong_place",
     "marker.none",
     "snapshot.size",

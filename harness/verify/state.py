@@ -386,6 +386,9 @@ class _Lines:
                 self.rest = held
                 continue
             whole = held.rfind(b"\n") + 1
+            last_line = held.rfind(b"\n", 0, max(0, whole - 1)) + 1
+            if held.startswith(b"@", last_line):
+                whole = last_line  # a subscript stays with its node
             block, self.rest = held[:whole], held[whole:]
             if block:
                 yield block

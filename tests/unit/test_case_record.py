@@ -1,4 +1,4 @@
-"""What a case leaves in the record: its verdict, how much was lost and since when, how long an operator waits."""
+"""What a case leaves in the record: its verdict, how much was lost and how old it was, how long an operator waits."""
 
 from __future__ import annotations
 
@@ -203,6 +203,24 @@ def test_what_was_restored_and_every_stage_is_kept(tmp_path: Path) -> None:
     assert restored is found.restore
     assert "cycle 1 · copy · boot" == found.name
     assert found.recovery and BOOT is found.recovery.mode
+
+
+def test_without_a_backup_nobody_confirmed_more_than_with_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Facts that the mode rests on are missing for what was recovered, those of the freeze for its image."""
+    known = {ROLLFORWARD: {"content": ("applied",)}, RecoveryMode.AS_OF_FREEZE: {"content": ("held",)}}
+    monkeypatch.setattr("harness.case_record.unconfirmed", lambda *engines, mode: known[mode])
+    made = setting(tmp_path)
+    found = {check.name: check for check in without_backup(made, case(ROLLFORWARD), made.stages("x")).checks}
+    said = {
+        name: finding.message
+        for name in ("content", "image.content", "floor")
+        for finding in found[name].findings
+        if finding.code.endswith(".unconfirmed")
+    }
+    assert {"content", "image.content"} == set(said)
+    assert said["content"].endswith("applied") and said["image.content"].endswith("held")
 
 
 def test_without_a_backup_every_check_is_unknown_and_says_why(tmp_path: Path) -> None:

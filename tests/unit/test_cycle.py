@@ -22,6 +22,7 @@ from harness.errors import (
     SnapshotError,
     ThawError,
 )
+from harness.instance.base import Host as Host_
 from harness.model import CaseRecord, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec
 from harness.setting import Setting
@@ -374,7 +375,10 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNames
             there.said.append(name)
             if name in there.trouble:
                 raise there.trouble[name]
-            return SimpleNamespace(close=lambda: there.said.append(f"close {name}"), prepare=lambda: None)
+            return SimpleNamespace(
+                close=lambda: there.said.append(f"close {name}"),
+                prepare=lambda: there.said.append("prepare"),
+            )
 
         return made
 
@@ -428,6 +432,30 @@ def test_everything_is_closed_in_order_and_the_log_is_kept(
         surroundings.said.clear()
     assert ["close watchdog", "close targets", "close host", "close ledger", "finish"] == surroundings.said
     assert "log" == (tmp_path / "run" / store.FREEZE_LOG).read_text()
+
+
+def test_the_first_target_is_made_ready_while_the_load_goes_on(
+    tmp_path: Path, surroundings: SimpleNamespace
+) -> None:
+    with open_it(tmp_path):
+        assert "prepare" in surroundings.said
+
+
+def test_a_plan_that_the_licence_does_not_allow_is_run_with_fewer_writers_and_that_is_said(
+    tmp_path: Path, surroundings: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = replace(description(tmp_path / "source"), sessions_max=5)
+    monkeypatch.setattr(cycle.Instance, "describe", lambda _: few)
+    with open_it(tmp_path, writers=12) as opened:
+        assert 2 == opened.plan.workload.writers
+        assert any("2 writers instead of 12" in note for note in opened.notes)
+        assert list(opened.notes) == opened.progress.notes
+
+
+def test_a_host_must_have_all_that_the_port_asks_for() -> None:
+    """One without `close` would be noticed when its instances are left running."""
+    asked = {name for name in vars(Host_) if not name.startswith("_")}
+    assert asked <= set(cycle._HOST)
 
 
 def test_an_instance_that_lives_longer_begins_anew(tmp_path: Path, surroundings: SimpleNamespace) -> None:

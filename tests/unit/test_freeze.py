@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from harness.command import Deadline
 from harness.errors import (
     CommandError,
     FreezeError,
+    ImageError,
     InstanceError,
     InstanceGone,
     ParseError,
@@ -332,3 +334,127 @@ def test_a_snapshot_is_in_time_only_if_the_watchdog_had_certainly_not_begun(
     window = hold(FakeInstance(), FakeProvider(), FakeWatchdog(thawed), tmp_path)
     assert window.in_time is in_time
     assert window.watchdog_thawed is (thawed is True)
+
+
+class Noting(FakeWatchdog):
+    """Keeps how long it was told to wait, and for what."""
+
+    def arm(self, orders: Orders, limit_s: float) -> None:
+        super().arm(orders, limit_s)
+        self.armed = (orders, limit_s)
+
+    def hold(self, limit_s: float) -> None:
+        self.held_s = limit_s
+
+
+def test_the_watchdog_waits_for_the_freeze_and_then_for_the_snapshot_and_a_little(tmp_path: Path) -> None:
+    """Armed before the freeze is asked for, with all that a thaw needs; after the freeze the window alone counts."""
+    watchdog = Noting()
+    hold(FakeInstance(), FakeProvider(), watchdog, tmp_path, limit_s=50.0)
+    orders, limit_s = watchdog.armed
+    assert 60.0 + 50.0 + 3.0 == limit_s
+    assert 52.0 < watchdog.held_s <= 53.0
+    assert (["thaw"], ["frozen?"], ["true"], "") == (
+        orders.thaw,
+        orders.is_frozen,
+        orders.is_there,
+        orders.stdin,
+    )
+
+
+def test_the_window_says_when_each_thing_was_and_what_the_image_must_hold(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("earlier\n")
+    instance, database = FakeInstance(), tmp_path / "db/IRIS.DAT"
+    database.parent.mkdir()
+    database.write_text("data")
+
+    class Slow(FakeProvider):
+        def capture(self, source: Source, deadline: Deadline) -> Snapshot:
+            assert 59.0 < deadline.left_s <= 60.0
+            time.sleep(0.05)
+            return super().capture(source, deadline)
+
+    window = freeze.hold(
+        instance,  # type: ignore[arg-type]
+        Slow(),  # type: ignore[arg-type]
+        Source(root=tmp_path, paths=(Path("db"),)),
+        log=tmp_path / "log",
+        text="text",
+        spec=FreezeSpec(),
+        limit_s=60.0,
+        database_files=[database],
+        watchdog=FakeWatchdog(),  # type: ignore[arg-type]
+    )
+    assert (tmp_path / "log", len("earlier\n"), "text") == (window.log, window.log_from_byte, window.text)
+    assert (freeze.FileStatus.of(database),) == window.before == window.after
+    assert 0.05 <= window.capture_duration_s < 5.0
+    assert window.frozen.returned_s + 0.05 <= window.captured_s <= window.thawed.called_s
+    assert window.files == (freeze.ExpectedFile(path=Path("db/IRIS.DAT"), least=4, most=4, database=True),)
+    assert window.in_time and not window.watchdog_thawed and window.held
+
+
+@pytest.mark.parametrize(
+    ("thawed", "expected"), [(False, (True, False)), (True, (False, True)), (None, (False, False))]
+)
+def test_a_watchdog_that_thawed_or_cannot_tell_makes_no_window_in_time(
+    tmp_path: Path, thawed: bool | None, expected: tuple[bool, bool]
+) -> None:
+    window = hold(FakeInstance(), FakeProvider(), FakeWatchdog(thawed), tmp_path)
+    assert expected == (window.in_time, window.watchdog_thawed)
+
+
+def test_an_image_that_is_none_is_told_as_such_also_when_it_is_late(tmp_path: Path) -> None:
+    """That it lacks something is an answer about the backup, whenever it is given."""
+
+    class LateAndEmpty(FakeProvider):
+        def capture(self, source: Source, deadline: Deadline) -> Snapshot:
+            time.sleep(deadline.left_s + 0.01)
+            raise ImageError("it holds nothing")
+
+    window = hold(FakeInstance(), LateAndEmpty(), FakeWatchdog(), tmp_path, limit_s=0.05)
+    assert isinstance(window.snapshot_problem, ImageError) and window.snapshot is None
+
+
+def test_where_nothing_was_captured_there_is_nothing_to_release(tmp_path: Path) -> None:
+    provider = FakeProvider(SnapshotError("full"))
+    with pytest.raises(InstanceGone):
+        hold(FakeInstance(thaw=InstanceGone("killed")), provider, FakeWatchdog(), tmp_path)
+    assert [] == provider.released
+
+
+def test_a_snapshot_that_cannot_be_released_hides_no_error(tmp_path: Path) -> None:
+    class Stuck(FakeProvider):
+        def release(self, snapshot: Snapshot) -> None:
+            raise SnapshotError("busy")
+
+    with pytest.raises(InstanceGone, match="killed"):
+        hold(FakeInstance(thaw=InstanceGone("killed")), Stuck(), FakeWatchdog(), tmp_path)
+
+
+def test_a_window_without_a_snapshot_says_why(tmp_path: Path) -> None:
+    window = hold(FakeInstance(), FakeProvider(SnapshotError("full")), FakeWatchdog(), tmp_path)
+    with pytest.raises(SnapshotError, match="full"):
+        window.taken()
+    with pytest.raises(SnapshotError, match="no snapshot was made"):
+        replace(window, snapshot_problem=None).taken()
+    good = hold(FakeInstance(), FakeProvider(), FakeWatchdog(), tmp_path)
+    assert good.snapshot is good.taken()
+
+
+def test_an_instance_that_is_frozen_again_and_again_is_no_thawed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else freezes it: whoever waits hears of it, with the command that thaws."""
+    monkeypatch.setattr(freeze, "FREEZE_TIMEOUT_S", 0.2)
+    instance = FakeInstance()
+    instance.is_frozen = lambda: True  # type: ignore[method-assign]
+    with pytest.raises(ThawError, match="again and again"):
+        freeze.make_sure_thawed(instance, tmp_path / "log", InstanceError("lost"))  # type: ignore[arg-type]
+    assert instance.calls.count("thaw") > 1
+
+
+def test_an_interrupted_freeze_is_taken_back_and_stays_an_interruption(tmp_path: Path) -> None:
+    instance = FakeInstance(freeze=KeyboardInterrupt())  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        hold(instance, FakeProvider(), FakeWatchdog(), tmp_path)
+    assert "is_frozen" in instance.calls

@@ -1,0 +1,458 @@
+"""What is read of restored databases, line by line: every number of a history, every gap, every odd line is seen.
+
+Histories are long, so whole blocks are compared at once and odd ones line by line: both ways must say the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.errors import InstanceError, ParseError
+from harness.verify import state as module
+from harness.verify.state import History, RestoredState, read_state
+from harness.workload import oracle
+from tests.property.histories import SEED, Nodes, lines_of_history, lines_of_summary, nodes_after, played
+from tests.property.walkers import Printing
+from tests.seen import history_row
+
+WRITERS, LAST = 2, 48
+DONE = played(WRITERS, [1, 2] * LAST)
+ALMOST_NOTHING = b"w|1\ns|1|48|48|48\nw|2\ns|2|48|48|48\nr|\nn|\nend\n"
+NUMBERS = ("source", "target", "amount", "other", "read", "taken")
+NAMES = {"source": "source", "target": "target", "amount": "amount", "other": "read_from", "taken": "counter"}
+
+
+def nodes() -> Nodes:
+    return nodes_after(WRITERS, list(DONE))
+
+
+def read(there: Nodes, summary: bytes | None = None, history: Any = None, status: int = 5) -> RestoredState:
+    printing = Printing(
+        lines_of_summary(there) if summary is None else summary,
+        history or (lambda writer: lines_of_history(there, writer)),
+        status,
+    )
+    return read_state(printing, SEED, WRITERS)  # type: ignore[arg-type]
+
+
+def of(there: Nodes, writer: int = 1) -> History:
+    """One history; whatever else there is plays no part."""
+    return read(there, summary=ALMOST_NOTHING).writers[writer].history
+
+
+def transaction(writer: int, i: int) -> Any:
+    return next(one for one in DONE if (one.writer, one.i) == (writer, i))
+
+
+@pytest.fixture(params=["at once", "line by line"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways of comparing."""
+    if request.param == "line by line":
+        monkeypatch.setattr(module, "_compare", module._compare_slowly)
+        monkeypatch.setattr(module, "_compare_trail", module._compare_trail_slowly)
+    return str(request.param)
+
+
+def test_a_history_without_a_fault(way: str) -> None:
+    for writer in (1, 2):
+        found = of(nodes(), writer)
+        assert (LAST, 0, None, None) == (found.last, found.missing, found.altered, found.unreadable)
+        assert (LAST, 0, None) == (found.trail.last, found.trail.missing, found.trail.altered)
+        moved = np.zeros(oracle.ACCOUNTS, dtype=np.int64)
+        for one in DONE:
+            if one.writer == writer:
+                moved[one.source] -= one.amount
+                moved[one.target] += one.amount
+        assert moved.tolist() == found.flow.tolist()
+        taken = [one.taken for one in DONE if one.writer == writer and one.taken]
+        assert taken == np.concatenate(found.counters).tolist()
+        other = 3 - writer
+        reads = max((one.read, one.i) for one in DONE if one.writer == writer and one.other == other)
+        assert reads[0] == found.reads[other][0]
+
+
+@pytest.mark.parametrize("number", [name for name in NUMBERS if name != "read"])
+@pytest.mark.parametrize("i", [1, 17, LAST - 1])
+def test_a_number_that_is_another_is_seen_where_it_is(way: str, number: str, i: int) -> None:
+    """Its check is made anew: nothing else tells. Balances could agree with it."""
+    there, one = nodes(), transaction(1, i)
+    values = {name: getattr(one, name) for name in NUMBERS}
+    values[number] += 1
+    there.history[1, i] = history_row(SEED, 1, i, *values.values())
+    found = of(there).altered
+    assert found and i == found[0]
+    assert found[1].startswith(f"{NAMES[number]} {values[number]}")
+    assert str(getattr(one, number)) in found[2] or number == "taken"
+
+
+def test_a_counted_transaction_without_its_counter_is_seen(way: str) -> None:
+    there, one = nodes(), transaction(1, 32)
+    values = (one.source, one.target, one.amount, one.other, one.read, 0)
+    there.history[1, 32] = history_row(SEED, 1, 32, *values)
+    assert (32, "counter 0", "a value of the counter") == of(there).altered
+
+
+@pytest.mark.parametrize("i", [1, 16, 31])
+def test_what_was_read_carries_a_check(way: str, i: int) -> None:
+    """What a transaction read and counted follows from nothing, so a check is stored beside it."""
+    there, one = nodes(), transaction(1, i)
+    check = int(oracle.check_values(SEED, 1, np.array([i]), np.array([one.read]), np.array([one.taken]))[0])
+    values = (one.source, one.target, one.amount, one.other, one.read + 1, one.taken)
+    there.history[1, i] = oracle.row(i, *values, check)
+    found = of(there).altered
+    assert (
+        found
+        and i == found[0]
+        and found[1].startswith(f"it read {one.read + 1} and counted {one.taken}, check")
+    )
+
+
+def test_the_first_of_several_is_told(way: str) -> None:
+    there = nodes()
+    for i in (20, 9, 33):
+        one = transaction(1, i)
+        there.history[1, i] = history_row(
+            SEED, 1, i, one.source, one.target, one.amount + 1, one.other, one.read, one.taken
+        )
+    found = of(there).altered
+    assert found and 9 == found[0]
+
+
+@pytest.mark.parametrize("number", ["source", "taken", "check"])
+def test_an_earlier_difference_is_not_hidden_by_a_later_one_of_another_kind(number: str) -> None:
+    """Where two blocks differ, the first one is told."""
+    there = nodes()
+    first, then = transaction(1, 5), transaction(1, 40)
+    there.history[1, 5] = history_row(
+        SEED, 1, 5, first.source, first.target, first.amount + 1, first.other, first.read, first.taken
+    )
+    values = {name: getattr(then, name) for name in NUMBERS}
+    values["read" if number == "check" else number] += 1
+    there.history[1, 40] = oracle.row(40, *values.values(), 1)
+    blocks = [b"".join(there.history[1, i] for i in part) for part in (range(1, 21), range(21, LAST + 1))]
+    found = History()
+    for block in blocks:
+        module._compare(found, block, SEED, 1, WRITERS)
+    assert found.altered and 5 == found.altered[0]
+
+
+def test_a_line_that_is_none_is_unreadable_where_it_is() -> None:
+    there = nodes()
+    there.history[1, 7] = b"garbage\n"
+    found = of(there)
+    assert ("7", "garbage") == found.unreadable
+    assert (LAST, 0, None) == (found.last, found.missing, found.altered), "the others are read all the same"
+
+
+def test_the_first_unreadable_line_is_told() -> None:
+    there = nodes()
+    there.history[1, 7], there.history[1, 12] = b"garbage\n", b"more\n"
+    assert ("7", "garbage") == of(there).unreadable
+
+
+def test_a_node_of_another_transaction_is_altered() -> None:
+    """Two nodes that changed places: each is right in itself, and no balance differs."""
+    there = nodes()
+    there.history[1, 7], there.history[1, 8] = there.history[1, 8], there.history[1, 7]
+    assert (7, "transaction 8", "transaction 7") == of(there).altered
+
+
+@pytest.mark.parametrize("gone", [(1,), (24,), (LAST - 1,), (3, 30)])
+def test_a_gap_is_told_by_its_first_number(gone: tuple[int, ...]) -> None:
+    there = nodes()
+    for i in gone:
+        del there.history[1, i]
+    found = of(there)
+    assert (gone[0], LAST, None, None) == (found.missing, found.last, found.altered, found.unreadable)
+    assert gone[0] - 1 == read(there, summary=ALMOST_NOTHING).writers[1].recovered
+
+
+def test_an_end_that_is_missing_is_no_gap() -> None:
+    there = nodes()
+    del there.history[1, LAST]
+    found = of(there)
+    assert (0, LAST - 1) == (found.missing, found.last)
+
+
+@pytest.mark.parametrize("text", [b"-1", b"x", b"1.5", b"12345678901"])
+def test_a_subscript_that_no_writer_made_is_unreadable(text: bytes) -> None:
+    there = nodes()
+    plain = lines_of_history(there, 1)
+    odd = plain.replace(
+        b"end %d\n" % LAST, b"@" + text + b"\n" + there.history[1, 1] + b"end %d\n" % (LAST + 1), 1
+    )
+    found = read(
+        there, ALMOST_NOTHING, lambda writer: odd if writer == 1 else lines_of_history(there, writer)
+    )
+    assert (text.decode(), "a subscript that is no sequence number") == found.writers[1].history.unreadable
+
+
+# --- the trail in database one
+
+
+@pytest.mark.parametrize("i", [8, 24, LAST])
+def test_an_amount_of_the_trail_that_is_another_is_seen_where_it_is(way: str, i: int) -> None:
+    there = nodes()
+    there.trail[1, i] = oracle.trail_row(i, transaction(1, i).amount + 1)
+    found = of(there).trail
+    assert found.altered and i == found.altered[0] and (LAST, 0) == (found.last, found.missing)
+
+
+def test_the_first_difference_of_a_trail_is_told(way: str) -> None:
+    there = nodes()
+    for i in (32, 16):
+        there.trail[1, i] = oracle.trail_row(i, transaction(1, i).amount + 1)
+    found = of(there).trail.altered
+    assert found and 16 == found[0]
+
+
+def test_a_node_of_the_trail_that_says_another_number_is_altered(way: str) -> None:
+    there = nodes()
+    there.trail[1, 16] = oracle.trail_row(24, transaction(1, 24).amount)
+    found = of(there).trail.altered
+    assert found and 16 == found[0]
+
+
+@pytest.mark.parametrize("gone", [(8,), (24,), (16, 40)])
+def test_a_gap_of_a_trail_is_told_by_its_first_number(gone: tuple[int, ...]) -> None:
+    there = nodes()
+    for i in gone:
+        del there.trail[1, i]
+    found = of(there).trail
+    assert (gone[0], LAST, None) == (found.missing, found.last, found.altered)
+
+
+@pytest.mark.parametrize("text", [b"x", b"12", b"12345678901"])
+def test_a_node_of_a_trail_that_no_transaction_wrote_is_altered(text: bytes) -> None:
+    there = nodes()
+    row = oracle.trail_row(16, 1)
+    plain = lines_of_history(there, 1)
+    number = LAST // oracle.TRAIL_EVERY
+    odd = plain[: -len(b"end %d\n" % number)] + b"@" + text + b"\n" + row + b"end %d\n" % (number + 1)
+    found = read(
+        there, ALMOST_NOTHING, lambda writer: odd if writer == 1 else lines_of_history(there, writer)
+    )
+    altered = found.writers[1].history.trail.altered
+    assert altered and (0, f"a node of subscript {text.decode()}", "no such node") == altered
+
+
+# --- walks that break off, and lines that are none
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"end 48\n", b"end 47\n"),
+        (b"end 48\n", b"end 49\n"),
+        (b"end 6\n", b"end 5\n"),
+        (b"end 48\n", b"end x\n"),
+        (b"end 48\n", b"end 99999999999\n"),
+    ],
+)
+def test_a_number_of_nodes_that_is_another_is_no_state(old: bytes, new: bytes) -> None:
+    there = nodes()
+    with pytest.raises(ParseError):
+        read(there, ALMOST_NOTHING, lambda writer: lines_of_history(there, writer).replace(old, new, 1))
+
+
+@pytest.mark.parametrize("cut", [1, 5, 8, 40, 1000])
+def test_a_walk_that_broke_off_is_no_state(cut: int) -> None:
+    there = nodes()
+    with pytest.raises(InstanceError):
+        read(there, ALMOST_NOTHING, lambda writer: lines_of_history(there, writer)[:-cut])
+    with pytest.raises(InstanceError):
+        read(there, summary=lines_of_summary(there)[: -cut - 4])
+
+
+@pytest.mark.parametrize("status", [0, 1, 3, 137])
+def test_a_walk_that_ended_badly_is_no_state(status: int) -> None:
+    with pytest.raises(InstanceError):
+        read(nodes(), status=status)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "s|1|2|3",
+        "s|1|2|3|4|5",
+        "s|9|1|1|1",
+        "s|1|x|1|1",
+        "b|1|2",
+        "b|1|x|5",
+        "t|1|8|8",
+        "l|1|2",
+        "q|1|2",
+        "w|x",
+        "w|12345678901",
+        "n|x",
+        "n",
+        "+more",
+        "",
+    ],
+)
+def test_a_line_that_rvcheck_does_not_print_is_no_state(line: str) -> None:
+    """With its number and itself."""
+    lines = lines_of_summary(nodes()).decode().splitlines()
+    at = next(n for n, text in enumerate(lines) if text.startswith("s|"))
+    lines.insert(at, line)
+    with pytest.raises(ParseError) as raised:
+        read(nodes(), summary="\n".join([*lines, ""]).encode())
+    assert f"{at + 1}" in str(raised.value) and (line or "RVCHECK") in str(raised.value)
+
+
+@pytest.mark.parametrize("line", ["k|3|1|x|y", "k|1|2|x|y", "k|x|1|x|y", "k|1|x|x|y", "k|1|1"])
+def test_a_cold_node_that_rvcheck_does_not_print_is_no_state(line: str) -> None:
+    """It is known to be whole when the next one begins, or everything ends."""
+    lines = lines_of_summary(nodes()).decode().splitlines()
+    for at in (len(lines) - 2, len(lines) - 1):
+        with pytest.raises(ParseError):
+            read(nodes(), summary="\n".join([*lines[:at], line, *lines[at:], ""]).encode())
+
+
+def test_every_kind_of_node_is_read() -> None:
+    there = nodes()
+    found = read(there)
+    for writer, one in found.writers.items():
+        assert (LAST, LAST, LAST) == (one.one, one.two, one.confirmed)
+        assert {a: v for (w, a), v in there.balances.items() if w == writer} == one.balances
+        assert {i: v for (w, i), v in there.temporaries.items() if w == writer} == one.temporaries
+        assert {s: v for (w, s), v in there.large.items() if w == writer} == one.large
+    assert (there.counter, (), {1, 2}) == (found.counter, found.foreign, set(found.writers))
+    assert [None, None] == [cold.differs for cold in found.cold.values()]
+    assert [len(oracle.cold(SEED, n)) for n in (1, 2)] == [cold.nodes for cold in found.cold.values()]
+    assert WRITERS * LAST == found.recovered
+
+
+def test_nodes_that_are_not_there_are_none() -> None:
+    there = nodes()
+    text = (
+        lines_of_summary(there)
+        .replace(b"s|1|48|48|48", b"s|1|||")
+        .replace(b"n|%d\n" % there.counter, b"n|\n")
+    )
+    found = read(there, summary=text)
+    assert (None, None, None) == (found.writers[1].one, found.writers[1].two, found.writers[1].confirmed)
+    assert found.counter is None and 0 == found.writers[1].recovered and LAST == found.writers[1].highest
+
+
+def test_a_node_of_a_foreign_kind_is_shown() -> None:
+    text = lines_of_summary(nodes()).replace(b"\nn|", b"\nx|^RVZ|1|2\nn|", 1)
+    assert ("^RVZ|1|2",) == read(nodes(), summary=text).foreign
+
+
+# --- data that was written once
+
+
+def cold_after(change: Any) -> Any:
+    lines = lines_of_summary(nodes()).decode().splitlines()
+    return read(nodes(), summary="\n".join([*change(lines), ""]).encode()).cold
+
+
+def first_of(lines: list[str], start: str) -> int:
+    return next(n for n, line in enumerate(lines) if line.startswith(start))
+
+
+@pytest.mark.parametrize("database", [1, 2])
+def test_a_cold_node_that_is_gone_altered_or_too_many_is_told(database: int) -> None:
+    start, other = f"k|{database}|2|f|7|", 3 - database
+
+    def without(lines: list[str]) -> list[str]:
+        return [line for line in lines if not line.startswith(start)]
+
+    def altered(lines: list[str]) -> list[str]:
+        at = first_of(lines, start)
+        return [*lines[:at], f"{lines[at]}x", *lines[at + 1 :]]
+
+    def more(lines: list[str]) -> list[str]:
+        at = first_of(lines, start)
+        return [*lines[:at], f"k|{database}|2|f|7777|new", *lines[at:]]
+
+    name = f"^RV{'AB'[database - 1]}K"
+    right = oracle.cold(SEED, database)["f", "7"]
+    for change, there, belongs in (
+        (without, "absent", right[:60]),
+        (altered, right[:60], right[:60]),
+        (more, "'new' of 3 characters", "absent"),
+    ):
+        cold = cold_after(change)
+        assert cold[other].differs is None
+        node, found, expected = cold[database].differs
+        assert node == f"{name}(f,{7777 if change is more else 7})"
+        assert there in found and belongs in expected
+
+
+def test_the_first_cold_node_that_differs_is_told() -> None:
+    def both(lines: list[str]) -> list[str]:
+        return [line for line in lines if not line.startswith(("k|1|2|f|9|", "k|1|2|f|12|"))]
+
+    assert "^RVAK(f,9)" == cold_after(both)[1].differs[0]
+
+
+def test_every_cold_node_counts() -> None:
+    def without(lines: list[str]) -> list[str]:
+        return [line for line in lines if not line.startswith("k|2|2|n|")]
+
+    there = oracle.cold(SEED, 2)
+    assert len([node for node in there if node[0] != "n"]) == cold_after(without)[2].nodes
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "expected"),
+    [
+        ("plain", "f", "plain"),
+        ("100", "f", "100"),
+        ("a%44;b", "f", "a,b"),
+        ("%945;", "u", "\u03b1"),
+        ("%206;%177;", "u", "\u03b1"),
+        ("%206;%177;", "b", "\u00ce\u00b1"),
+        ("%300;%200;", "u", "\u012c\u00c8"),
+        ("%255;", "u", "\ufffd"),
+        ("%37;1;", "f", "%1;"),
+        ("%65;", "u", "A"),
+    ],
+)
+def test_text_is_as_it_was_before_it_was_made_printable(text: str, kind: str, expected: str) -> None:
+    """Unicode is bytes of UTF-8 in an engine without it."""
+    assert expected == module._decoded(text, kind)
+
+
+# --- blocks of a walk, wherever they are cut
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 7, 48, 49, 1000])
+def test_a_walk_is_the_same_in_blocks_of_any_size(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BLOCK_ROWS", rows)
+    found = of(nodes())
+    assert (LAST, 0, None, None, LAST) == (
+        found.last,
+        found.missing,
+        found.altered,
+        found.unreadable,
+        found.trail.last,
+    )
+    there = nodes()
+    del there.history[1, 24]
+    there.history[1, 30] = b"garbage\n"
+    odd = of(there)
+    assert (LAST, 24, ("30", "garbage")) == (odd.last, odd.missing, odd.unreadable)
+
+
+@pytest.mark.parametrize(
+    ("held", "looked", "at"),
+    [
+        (b"end 3\n", 0, 0),
+        (b"end 3", 0, None),
+        (b"x\nend 3\n", 0, 2),
+        (b"x\nend 3", 0, None),
+        (b"x\ny\n", 0, None),
+        (b"xend 3\n", 0, None),
+        (b"x\nend 3\n", 2, 2),
+        (b"x\nend 3\n", 5, 2),
+        (b"x\nend 3\nend 4\n", 0, 2),
+    ],
+)
+def test_where_a_part_of_a_walk_ends(held: bytes, looked: int, at: int | None) -> None:
+    assert at == module._end_of(held, looked)
