@@ -10,7 +10,7 @@ import pytest
 from harness.model import RecoveryMode
 from harness.verify.base import Evidence
 from harness.verify.judge import judge_all
-from tests.whole import FREEZE, recovered, whole
+from tests.whole import FREEZE, WRITERS, recovered, whole
 
 
 def told(evidence: Evidence, code: str) -> tuple[str, str]:
@@ -71,6 +71,73 @@ def test_a_part_that_is_missing_was_not_checked_and_broke_nothing(mode: Recovery
     for name in ("state", "integrity", "floor", "ceiling"):
         found = judge_all(recovered(**{name: {} if name in ("floor", "ceiling") else None})(whole(mode)))
         assert not [f.code for check in found for f in check.findings if f.code.endswith(".broken")]
+
+
+def test_a_trail_that_ends_early_or_late_is_told_by_its_next_node() -> None:
+    for last, number, word in ((FREEZE - 9, FREEZE - 1, "absent"), (FREEZE + 7, FREEZE + 7, "there")):
+        evidence = as_of_freeze()
+        assert evidence.state
+        evidence.state.writers[2].history.trail.last = last
+        _, witness = told(evidence, "content.trail")
+        assert witness.startswith(f'^RVA("h",2,{number}) is {word}')
+
+
+def test_a_node_that_is_killed_later_is_told_by_its_number() -> None:
+    evidence = as_of_freeze()
+    assert evidence.state
+    there = evidence.state.writers[2].temporaries
+    number = min(there)
+    del there[number]
+    _, witness = told(evidence, "content.killed")
+    assert f"^RVB(\"t\",2,{number}) is None, expected ('{number}', '-{number}')" == witness
+
+
+@pytest.mark.parametrize(("more", "known"), [(0, True), (WRITERS, True), (WRITERS + 1, False), (-1, False)])
+def test_each_writer_may_have_taken_one_value_of_the_counter_in_vain(more: int, known: bool) -> None:
+    evidence = as_of_freeze()
+    assert evidence.state
+    taken = max(
+        int(part.max())
+        for one in evidence.state.writers.values()
+        for part in one.history.counters
+        if len(part)
+    )
+    found = judge_all(recovered(state=replace(evidence.state, counter=taken + more))(evidence))
+    assert known is ("content.counter" not in [f.code for check in found for f in check.findings])
+
+
+@pytest.mark.parametrize(
+    ("mode", "gone", "journals", "code"),
+    [
+        (RecoveryMode.ROLLFORWARD, "no .001", None, "chain.purged"),
+        (RecoveryMode.ROLLFORWARD, None, None, "chain.not_checked"),
+        (RecoveryMode.BOOT, "no .001", None, "chain.not_checked"),
+        (RecoveryMode.ROLLFORWARD, "no .001", whole(RecoveryMode.ROLLFORWARD).journals, None),
+    ],
+)
+def test_journals_that_are_gone_are_an_answer_where_they_are_needed_and_not_there(
+    mode: RecoveryMode, gone: str | None, journals: object, code: str | None
+) -> None:
+    evidence = replace(whole(mode), journals=journals, journals_gone=gone)  # type: ignore[arg-type]
+    (chain,) = [check for check in judge_all(evidence) if check.name == "chain"]
+    assert ([code] if code else []) == [f.code for f in chain.findings]
+
+
+def test_findings_of_the_floor_and_of_the_cut_come_in_order_of_their_writers() -> None:
+    evidence = as_of_freeze()
+    assert evidence.state
+    for one in evidence.state.writers.values():
+        others = [n for n in (3, 2, 1) if n != one.writer]
+        one.history.reads = {n: (FREEZE + 9, 7) for n in others}
+    writers = {number: evidence.state.writers[number] for number in (3, 1, 2)}
+    floor = dict.fromkeys((3, 1, 2), FREEZE + 1)
+    found = judge_all(recovered(floor=floor, state=replace(evidence.state, writers=writers))(evidence))
+    said = {check.name: [f.witness for f in check.findings] for check in found}
+    assert ["writer 1", "writer 2", "writer 3"] == [text.partition(":")[0] for text in said["floor"]]
+    pairs = [(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (3, 2)]
+    assert [f"transaction 7 of writer {a} read number {FREEZE + 9} of writer {b}" for a, b in pairs] == [
+        text.partition(",")[0] for text in said["consistent_cut"]
+    ]
 
 
 def test_findings_of_several_writers_come_in_their_order() -> None:
