@@ -140,6 +140,31 @@ def test_findings_of_the_floor_and_of_the_cut_come_in_order_of_their_writers() -
     ]
 
 
+@pytest.mark.parametrize(
+    ("warning", "harmless"),
+    [
+        ("Warning, /db/other is not being journaled", True),
+        ("Warning, /db/one is not being journaled", False),
+        ("Warning, /db/two/ is not being journaled", False),
+    ],
+)
+def test_a_warning_of_a_database_of_ours_is_a_doubt(warning: str, harmless: bool) -> None:
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    entry = replace(evidence.entry, warnings=(warning,))  # type: ignore[type-var]
+    found = judge_all(replace(evidence, entry=entry))
+    assert harmless is (not [f for check in found for f in check.findings])
+
+
+def test_without_a_snapshot_nobody_need_have_watched_one() -> None:
+    """That there is none is said elsewhere: this check speaks of the freeze."""
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    window = replace(evidence.window, snapshot=None)  # type: ignore[type-var]
+    image = replace(evidence.image, state=None)  # type: ignore[type-var]
+    bare = replace(evidence, window=window, watched=None, watched_now=None, issued_later=0, image=image)
+    (hold,) = [check for check in judge_all(bare) if check.name == "hold"]
+    assert () == hold.findings
+
+
 def test_findings_of_several_writers_come_in_their_order() -> None:
     evidence = as_of_freeze()
     assert evidence.state
