@@ -20,7 +20,12 @@ class HoldChecker:
         window = evidence.window
         if window is None:
             return not_checked("hold", evidence, "freeze window")
-        findings = [*_released(evidence, window), *_logged(evidence), *_changed(window), *_went_on(evidence)]
+        findings = [
+            *_released(evidence, window),
+            *_logged(evidence, window),
+            *_changed(window),
+            *_went_on(evidence),
+        ]
         return findings or _not_looked(evidence, window)
 
 
@@ -75,7 +80,7 @@ def _released(evidence: Evidence, window: Window) -> list[Finding]:
     ]
 
 
-def _logged(evidence: Evidence) -> list[Finding]:
+def _logged(evidence: Evidence, window: Window) -> list[Finding]:
     """What the engine logged of this freeze, beside its beginning and its end."""
     entry = evidence.entry
     if entry is None:
@@ -97,7 +102,7 @@ def _logged(evidence: Evidence) -> list[Finding]:
             )
         )
     for warning in entry.warnings:
-        if not harmless(warning, _folders(evidence)):
+        if not harmless(warning, _folders(window)):
             findings.append(
                 Finding(
                     code="hold.warned",
@@ -109,8 +114,8 @@ def _logged(evidence: Evidence) -> list[Finding]:
     return findings
 
 
-def _folders(evidence: Evidence) -> list[str]:
-    return [str(status.path.parent) for status in evidence.window.before] if evidence.window else []
+def _folders(window: Window) -> list[str]:
+    return [str(status.path.parent) for status in window.before]
 
 
 def _changed(window: Window) -> list[Finding]:

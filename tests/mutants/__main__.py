@@ -28,7 +28,7 @@ Item = TypeVar("Item")
 _FIRST_S = 4.0
 """The first child runs tests for so long; most mutants live no longer."""
 _MOST_S = 40.0
-"""So long may all tests of a mutant take together, by the seconds when they were watched: some ten in truth.
+"""So long may all tests of a mutant take together, by the processor's seconds when they were watched: ten in truth.
 What only slower ones would notice survives.
 """
 _LATE_KILLERS = 12
@@ -235,12 +235,12 @@ def _fate(server: Server, sight: Sight, mutant: Mutant, killer: str, recent: Seq
 def _stages(tests: list[str], sight: Sight) -> list[list[str]]:
     """A short first stage, then the rest."""
     spent, at = 0.0, 0
-    while at < len(tests) and (at == 0 or spent + sight.seconds(tests[at]) < _FIRST_S):
-        spent += sight.seconds(tests[at])
+    while at < len(tests) and (at == 0 or spent + sight.cost(tests[at]) < _FIRST_S):
+        spent += sight.cost(tests[at])
         at += 1
     end = at
-    while end < len(tests) and spent + sight.seconds(tests[end]) < _MOST_S:
-        spent += sight.seconds(tests[end])
+    while end < len(tests) and spent + sight.cost(tests[end]) < _MOST_S:
+        spent += sight.cost(tests[end])
         end += 1
     return [stage for stage in (tests[:at], tests[at:end]) if stage]
 

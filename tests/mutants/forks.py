@@ -337,7 +337,12 @@ def _noted(noting: Noting) -> dict[str, Any]:
         file: {test: sorted(run) for test, run in tests.items() if run}
         for file, tests in noting.lines.items()
     }
-    return {"lines": lines, "seconds": dict(noting.seconds), "failed": sorted(noting.failed)}
+    return {
+        "lines": lines,
+        "seconds": dict(noting.seconds),
+        "costs": dict(noting.costs),
+        "failed": sorted(noting.failed),
+    }
 
 
 if __name__ == "__main__":

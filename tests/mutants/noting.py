@@ -12,6 +12,7 @@ import functools
 import gc
 import sys
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,7 @@ def fewer_examples(items: list[pytest.Item], most: int) -> dict[str, int]:
 
 
 class Noting:
-    """Lines of files below a folder, for each test function, with the seconds that it took."""
+    """Lines of files below a folder, for each test function, with its seconds and those of the processor."""
 
     def __init__(self, root: Path) -> None:
         self._folder = f"{root / 'harness'}/"
@@ -59,6 +60,7 @@ class Noting:
         self._root = root
         self.lines: defaultdict[str, defaultdict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
         self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.costs: defaultdict[str, float] = defaultdict(float)
         self.failed: set[str] = set()
         self._times: dict[str, float] = {}
 
@@ -70,10 +72,12 @@ class Noting:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self._begin()
+        test, began = plain(item.nodeid), time.process_time()
         try:
             return (yield)
         finally:
-            self._end(plain(item.nodeid))
+            self._end(test)
+            self.costs[test] += (time.process_time() - began) * self._times.get(test, 1.0)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: Any) -> Iterator[object]:

@@ -24,10 +24,16 @@ _LEAST_LIMIT_S, _TIMES = 15.0, 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What is known of one test file. `lines`: file → test function → lines; `SHARED` stands for all of them."""
+    """What is known of one test file.
+
+    Attributes:
+        lines: File → test function → lines; `SHARED` stands for all of them.
+        seconds: How long each took; `costs`: how long the processor was at it, which is the same on a busy machine.
+    """
 
     lines: dict[str, dict[str, frozenset[int]]]
     seconds: dict[str, float]
+    costs: dict[str, float]
     failed: tuple[str, ...]
 
     @staticmethod
@@ -38,6 +44,7 @@ class Seen:
                 for file, tests in noted["lines"].items()
             },
             seconds=noted["seconds"],
+            costs=noted["costs"],
             failed=tuple(noted["failed"]),
         )
 
@@ -133,15 +140,18 @@ class Sight:
     by_file: dict[str, Seen]
 
     def limits(self, tests: Iterable[str]) -> dict[str, float]:
-        return {test: max(_LEAST_LIMIT_S, _TIMES * self.seconds(test)) for test in tests}
+        return {test: max(_LEAST_LIMIT_S, _TIMES * self._of(test).seconds[test]) for test in tests}
 
-    def seconds(self, test: str) -> float:
-        return self.by_file[test.partition("::")[0]].seconds[test]
+    def cost(self, test: str) -> float:
+        return self._of(test).costs[test]
+
+    def _of(self, test: str) -> Seen:
+        return self.by_file[test.partition("::")[0]]
 
     def failed(self) -> list[str]:
         return sorted(test for seen in self.by_file.values() for test in seen.failed)
 
     def tests(self, mutant: Mutant) -> list[str]:
-        """Those that may notice a mutant, the fastest first."""
+        """Those that may notice a mutant, the cheapest first."""
         found = {test for file, seen in self.by_file.items() for test in seen.tests(file, mutant)}
-        return sorted(found, key=lambda test: (self.seconds(test), test))
+        return sorted(found, key=lambda test: (self.cost(test), test))

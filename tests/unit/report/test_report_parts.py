@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -35,6 +37,7 @@ from harness.report.base import (
 from harness.report.blocks import blind, blocks, is_blind
 from harness.report.columns import ALIGN, HEADERS, cells
 from harness.report.grid import grid
+from harness.report.junit import JUnitReporter
 from harness.report.markdown import MarkdownReporter, _code, _plain
 from harness.report.overview import HEADERS as RUN_HEADERS
 from harness.report.overview import overview
@@ -166,6 +169,16 @@ def test_one_contradiction_is_told_alone(case: CaseRecord, why: str) -> None:
         in_case("recovery", rto_s=0.2),
         between(1.9, 0.9 + 1e-9),
         between(10.0, 11.9),
+        between(12.0, 10.0),
+        replace(
+            in_case("freeze", journal_file="20261122.999"),
+            rollforward=replace(
+                CASE.rollforward,  # type: ignore[type-var]
+                from_file="20261122.999",
+                files=("20261122.999", "20261122.1000"),
+                to_file="20261122.1000",
+            ),
+        ),
         replace(POINT, recovery=replace(POINT.recovery, recovered=POINT.recovery.acknowledged + 4)),  # type: ignore[union-attr,type-var]
     ],
 )
@@ -458,6 +471,11 @@ def test_a_grid_is_as_narrow_as_its_content() -> None:
     assert text.splitlines() == ["a      b  c", "    long", "--  ----  -", "x      1  y", "xx    22"]
 
 
+def test_a_cell_is_shown_as_it_is() -> None:
+    """No number is read from it, to be written in another way."""
+    assert ["a", "----", "1.50", "1e3"] == grid(("a",), [["1.50"], ["1e3"]], ("left",)).splitlines()
+
+
 def test_what_steers_a_terminal_is_shown() -> None:
     assert "a\\x1bb\\x07\nc" == printable("a\x1bb\x07\nc")
     assert "äα · ok" == printable("äα · ok")
@@ -526,3 +544,105 @@ def test_a_rollforward_is_of_the_modes_that_ask_for_it() -> None:
     modes = {mode for mode in RecoveryMode if mode in contradiction._ROLLED}
     assert {RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME} == modes
     assert isinstance(CASE.rollforward, RollforwardSummary)
+
+
+MARKDOWN = """\
+## FAIL: floor.lost: 9 are lost (writer 2)
+
+what to do: do not count on this backup: restored, it loses what its users were told is stored
+
+0 of 2 cases passed, 1 FAIL, 1 UNKNOWN, the run was cut short.
+
+plan quick · seed 2987654321 · started 2026-11-22 11:01:02 UTC
+
+instance: stand-in (GT.M V7.0-005) on local
+
+The stand-in proves the procedure and the scripts; it is never a statement about IRIS itself.
+
+**This run was cut short: what it did not reach is not proved.**
+
+**Error:** no \\*room\\*
+
+| case | verdict | marker | window ms | size MB | acknowledged | recovered | lost | RPO s | RTO s | checks passed |
+|:-|:-|:-|-:|-:|-:|-:|-:|-:|-:|-:|
+| cycle 1 · copy · rollforward | FAIL | 20261122.002 @ 65976 | 85.1 | 12.6 | 120034 | 120034 | 0 | 0.00 | 1.29 | 0/2 |
+| cycle 2 · copy · rollforward | UNKNOWN | 20261122.002 @ 65976 | 85.1 | 12.6 | 120034 | 120034 | 0 | 0.00 | 1.29 | 0/1 |
+
+cycle 1 · copy: the instance was stunned for 0.50 s at 11:01:02.345 UTC, inside the freeze window
+
+### FAIL: cycle 1 · copy · rollforward · floor
+
+Also: cycle 1 · copy · rollforward · more
+
+- `floor.lost` (FAIL): 9 are lost
+ witness: `writer 2`
+- `floor.odd` (UNKNOWN): odd
+
+### UNKNOWN: 1 checks could not look
+
+a, in cycle 2 · copy · rollforward
+
+- because `walk: broke off`
+"""  # noqa: E501 # rows of a table
+"""With one blank for several, and one dash."""
+
+JUNIT = """\
+run verdict run 0.0 failure FAIL floor.lost: 9 are lost
+cycle 1 · copy · rollforward floor cycle 1 · copy · rollforward 1.5 failure FAIL 9 are lost
+cycle 1 · copy · rollforward more cycle 1 · copy · rollforward 1.5 failure FAIL 9 are lost
+cycle 1 · copy · rollforward verdict cycle 1 · copy · rollforward 0.0 failure FAIL the case is FAIL
+cycle 2 · copy · rollforward a cycle 2 · copy · rollforward 0.0 error UNKNOWN there is no state
+cycle 2 · copy · rollforward verdict cycle 2 · copy · rollforward 0.0 error UNKNOWN the case is UNKNOWN
+"""
+
+
+def bad() -> Record:
+    """One block of two checks, one check that could not look, a stun, an error."""
+    assert CASE.freeze
+    mild = Finding(code="floor.odd", message="odd", verdict=UNKNOWN)
+    both = tuple(replace(check(name, LOST, mild), duration_s=1.5) for name in ("floor", "more"))
+    record = record_of(both, (check("a", BLIND),))
+    stun = Stun(started_utc=CASE.freeze.frozen_utc, duration_s=0.5)
+    first = replace(record.cases[0], freeze=replace(CASE.freeze, stuns=(stun,)))
+    cases = (first, replace(record.cases[1], verdict=UNKNOWN))
+    return replace(record, cases=cases, finished=False, error="no *room*")
+
+
+def test_the_whole_of_a_markdown_report() -> None:
+    text = MarkdownReporter().render(bad())
+    assert MARKDOWN == re.sub(r"-+(?=[:|])", "-", re.sub(r" +", " ", text)).replace(" \n", "\n")
+    assert "9 are lost  \n" in text, "two blanks end a line of Markdown"
+
+
+def test_the_whole_of_a_junit_report() -> None:
+    """Suite, test, class, seconds, what it is, and the first words of why."""
+    text = JUnitReporter().render(bad())
+    assert text.endswith("</testsuites>\n") and not text.endswith("\n\n")
+    lines = []
+    for suite in ElementTree.fromstring(text):
+        for test in suite:
+            (result,) = test
+            said = [
+                suite.get("name"),
+                test.get("name"),
+                test.get("classname"),
+                str(float(test.get("time") or 0)),
+            ]
+            message = (result.get("message") or "").removeprefix("FAIL: ").partition(" (writer")[0]
+            lines.append(" ".join([*map(str, said), result.tag, str(result.get("type")), message]))
+    assert JUNIT.splitlines() == lines
+    texts = [result.text for suite in ElementTree.fromstring(text) for test in suite for result in test]
+    assert "no *room*" == texts[0]
+    assert "floor.lost (FAIL): 9 are lost\n  witness: writer 2\nfloor.odd (UNKNOWN): odd" == texts[1]
+
+
+def test_a_record_without_an_error_names_the_file_that_holds_the_run() -> None:
+    text = JUnitReporter().render(replace(bad(), error=""))
+    assert "record.json holds the whole run" in text
+
+
+def test_a_word_with_a_hyphen_is_not_broken() -> None:
+    """It may be a name that somebody copies."""
+    long = replace(LOST, message="word " * 18 + "a-name-with-hyphens-in-it that goes on")
+    text = TableReporter().render(record_of((check("floor", long),)))
+    assert "a-name-with-hyphens-in-it" in text.partition("FAIL: floor.lost")[0]

@@ -1,0 +1,180 @@
+"""What a finding tells a person: which database, which side, which writer: a wrong word sends them astray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from harness.model import RecoveryMode
+from harness.verify.base import Evidence
+from harness.verify.judge import judge_all
+from tests.whole import FREEZE, WRITERS, recovered, whole
+
+
+def told(evidence: Evidence, code: str) -> tuple[str, str]:
+    """Message and witness of the only finding of a code."""
+    (found,) = [f for check in judge_all(evidence) for f in check.findings if f.code == code]
+    return found.message, found.witness
+
+
+def writer(last: int | None = None, **said: int | None) -> Callable[[Evidence], Evidence]:
+    """Numbers of writer 2 are others; `last` is of its history."""
+
+    def change(evidence: Evidence) -> Evidence:
+        assert evidence.state
+        two = evidence.state.writers[2]
+        history = two.history if last is None else replace(two.history, last=last)
+        changed = replace(two, history=history, **said)  # type: ignore[arg-type]
+        return recovered(state=replace(evidence.state, writers={**evidence.state.writers, 2: changed}))(
+            evidence
+        )
+
+    return change
+
+
+def as_of_freeze() -> Evidence:
+    return whole(RecoveryMode.AS_OF_FREEZE)
+
+
+@pytest.mark.parametrize(("name", "other"), [("one", "two"), ("two", "one")])
+def test_which_database_is_ahead(name: str, other: str) -> None:
+    message, witness = told(writer(**{name: FREEZE + 4})(as_of_freeze()), "atomicity.torn")
+    assert message.endswith(f"database {name} is ahead of database {other}")
+    assert witness.startswith(f"writer 2: transaction {FREEZE + 1} is in database {name} only")
+
+
+@pytest.mark.parametrize(
+    ("last", "word", "number"),
+    [
+        (FREEZE + 2, "is recorded but not committed", FREEZE + 1),
+        (FREEZE - 2, "is committed without its record", FREEZE - 1),
+    ],
+)
+def test_which_part_of_a_transaction_is_there(last: int, word: str, number: int) -> None:
+    _, witness = told(writer(last=last)(as_of_freeze()), "atomicity.half")
+    assert f"writer 2: transaction {number} {word}" == witness
+
+
+def test_an_update_outside_of_transactions_is_told_with_both_numbers() -> None:
+    _, witness = told(writer(confirmed=FREEZE - 3)(as_of_freeze()), "atomicity.confirmation")
+    assert f"writer 2: confirmed {FREEZE - 3}, committed {FREEZE}" == witness
+
+
+@pytest.mark.parametrize("mode", RecoveryMode)
+def test_a_part_that_is_missing_was_not_checked_and_broke_nothing(mode: RecoveryMode) -> None:
+    """A check that stumbles is UNKNOWN, too; but it would tell its author to mend it, who is not to blame."""
+    for name in ("window", "entry", "marker", "journals", "copied", "files", "rolled", "committed", "image"):
+        found = judge_all(replace(whole(mode), **{name: None}))
+        assert not [f.code for check in found for f in check.findings if f.code.endswith(".broken")]
+    for name in ("state", "integrity", "floor", "ceiling"):
+        found = judge_all(recovered(**{name: {} if name in ("floor", "ceiling") else None})(whole(mode)))
+        assert not [f.code for check in found for f in check.findings if f.code.endswith(".broken")]
+
+
+def test_a_trail_that_ends_early_or_late_is_told_by_its_next_node() -> None:
+    for last, number, word in ((FREEZE - 9, FREEZE - 1, "absent"), (FREEZE + 7, FREEZE + 7, "there")):
+        evidence = as_of_freeze()
+        assert evidence.state
+        evidence.state.writers[2].history.trail.last = last
+        _, witness = told(evidence, "content.trail")
+        assert witness.startswith(f'^RVA("h",2,{number}) is {word}')
+
+
+def test_a_node_that_is_killed_later_is_told_by_its_number() -> None:
+    evidence = as_of_freeze()
+    assert evidence.state
+    there = evidence.state.writers[2].temporaries
+    number = min(there)
+    del there[number]
+    _, witness = told(evidence, "content.killed")
+    assert f"^RVB(\"t\",2,{number}) is None, expected ('{number}', '-{number}')" == witness
+
+
+@pytest.mark.parametrize(("more", "known"), [(0, True), (WRITERS, True), (WRITERS + 1, False), (-1, False)])
+def test_each_writer_may_have_taken_one_value_of_the_counter_in_vain(more: int, known: bool) -> None:
+    evidence = as_of_freeze()
+    assert evidence.state
+    taken = max(
+        int(part.max())
+        for one in evidence.state.writers.values()
+        for part in one.history.counters
+        if len(part)
+    )
+    found = judge_all(recovered(state=replace(evidence.state, counter=taken + more))(evidence))
+    assert known is ("content.counter" not in [f.code for check in found for f in check.findings])
+
+
+@pytest.mark.parametrize(
+    ("mode", "gone", "journals", "code"),
+    [
+        (RecoveryMode.ROLLFORWARD, "no .001", None, "chain.purged"),
+        (RecoveryMode.ROLLFORWARD, None, None, "chain.not_checked"),
+        (RecoveryMode.BOOT, "no .001", None, "chain.not_checked"),
+        (RecoveryMode.ROLLFORWARD, "no .001", whole(RecoveryMode.ROLLFORWARD).journals, None),
+    ],
+)
+def test_journals_that_are_gone_are_an_answer_where_they_are_needed_and_not_there(
+    mode: RecoveryMode, gone: str | None, journals: object, code: str | None
+) -> None:
+    evidence = replace(whole(mode), journals=journals, journals_gone=gone)  # type: ignore[arg-type]
+    (chain,) = [check for check in judge_all(evidence) if check.name == "chain"]
+    assert ([code] if code else []) == [f.code for f in chain.findings]
+
+
+def test_findings_of_the_floor_and_of_the_cut_come_in_order_of_their_writers() -> None:
+    evidence = as_of_freeze()
+    assert evidence.state
+    for one in evidence.state.writers.values():
+        others = [n for n in (3, 2, 1) if n != one.writer]
+        one.history.reads = {n: (FREEZE + 9, 7) for n in others}
+    writers = {number: evidence.state.writers[number] for number in (3, 1, 2)}
+    floor = dict.fromkeys((3, 1, 2), FREEZE + 1)
+    found = judge_all(recovered(floor=floor, state=replace(evidence.state, writers=writers))(evidence))
+    said = {check.name: [f.witness for f in check.findings] for check in found}
+    assert ["writer 1", "writer 2", "writer 3"] == [text.partition(":")[0] for text in said["floor"]]
+    pairs = [(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (3, 2)]
+    assert [f"transaction 7 of writer {a} read number {FREEZE + 9} of writer {b}" for a, b in pairs] == [
+        text.partition(",")[0] for text in said["consistent_cut"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("warning", "harmless"),
+    [
+        ("Warning, /db/other is not being journaled", True),
+        ("Warning, /db/one is not being journaled", False),
+        ("Warning, /db/two/ is not being journaled", False),
+    ],
+)
+def test_a_warning_of_a_database_of_ours_is_a_doubt(warning: str, harmless: bool) -> None:
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    entry = replace(evidence.entry, warnings=(warning,))  # type: ignore[type-var]
+    found = judge_all(replace(evidence, entry=entry))
+    assert harmless is (not [f for check in found for f in check.findings])
+
+
+def test_without_a_snapshot_nobody_need_have_watched_one() -> None:
+    """That there is none is said elsewhere: this check speaks of the freeze."""
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    window = replace(evidence.window, snapshot=None)  # type: ignore[type-var]
+    image = replace(evidence.image, state=None)  # type: ignore[type-var]
+    bare = replace(evidence, window=window, watched=None, watched_now=None, issued_later=0, image=image)
+    (hold,) = [check for check in judge_all(bare) if check.name == "hold"]
+    assert () == hold.findings
+
+
+def test_findings_of_several_writers_come_in_their_order() -> None:
+    evidence = as_of_freeze()
+    assert evidence.state
+    few = dict.fromkeys((3, 1, 2), FREEZE - 1)
+    writers = {number: evidence.state.writers[number] for number in (3, 1, 2)}
+    state = replace(evidence.state, writers=writers)
+    found = judge_all(recovered(ceiling=few, state=state)(evidence))
+    told = [f.witness for check in found if check.name == "ceiling" for f in check.findings]
+    assert [f"writer {n}" for n in (1, 2, 3)] == [text.partition(":")[0] for text in told]
+
+
+def test_a_check_took_some_time_and_no_more() -> None:
+    assert all(0.0 <= check.duration_s < 60.0 for check in judge_all(as_of_freeze()))
