@@ -233,7 +233,7 @@ def _row(scene: Scene, name: str, planted_by: str) -> Row:
 
 def _line(row: Row, folder: Path) -> str:
     text = json.dumps(encoded(row), ensure_ascii=True, separators=(",", ":"))
-    return text.replace(str(folder), _RUN)
+    return text.replace(str(folder), _RUN).replace(f"{_HARNESS.parent}/", "")
 
 
 def _write(lines: dict[str, str]) -> None:
