@@ -244,15 +244,18 @@ class _Thaw:
 
     def until_settled(self) -> None:
         retry_s = RETRY_S
-        answered = quiet_since = time.monotonic()
-        while time.monotonic() < quiet_since + SETTLED_S:
+        answered = time.monotonic()
+        quiet_since: float | None = None  # "not frozen" is said since then
+        while quiet_since is None or time.monotonic() < quiet_since + SETTLED_S:
             status = _run(self._order["is_frozen"], self._order["stdin"])
             if status == _RUNNING and _freeze_is_under_way():
                 self._say("freeze", "a freeze that was asked for is still under way")
-                quiet_since = answered = time.monotonic()
+                quiet_since, answered = None, time.monotonic()
             elif status != _RUNNING:
                 # past ExternalFreezeTimeOut nobody may log in to answer, yet a thaw needs no login
                 self._say("answer", f"frozen? ended with {status}; thaw ended with {self._thaw()}")
+                quiet_since = None
+            elif quiet_since is None:
                 quiet_since = time.monotonic()
             if status in (_FROZEN, _RUNNING):
                 answered, retry_s = time.monotonic(), RETRY_S

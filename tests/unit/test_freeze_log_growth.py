@@ -1,4 +1,4 @@
-"""A log of one freeze is small: one that grew by more than it can is not read as one, nor fills it the memory."""
+"""A log of one freeze is small: one that grew by more than it can is not read as one, nor is memory filled."""
 
 from __future__ import annotations
 
