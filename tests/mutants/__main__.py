@@ -179,7 +179,7 @@ def _look(work: Work, files: set[str]) -> Sight:
                 found[test] = Seen.of(answer.noted)
 
     _in_threads(work, look)
-    sight = Sight(by_file={test: seen for test, seen in found.items() if seen})
+    sight = Sight(root=ROOT, by_file={test: seen for test, seen in found.items() if seen})
     for test in sight.failed():
         print(f"not used, it fails without any change: {test}", flush=True)
     return sight

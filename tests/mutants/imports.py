@@ -47,6 +47,11 @@ def _is_module(root: Path, file: Path) -> bool:
     return all((root / folder / "__init__.py").exists() for folder in list(file.parents)[:-1])
 
 
+def names_it(root: Path, test: str, file: str) -> bool:
+    """Whether a test file imports a file itself."""
+    return file in _imported(root, test, False)
+
+
 @cache
 def reached(root: Path, file: str, *, adapters: bool = True) -> frozenset[str]:
     """The files of this project that a file imports, and those that they import, itself included."""

@@ -48,10 +48,12 @@ class Seen:
             failed=tuple(noted["failed"]),
         )
 
-    def tests(self, test_file: str, mutant: Mutant) -> set[str]:
-        """Names of the functions that run the line; for what runs at import those that run anything of the module."""
+    def tests(self, test_file: str, mutant: Mutant, *, named: bool) -> set[str]:
+        """Names of the functions that run the line; for what runs at import those that run anything of the module,
+        and all of a file that names the module, since they may read what was made then.
+        """
         usable = set(self.seconds) - set(self.failed)
-        if test_file in imports.ANYWAY.get(mutant.file, ()):
+        if test_file in imports.ANYWAY.get(mutant.file, ()) or (named and mutant.run_lines is None):
             return usable
         found: set[str] = set()
         for test, run in self.lines.get(mutant.file, {}).items():
@@ -137,6 +139,7 @@ def _name(mutant: Mutant) -> str:
 class Sight:
     """What all test files see together."""
 
+    root: Path
     by_file: dict[str, Seen]
 
     def limits(self, tests: Iterable[str]) -> dict[str, float]:
@@ -152,6 +155,11 @@ class Sight:
         return sorted(test for seen in self.by_file.values() for test in seen.failed)
 
     def tests(self, mutant: Mutant) -> list[str]:
-        """Those that may notice a mutant, the cheapest first."""
-        found = {test for file, seen in self.by_file.items() for test in seen.tests(file, mutant)}
-        return sorted(found, key=lambda test: (self.cost(test), test))
+        """Those that may notice a mutant; those of files that name the module first, and the cheapest first."""
+        named = {file: imports.names_it(self.root, file, mutant.file) for file in self.by_file}
+        found = {
+            test: not named[file]
+            for file, seen in self.by_file.items()
+            for test in seen.tests(file, mutant, named=named[file])
+        }
+        return sorted(found, key=lambda test: (found[test], self.cost(test), test))

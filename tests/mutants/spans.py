@@ -89,7 +89,10 @@ _TELLING = frozenset(
 )
 """Functions whose texts are shown, or are names of stages."""
 
-Scope = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+_TYPES = frozenset(
+    ["Callable", "dict", "frozenset", "list", "set", "tuple", "type", "Mapping", "Sequence", "Iterable"]
+)
+"""What stands behind these in brackets are types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +238,8 @@ def _quiet(node: ast.AST) -> Iterator[ast.AST]:
         case ast.Assign(targets=[ast.Name(id=name)]):
             if name == "__all__" or (name in _TEXT_NAMES and _is_text(node.value)):
                 yield node.value
+        case ast.Subscript(value=ast.Name(id=name)) if name in _TYPES:
+            yield node.slice
         case ast.If(test=ast.Name(id="TYPE_CHECKING")):
             yield node
         case ast.Call():

@@ -456,11 +456,13 @@ def test_the_window_has_the_limits_of_the_plan_and_a_text_of_its_own(
     made: Setting, provider: Provider, held: dict[str, Any]
 ) -> None:
     spec = FreezeSpec(wd_suspend_limit_s=50)
-    own = replace(made, plan=replace(made.plan, freeze=spec, limits=Limits(window_s=7.0)))
+    plan = replace(made.plan, freeze=spec, limits=Limits(window_s=7.0))
+    own = replace(made, plan=plan, watchdog="the watchdog")  # type: ignore[arg-type]
     found = back_up(own, COPY, (ROLLFORWARD,), own.stages("x"), provider)  # type: ignore[arg-type]
     assert (made.source, provider, found.source) == held["words"]
     assert (spec, 7.0, made.freeze_log) == (held["spec"], held["limit_s"], held["log"])
     assert list(made.description.folders) == held["database_files"]
+    assert "the watchdog" == held["watchdog"]
     first = held["text"]
     back_up(own, COPY, (ROLLFORWARD,), own.stages("x"), provider)  # type: ignore[arg-type]
     assert first != held["text"], "or the marker of another freeze could be taken for this one's"

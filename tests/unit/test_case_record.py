@@ -132,7 +132,7 @@ def test_the_limits_of_the_plan_are_a_check_among_the_others(
     tmp_path: Path, limits: dict[str, float], verdict: Verdict
 ) -> None:
     found = record(limited(setting(tmp_path), **limits))
-    assert ["floor", "limits"] == [check.name for check in found.checks]
+    assert [("floor", 0.0), ("limits", 0.0)] == [(check.name, check.duration_s) for check in found.checks]
     assert verdict is found.verdict
 
 

@@ -118,6 +118,10 @@ def test_a_backup_that_failed_leaves_every_case_unknown_with_the_reason(
         assert any(text.startswith("backup: ") and word in text for text in said)
 
 
+def test_one_mode_alone_is_a_backup_too(made: Setting, provider: Provider) -> None:
+    assert [CASES[1].name] == [one.name for one in cycle.back_up_and_recover(made, "x", CASES[1:])]
+
+
 def test_a_thaw_that_is_not_confirmed_ends_everything(made: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cycle, "back_up", raising(ThawError("still frozen?", "iris session")))
     with pytest.raises(ThawError):
@@ -218,6 +222,18 @@ def test_the_record_holds_each_case_as_soon_as_it_has_its_verdict(
     run(tmp_path, replace(made, progress=Looking()))
     assert [1, 2] == [len(one.cases) for one in seen]
     assert [(False, Verdict.UNKNOWN)] * 2 == [(one.finished, one.verdict) for one in seen]
+
+
+def test_a_record_is_there_before_anything_is_done(tmp_path: Path, made: Setting) -> None:
+    """A run that is killed in its first second leaves one."""
+    cycle.RunRecord.begin(made.plan, 7, tmp_path / "out", ("harness",))
+    record = stored(tmp_path)
+    assert (False, Verdict.UNKNOWN, (), "small") == (
+        record.finished,
+        record.verdict,
+        record.cases,
+        record.plan,
+    )
 
 
 @pytest.mark.parametrize(
@@ -428,7 +444,7 @@ def test_everything_is_closed_in_order_and_the_log_is_kept(
 ) -> None:
     with open_it(tmp_path) as opened:
         opened.freeze_log.write_text("log")
-        assert opened.first_journal is None and opened.seed == 7
+        assert opened.first_journal is None and opened.seed == 7 and () == opened.notes
         surroundings.said.clear()
     assert ["close watchdog", "close targets", "close host", "close ledger", "finish"] == surroundings.said
     assert "log" == (tmp_path / "run" / store.FREEZE_LOG).read_text()

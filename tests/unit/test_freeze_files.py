@@ -103,11 +103,12 @@ def test_a_snapshot_that_nobody_can_see_is_not_watched(tmp_path: Path) -> None:
 
 
 def test_files_of_databases_lie_in_their_folders_themselves(tmp_path: Path) -> None:
-    for name in ("two/IRIS.DAT", "one/iris.lck", "one/IRIS.DAT", "one/stream/part"):
+    more = [f"one/{number:02}" for number in range(30)]
+    for name in ("two/IRIS.DAT", "one/iris.lck", "one/IRIS.DAT", "one/stream/part", *more):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     found = freeze.database_files([tmp_path / "two", tmp_path / "one"])
-    assert ["two/IRIS.DAT", "one/IRIS.DAT", "one/iris.lck"] == [
+    assert ["two/IRIS.DAT", *more, "one/IRIS.DAT", "one/iris.lck"] == [
         file.relative_to(tmp_path).as_posix() for file in found
     ]
 
@@ -223,7 +224,7 @@ def test_a_file_that_came_or_went_is_not_asked_for(source: Source) -> None:
 
 @pytest.mark.parametrize(("more", "read"), [(0, True), (1, False)])
 def test_the_content_of_small_files_alone_is_read(source: Source, more: int, read: bool) -> None:
-    (source.root / "mgr/log").write_bytes(b"x" * (freeze.DIGEST_BYTES_MAX + more))
+    (source.root / "mgr/log").write_bytes(b"x" * ((1 << 20) + more))
     assert read is (expected(source)["mgr/log"].digest is not None)
 
 

@@ -122,7 +122,9 @@ def _pid_of(tree: Tree) -> int:
 def test_lines_are_noted_for_each_test(server: Server) -> None:
     noted = server.do(Order(stages=[["tests/test_weak.py"]], note=True)).noted
     seen = Seen.of(noted)
-    by_line = {one.line: seen.tests("tests/test_weak.py", one) for one in mutants_of(Source(TOY, TEXT))}
+    by_line = {
+        one.line: seen.tests("tests/test_weak.py", one, named=True) for one in mutants_of(Source(TOY, TEXT))
+    }
     test = {"tests/test_weak.py::test_weak"}
     assert {4: test, 5: test, 6: test, 9: set()} == by_line
 

@@ -66,6 +66,7 @@ def becomes(text: str) -> set[str]:
         ("x = re.compile(r'[0-9]{8}\\Z')", {"x = re.compile(r'[0-9]{9}\\Z')", "x = re.compile(r'[0-9]{8}')"}),
         ("x = re.compile('a+')", {"x = re.compile('a*')"}),
         ("x = dict[str, int]", set()),
+        ("x = Callable[[A, B], C]", set()),
     ],
 )
 def test_what_a_line_may_become(line: str, some: set[str]) -> None:

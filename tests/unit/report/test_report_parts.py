@@ -243,6 +243,7 @@ def test_a_case_that_says_pass_over_a_check_that_failed_is_the_worse_of_both() -
     inside = replace(CASE.checks[0], verdict=UNKNOWN, findings=(Finding(code="a", message="b"),))
     assert FAIL is case_verdict(replace(CASE, checks=(inside, *CASE.checks[1:])))
     assert UNKNOWN is case_verdict(replace(CASE, checks=()))
+    assert UNKNOWN is case_verdict(replace(CASE, checks=(), verdict=SKIPPED))
 
 
 @pytest.mark.parametrize(
@@ -396,6 +397,14 @@ def test_a_stun_is_inside_the_window_if_a_part_of_it_is(
     assert line.endswith("inside the freeze window" if inside else "outside the freeze window")
 
 
+def test_a_case_of_another_name_is_named_itself() -> None:
+    assert CASE.freeze
+    stun = Stun(started_utc=CASE.freeze.frozen_utc, duration_s=0.5)
+    odd = replace(CASE, name="odd", freeze=replace(CASE.freeze, stuns=(stun,)))
+    (line,) = remarks(replace(PASSED, cases=(odd,)))
+    assert line.startswith("odd: the instance was stunned")
+
+
 def test_a_host_that_cannot_tell_of_stuns_says_nothing() -> None:
     assert [] == remarks(PASSED)
 
@@ -410,6 +419,21 @@ def test_the_last_lines_say_what_to_look_at_what_to_do_and_how_many_passed() -> 
     assert counts == "1 of 2 cases passed, 1 FAIL."
     cut = summary(replace(record, finished=False))
     assert cut[-1] == "1 of 2 cases passed, 1 FAIL, the run was cut short."
+
+
+def test_a_doubt_is_told_below_the_cause() -> None:
+    record = replace(record_of((check("floor", LOST),)), verdict=PASS, instance=None)
+    first, todo, doubt, counts = summary(record)
+    assert first.startswith("FAIL: floor.lost") and todo.startswith("what to do: ")
+    assert "not believed: no instance answered" == doubt and counts.startswith("0 of 1")
+
+
+def test_where_only_something_is_unknown_there_is_nothing_to_do() -> None:
+    record = replace(record_of((check("a", BLIND),)), verdict=UNKNOWN)
+    cases = tuple(replace(case, verdict=UNKNOWN) for case in record.cases)
+    assert ["UNKNOWN: walk: broke off", "0 of 1 cases passed, 1 UNKNOWN."] == summary(
+        replace(record, cases=cases)
+    )
 
 
 def test_each_verdict_is_counted() -> None:
