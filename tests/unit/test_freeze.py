@@ -458,3 +458,16 @@ def test_an_interrupted_freeze_is_taken_back_and_stays_an_interruption(tmp_path:
     with pytest.raises(KeyboardInterrupt):
         hold(instance, FakeProvider(), FakeWatchdog(), tmp_path)
     assert "is_frozen" in instance.calls
+
+
+def test_a_snapshot_of_a_window_that_breaks_off_after_its_thaw_is_released(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(FakePrepared, "close", defect)
+    provider, watchdog = FakeProvider(), FakeWatchdog()
+    with pytest.raises(ZeroDivisionError):
+        hold(FakeInstance(), provider, watchdog, tmp_path)
+    assert 1 == len(provider.released) and ["arm", "disarm"] == watchdog.orders

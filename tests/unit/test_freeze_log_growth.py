@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ParseError
-from harness.freeze_log import parse_appended
+from harness.freeze_log import parse, parse_appended
 
 MOST = 4 << 20
 
@@ -21,3 +21,13 @@ def test_four_megabytes_are_the_most(tmp_path: Path, before: int) -> None:
     log.write_bytes(b" " * (before + MOST + 1))
     with pytest.raises(ParseError, match=f"grew by more than {MOST} bytes"):
         parse_appended(log, before)
+
+
+def test_a_freeze_without_a_journal_to_start_with_is_not_complete() -> None:
+    """A marker alone names no file that a roll-forward could begin with."""
+    stamp = "11/25/2026 12:00:00: Backup.General.ExternalFreeze: "
+    start = f"{stamp}Start a journal restore for this backup with journal file: /mgr/journal/20261122.001\n"
+    marker = "Journal marker set at\noffset 50 of /mgr/journal/20261122.001\n"
+    for text, complete in ((start + marker, True), (marker, False), (start, False)):
+        (entry,) = parse(f"{stamp}Suspending system\n{text}{stamp}System suspended\n", "log")
+        assert complete is entry.complete

@@ -322,6 +322,7 @@ def test_cases_that_lack_the_same_for_the_same_reason_are_one() -> None:
             (check("a", BLIND), check("b", replace(BLIND, witness="boot: refused"))),
             "walk: broke off; boot: refused",
         ),
+        ((check("a", replace(BLIND, witness="")), check("b", BLIND)), "walk: broke off"),
         ((check("a", replace(BLIND, witness="")), check("floor", LOST)), "of floor.lost"),
         ((check("a", replace(BLIND, witness="")),), "there is no state"),
         (
