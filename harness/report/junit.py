@@ -24,7 +24,7 @@ class JUnitReporter:
             document.add_testsuite(_case_suite(case))
         document.update_statistics()  # type: ignore[no-untyped-call] # no types in the library
         xml: bytes = document.tostring()  # type: ignore[no-untyped-call] # no types in the library
-        return xml.decode("utf-8").rstrip("\n") + "\n"
+        return xml.decode("utf-8") + "\n"
 
 
 def _run_suite(record: Record) -> TestSuite:

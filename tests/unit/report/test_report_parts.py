@@ -87,6 +87,7 @@ ODD: list[tuple[CaseRecord, str]] = [
         ),
         f"the check {CASE.checks[0].name} passed and has a finding",
     ),
+    (replace(CASE, checks=CASE.checks[2:]), f"the check {CASE.checks[0].name} is missing, and 1 more"),
     (replace(CASE, freeze=None), "there is no freeze"),
     (replace(CASE, snapshot=None), "there is no snapshot"),
     (replace(CASE, restore=None), "there is no restore"),
@@ -170,6 +171,7 @@ def test_one_contradiction_is_told_alone(case: CaseRecord, why: str) -> None:
         between(1.9, 0.9 + 1e-9),
         between(10.0, 11.9),
         between(12.0, 10.0),
+        replace(in_case("snapshot", bytes=1), restore=replace(CASE.restore, bytes=1)),  # type: ignore[type-var]
         replace(
             in_case("freeze", journal_file="20261122.999"),
             rollforward=replace(
@@ -508,7 +510,14 @@ def test_what_steers_a_terminal_is_shown() -> None:
 
 @pytest.mark.parametrize(
     ("text", "span"),
-    [("x", "`x`"), ("a`b", "`` a`b ``"), ("``", "``` `` ```"), ("a\n  b", "`a b`"), ("", "``")],
+    [
+        ("x", "`x`"),
+        ("a`b", "`` a`b ``"),
+        ("``", "``` `` ```"),
+        ("a`b``c", "``` a`b``c ```"),
+        ("a\n  b", "`a b`"),
+        ("", "``"),
+    ],
 )
 def test_a_code_span_holds_any_text(text: str, span: str) -> None:
     assert span == _code(text)
@@ -656,9 +665,38 @@ def test_the_whole_of_a_junit_report() -> None:
             message = (result.get("message") or "").removeprefix("FAIL: ").partition(" (writer")[0]
             lines.append(" ".join([*map(str, said), result.tag, str(result.get("type")), message]))
     assert JUNIT.splitlines() == lines
+    whole = ElementTree.fromstring(text)
+    assert ["6", "4", "2", "3.0"] == [whole.get(name) for name in ("tests", "failures", "errors", "time")]
     texts = [result.text for suite in ElementTree.fromstring(text) for test in suite for result in test]
     assert "no *room*" == texts[0]
     assert "floor.lost (FAIL): 9 are lost\n  witness: writer 2\nfloor.odd (UNKNOWN): odd" == texts[1]
+
+
+def test_a_run_that_was_skipped_proved_nothing_and_is_an_error() -> None:
+    """As its exit status says."""
+    cases = tuple(replace(case, verdict=SKIPPED) for case in PASSED.cases)
+    text = JUnitReporter().render(replace(PASSED, verdict=SKIPPED, cases=cases))
+    (result,) = ElementTree.fromstring(text)[0][0]
+    assert ("error", "UNKNOWN") == (result.tag, result.get("type"))
+
+
+@pytest.mark.parametrize("render", RENDER)
+def test_a_run_without_a_case_has_no_table(render: Callable[[Record], str]) -> None:
+    text = render(replace(PASSED, cases=()))
+    assert "acknow" not in text and "| case" not in text
+
+
+def test_one_place_has_no_others() -> None:
+    assert "Also" not in MarkdownReporter().render(record_of((check("floor", LOST),)))
+
+
+@pytest.mark.parametrize(("more", "lines"), [(0, 1), (1, 2)])
+def test_a_line_has_108_columns_at_most(more: int, lines: int) -> None:
+    """Two of them are the indent, twelve the code."""
+    message = "x" * 90 + " " + "y" * (3 + more)
+    text = TableReporter().render(record_of((check("floor", replace(LOST, message=message, witness="")),)))
+    block = text.partition("\n\nFAIL: ")[0].rpartition("FAIL  cycle")[2].splitlines()[1:]
+    assert lines == len(block)
 
 
 def test_a_record_without_an_error_names_the_file_that_holds_the_run() -> None:
@@ -668,6 +706,6 @@ def test_a_record_without_an_error_names_the_file_that_holds_the_run() -> None:
 
 def test_a_word_with_a_hyphen_is_not_broken() -> None:
     """It may be a name that somebody copies."""
-    long = replace(LOST, message="word " * 18 + "a-name-with-hyphens-in-it that goes on")
+    long = replace(LOST, message="word " * 18 + "an-ordinary-name-with-hyphens that goes on")
     text = TableReporter().render(record_of((check("floor", long),)))
-    assert "a-name-with-hyphens-in-it" in text.partition("FAIL: floor.lost")[0]
+    assert "an-ordinary-name-with-hyphens" in text.partition("FAIL: floor.lost")[0]

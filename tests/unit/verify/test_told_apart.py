@@ -62,6 +62,13 @@ def test_an_update_outside_of_transactions_is_told_with_both_numbers() -> None:
     assert f"writer 2: confirmed {FREEZE - 3}, committed {FREEZE}" == witness
 
 
+@pytest.mark.parametrize("name", ["one", "two"])
+def test_a_number_that_is_not_there_is_none_committed(name: str) -> None:
+    evidence = writer(**{name: None})(as_of_freeze())
+    message, _ = told(evidence, "atomicity.torn")
+    assert message.endswith(f"is ahead of database {name}")
+
+
 @pytest.mark.parametrize("mode", RecoveryMode)
 def test_a_part_that_is_missing_was_not_checked_and_broke_nothing(mode: RecoveryMode) -> None:
     """A check that stumbles is UNKNOWN, too; but it would tell its author to mend it, who is not to blame."""
@@ -173,6 +180,10 @@ def test_findings_of_several_writers_come_in_their_order() -> None:
     state = replace(evidence.state, writers=writers)
     found = judge_all(recovered(ceiling=few, state=state)(evidence))
     told = [f.witness for check in found if check.name == "ceiling" for f in check.findings]
+    assert [f"writer {n}" for n in (1, 2, 3)] == [text.partition(":")[0] for text in told]
+    torn = {number: replace(one, confirmed=None) for number, one in writers.items()}
+    found = judge_all(recovered(state=replace(evidence.state, writers=torn))(evidence))
+    told = [f.witness for check in found if check.name == "atomicity" for f in check.findings]
     assert [f"writer {n}" for n in (1, 2, 3)] == [text.partition(":")[0] for text in told]
 
 
