@@ -172,6 +172,56 @@ def test_without_a_snapshot_nobody_need_have_watched_one() -> None:
     assert () == hold.findings
 
 
+def test_the_image_is_judged_as_of_the_freeze() -> None:
+    for mode in RecoveryMode:
+        evidence = whole(mode)
+        image = evidence.of_image()
+        assert RecoveryMode.AS_OF_FREEZE is image.mode and evidence.image is image.recovered
+    nobody_looked = replace(whole(RecoveryMode.BOOT), image=None).of_image()
+    assert ({}, {}, None, None) == (
+        nobody_looked.floor,
+        nobody_looked.ceiling,
+        nobody_looked.state,
+        nobody_looked.integrity,
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "end"), [(1, "f0"), (4, "f0, f1, f2, f3"), (5, "f0, f1, f2, f3 and 1 more")]
+)
+def test_four_unconfirmed_facts_are_named_and_the_others_counted(number: int, end: str) -> None:
+    facts = {"chain": tuple(f"f{n}" for n in range(number))}
+    message, _ = told(recovered(unconfirmed=facts)(whole(RecoveryMode.ROLLFORWARD)), "chain.unconfirmed")
+    assert message.endswith(f": {end}")
+
+
+@pytest.mark.parametrize(
+    ("gone", "between"),
+    [
+        (0, "the marker and 20261122.002"),
+        (1, "20261122.001 and 20261122.003"),
+        (2, "20261122.002 and the recovery point"),
+    ],
+)
+def test_where_a_journal_is_missing(gone: int, between: str) -> None:
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    assert evidence.copied
+    there = tuple(one for n, one in enumerate(evidence.copied) if n != gone)
+    message, _ = told(replace(evidence, copied=there), "chain.missing")
+    assert message.endswith(f"is missing between {between}")
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_damaged_journal_is_not_told_as_a_gap_too(number: int) -> None:
+    """What it continues, and what continues it, cannot be read in it."""
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    assert evidence.copied
+    there = list(evidence.copied)
+    there[number] = replace(there[number], problem="cannot be read", identity="", previous="")
+    found = judge_all(replace(evidence, copied=tuple(there)))
+    assert ["chain.damaged"] == [f.code for check in found for f in check.findings]
+
+
 def test_findings_of_several_writers_come_in_their_order() -> None:
     evidence = as_of_freeze()
     assert evidence.state
