@@ -510,6 +510,15 @@ def test_after_a_thaw_that_is_not_confirmed_everything_stays_but_the_log_is_kept
     assert "log" == (tmp_path / "run" / store.FREEZE_LOG).read_text()
 
 
+@pytest.mark.parametrize("error", [ThawError("still frozen?", "by hand"), InstanceError("gone")])
+def test_a_log_that_cannot_be_kept_hides_no_error(
+    tmp_path: Path, surroundings: SimpleNamespace, error: HarnessError
+) -> None:
+    with pytest.raises(type(error)), open_it(tmp_path) as opened:
+        opened.freeze_log.unlink()
+        raise error
+
+
 @pytest.mark.parametrize("step", ["probe", "source", "watchdog", "ledger"])
 def test_what_cannot_be_started_leaves_nothing(
     tmp_path: Path, surroundings: SimpleNamespace, step: str
