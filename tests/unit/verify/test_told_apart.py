@@ -211,6 +211,13 @@ def test_where_a_journal_is_missing(gone: int, between: str) -> None:
     assert message.endswith(f"is missing between {between}")
 
 
+def test_where_no_journal_reaches_is_told() -> None:
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    assert evidence.journals
+    none = replace(evidence, journals=replace(evidence.journals, expected=()))
+    assert told(none, "chain.empty")[1] == str(evidence.journals.end)
+
+
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_damaged_journal_is_not_told_as_a_gap_too(number: int) -> None:
     """What it continues, and what continues it, cannot be read in it."""
