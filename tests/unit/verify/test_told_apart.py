@@ -218,6 +218,42 @@ def test_where_no_journal_reaches_is_told() -> None:
     assert told(none, "chain.empty")[1] == str(evidence.journals.end)
 
 
+def test_the_first_large_value_that_differs_is_told_and_no_other() -> None:
+    evidence = as_of_freeze()
+    assert evidence.state
+    there = evidence.state.writers[2].large
+    first, second = sorted(there)[:2]
+    long = there[first]
+    there[first], there[second] = "x" * 20, "y"
+    _, witness = told(evidence, "content.large")
+    assert f'^RVB("l",2,{first}) is {"x" * 16!r}… of 20 characters, ' in witness
+    assert witness.endswith(f"expected {long[:16]!r}… of {len(long)} characters")
+    del there[first]
+    assert f'^RVB("l",2,{first}) is absent' in told(evidence, "content.large")[1]
+
+
+def test_how_a_file_of_the_snapshot_went_on_changing_is_told() -> None:
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    assert evidence.watched
+    first, second = evidence.watched
+    for now, word in (
+        ((replace(first, size_bytes=9), second), "size 1 bytes"),
+        ((replace(first, changed_ns=9), second), "its status changed"),
+        ((second,), "it came or went"),
+    ):
+        _, witness = told(replace(evidence, watched_now=now), "hold.incomplete")
+        assert witness.startswith(f"{first.path}: {word}")
+
+
+@pytest.mark.parametrize(
+    ("failures", "word"), [((), "no line says that the system was suspended"), (("a", "b"), "a; b")]
+)
+def test_why_a_freeze_was_not_completed(failures: tuple[str, ...], word: str) -> None:
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    entry = replace(evidence.entry, suspended=None, failures=failures)  # type: ignore[type-var]
+    assert told(replace(evidence, entry=entry), "marker.incomplete")[0].endswith(word)
+
+
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_damaged_journal_is_not_told_as_a_gap_too(number: int) -> None:
     """What it continues, and what continues it, cannot be read in it."""
