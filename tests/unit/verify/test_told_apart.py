@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.instance.iris import Committed
 from harness.model import RecoveryMode
 from harness.verify.base import Evidence
 from harness.verify.judge import judge_all
@@ -72,7 +73,18 @@ def test_a_number_that_is_not_there_is_none_committed(name: str) -> None:
 @pytest.mark.parametrize("mode", RecoveryMode)
 def test_a_part_that_is_missing_was_not_checked_and_broke_nothing(mode: RecoveryMode) -> None:
     """A check that stumbles is UNKNOWN, too; but it would tell its author to mend it, who is not to blame."""
-    for name in ("window", "entry", "marker", "journals", "copied", "files", "rolled", "committed", "image"):
+    for name in (
+        "window",
+        "entry",
+        "marker",
+        "journals",
+        "copied",
+        "files",
+        "digests",
+        "rolled",
+        "committed",
+        "image",
+    ):
         found = judge_all(replace(whole(mode), **{name: None}))
         assert not [f.code for check in found for f in check.findings if f.code.endswith(".broken")]
     for name in ("state", "integrity", "floor", "ceiling"):
@@ -252,6 +264,75 @@ def test_why_a_freeze_was_not_completed(failures: tuple[str, ...], word: str) ->
     evidence = whole(RecoveryMode.ROLLFORWARD)
     entry = replace(evidence.entry, suspended=None, failures=failures)  # type: ignore[type-var]
     assert told(replace(evidence, entry=entry), "marker.incomplete")[0].endswith(word)
+
+
+def snapshot(**sizes: int | None) -> Evidence:
+    """Files of the image by a word of their names: another size, or none."""
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    assert evidence.files
+    files = dict(evidence.files)
+    for word, size in sizes.items():
+        (path,) = [path for path in files if word in str(path)]
+        if size is None:
+            del files[path]
+        else:
+            files[path] = size
+    return replace(evidence, files=files)
+
+
+def test_files_that_the_image_lacks_are_counted() -> None:
+    assert " and " not in told(snapshot(cpf=None), "snapshot.incomplete")[0].partition(", which")[0]
+    message, witness = told(snapshot(cpf=None, two=None), "snapshot.incomplete")
+    assert "lacks db/two/IRIS.DAT and 1 more files, which" in message
+    assert "db/two/IRIS.DAT, iris.cpf" == witness
+
+
+def test_a_size_is_told_with_the_one_that_is_right() -> None:
+    """One file is enough, and a database comes first."""
+    assert told(snapshot(two=99), "snapshot.size")[1] == "99 bytes, expected 100 bytes"
+    journal = {"20261122": 21}
+    assert told(snapshot(**journal), "snapshot.other_size")[1] == "21 bytes, expected 10 to 20 bytes"
+    found = judge_all(snapshot(**journal, two=99, one=98))
+    assert ["snapshot.size"] == [
+        f.code for check in found if check.name == "snapshot" for f in check.findings
+    ]
+
+
+def test_a_list_of_files_that_is_not_there_breaks_nothing() -> None:
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    bare = replace(evidence, window=replace(evidence.window, files=None))  # type: ignore[type-var]
+    assert told(bare, "snapshot.not_checked")
+
+
+def committed(evidence: Evidence, **writers: tuple[int, int] | None) -> Evidence:
+    """What the journals commit of a writer, in both databases; None: nothing is said of it."""
+    there = {one.writer: one for one in evidence.committed or ()}
+    for name, numbers in writers.items():
+        number = int(name[1:])
+        there.pop(number)
+        if numbers:
+            there[number] = Committed(writer=number, one=numbers[0], two=numbers[1])
+    return replace(evidence, committed=tuple(there.values()))
+
+
+def recovery_point(evidence: Evidence) -> list[str]:
+    return [f.code for check in judge_all(evidence) if check.name == "recovery_point" for f in check.findings]
+
+
+@pytest.mark.parametrize("numbers", [(7, 0), (0, 7)])
+def test_a_commit_in_one_database_alone_is_something_between(numbers: tuple[int, int]) -> None:
+    alone = committed(whole(RecoveryMode.ROLLFORWARD), w1=None, w2=None, w3=numbers)
+    assert "recovery_point.nothing_between" not in recovery_point(alone)
+    assert ["recovery_point.nothing_between"] == recovery_point(committed(alone, w3=(0, 0)))
+
+
+@pytest.mark.parametrize("numbers", [(FREEZE, 0), (0, FREEZE), None])
+def test_a_writer_whose_commits_before_the_marker_are_not_seen_was_not_checked(
+    numbers: tuple[int, int] | None,
+) -> None:
+    """For a roll-forward it may have made none since the freeze."""
+    assert ["recovery_point.not_checked"] == recovery_point(committed(as_of_freeze(), w2=numbers))
+    assert [] == recovery_point(committed(whole(RecoveryMode.ROLLFORWARD), w2=None))
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
