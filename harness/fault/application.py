@@ -75,7 +75,7 @@ FAULTS = (
         "floor.lost",
         "floor",
         "recovery_point",
-        echoes=frozenset({"consistent_cut"}),
+        echoes=frozenset({"consistent_cut", "content"}),
     ),
     _fault(
         "older",
@@ -84,6 +84,7 @@ FAULTS = (
         "consistent_cut",
         "floor",
         "recovery_point",
+        echoes=frozenset({"content"}),
     ),
     _fault(
         "open",

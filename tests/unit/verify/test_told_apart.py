@@ -10,8 +10,10 @@ import pytest
 from harness.instance.iris import Committed
 from harness.model import RecoveryMode
 from harness.verify.base import Evidence
+from harness.verify.content import ContentChecker
 from harness.verify.judge import judge_all
-from tests.whole import FREEZE, WRITERS, recovered, whole
+from harness.workload.oracle import COUNTED_EVERY
+from tests.whole import FREEZE, WRITERS, look, recovered, whole
 
 
 def told(evidence: Evidence, code: str) -> tuple[str, str]:
@@ -111,18 +113,32 @@ def test_a_node_that_is_killed_later_is_told_by_its_number() -> None:
     assert f"^RVB(\"t\",2,{number}) is None, expected ('{number}', '-{number}')" == witness
 
 
-@pytest.mark.parametrize(("more", "known"), [(0, True), (WRITERS, True), (WRITERS + 1, False), (-1, False)])
-def test_each_writer_may_have_taken_one_value_of_the_counter_in_vain(more: int, known: bool) -> None:
-    evidence = as_of_freeze()
-    assert evidence.state
-    taken = max(
-        int(part.max())
-        for one in evidence.state.writers.values()
-        for part in one.history.counters
-        if len(part)
-    )
-    found = judge_all(recovered(state=replace(evidence.state, counter=taken + more))(evidence))
-    assert known is ("content.counter" not in [f.code for check in found for f in check.findings])
+@pytest.mark.parametrize(
+    ("reached", "issued", "spare"),
+    [
+        (COUNTED_EVERY * 8 - 1, 1, WRITERS),  # the next transaction of each takes a value
+        (COUNTED_EVERY * 8 - 1, 0, 0),  # the load has ended
+        (COUNTED_EVERY * 8, 1, 0),
+        (COUNTED_EVERY * 8 - 2, 1, 0),
+    ],
+)
+def test_the_counter_is_ahead_by_transactions_in_work_and_by_no_more(
+    reached: int, issued: int, spare: int
+) -> None:
+    """Each writer may have taken one value in vain, and only for a transaction that takes one and was issued."""
+    there = look(reached)
+    assert there.state
+    taken = max(int(part.max()) for one in there.state.writers.values() for part in one.history.counters)
+    ceiling = {number: have + issued for number, have in there.ceiling.items()}
+
+    def refused(counter: int | None) -> bool:
+        seen = replace(there, ceiling=ceiling, state=replace(there.state, counter=counter))  # type: ignore[type-var]
+        codes = [f.code for f in ContentChecker().check(replace(as_of_freeze(), recovered=seen))]
+        assert set(codes) <= {"content.counter"}
+        return bool(codes)
+
+    assert [refused(taken + more) for more in (-1, 0, spare, spare + 1)] == [True, False, False, True]
+    assert refused(None)
 
 
 @pytest.mark.parametrize(
