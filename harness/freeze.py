@@ -109,8 +109,8 @@ class Window:
     """One freeze window that ended with a confirmed thaw. Times are monotonic seconds.
 
     `snapshot` is None if none was made, and `snapshot_problem` says why, or that it came too late; `watchdog_thawed`
-    if the harness did not thaw for longer than the window may last, `in_time` if the watchdog had certainly not begun
-    to when the snapshot had ended. `files` are those that the image must hold; None if they could not be listed.
+    if the harness did not thaw for longer than the window may last, `in_time` if the snapshot had ended before the
+    watchdog could begin to. `files` are those that the image must hold; None if they could not be listed.
     """
 
     log: Path
@@ -265,7 +265,6 @@ def hold(
             began = time.monotonic()
             snapshot, problem = _captured(provider, source, limit, limit_s)
             captured = time.monotonic()
-            in_time = watchdog.has_thawed() is False
             after = tuple(map(FileStatus.of, database_files))
         finally:
             try:
@@ -288,8 +287,8 @@ def hold(
         after=after,
         snapshot=snapshot,
         snapshot_problem=problem,
-        watchdog_thawed=watchdog.has_thawed() is True,
-        in_time=in_time,
+        watchdog_thawed=watchdog.has_thawed(),
+        in_time=captured < limit.at_s + THAW_GRACE_S,
         files=expected_files(source, listed_before, before, listed(source)),
     )
 

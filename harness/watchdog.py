@@ -95,16 +95,14 @@ class Watchdog:
         """The window has begun: it may last so many seconds from now on."""
         self._give({**self._order, "due_s": time.monotonic() + limit_s})
 
-    def has_thawed(self) -> bool | None:
-        """Whether it began to thaw since it was armed, because the time of the window was over; it says so before it
-        does. None if its log cannot be read.
-        """
+    def has_thawed(self) -> bool:
+        """Whether it began to thaw since it was armed, because the time of the window was over."""
         try:
             with self._log.open("rb") as log:
                 log.seek(self._log_from)
                 return _TIME_IS_OVER.encode() in log.read()
         except OSError:
-            return None
+            return False
 
     def disarm(self) -> None:
         """The thaw is confirmed."""
