@@ -135,17 +135,20 @@ def _links(neighbours: Iterable[tuple[JournalFile, JournalFile]]) -> Iterator[Fi
 
 def _end(last: JournalFile, journals: JournalSet) -> Iterator[Finding]:
     """Nothing else tells that the last journals of a set are lost: what is there is whole and in order."""
-    if journals.following is None:
+    following = journals.following
+    if following is None or following.problem:
+        reason = following.problem if following else "the instance does not list it"
         yield Finding(
             code="chain.unended",
-            message=f"whether journal {last.name} is the last that the instance wrote before {journals.end} "
-            "cannot be told: the instance does not list the one that it began there",
+            message=f"nobody knows whether {last.name} is the last journal before {journals.end}: the journal that "
+            "the instance began there, which would name it, could not be read",
+            witness=reason,
             verdict=Verdict.UNKNOWN,
         )
-    elif not journals.following.problem and journals.following.previous != last.identity:
+    elif following.previous != last.identity:
         yield Finding(
             code="chain.gap",
-            message=f"journal {journals.following.name}, which the instance began when the set was closed, does not "
+            message=f"journal {following.name}, which the instance began when the set was closed, does not "
             f"continue {last.name}: later journals are lost",
-            witness=f"it continues {journals.following.previous}, {last.name} is {last.identity}",
+            witness=f"it continues {following.previous}, {last.name} is {last.identity}",
         )

@@ -84,4 +84,4 @@ def test_the_set_ends_where_the_instance_went_on() -> None:
     """The last journals may have gone before anybody copied them: what is left is whole and in order."""
     whole = tuple(map(journal, range(3)))
     assert [("chain.gap", "it continues 2, 20261122.002 is 1")] == findings(whole[:2], whole[:2])
-    assert [("chain.unended", "")] == findings(whole, whole, following=None)
+    assert [("chain.unended", "the instance does not list it")] == findings(whole, whole, following=None)

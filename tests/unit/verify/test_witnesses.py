@@ -333,6 +333,7 @@ OF_A_CASE: list[tuple[str, Verdict, Change, tuple[RecoveryMode, ...]]] = [
     ("chain.gap", FAIL, copied(2, previous="another"), NOT_BOOTED),
     ("chain.gap", FAIL, following(previous="another"), TO_THE_END),
     ("chain.unended", UNKNOWN, in_set(following=None), TO_THE_END),
+    ("chain.unended", UNKNOWN, following(problem="cannot be read", previous=""), TO_THE_END),
     ("chain.open", FAIL, copied(2, closed=False), TO_THE_END),
     ("chain.open", FAIL, copied(1, closed=False), EXACT),
     ("chain.gap", FAIL, copied(1, previous="another"), EXACT),
