@@ -1,6 +1,7 @@
 """The evidence of every fault of the matrix: recorded with a real engine, judged again without one.
 
     ./dev evidence            records what is missing or stale; with --all everything anew
+    ./dev evidence --write docs/detection.md    and writes the matrix of it
 
 A row is `fresh` while nothing that plants the fault or gathers evidence has changed since it was recorded: then
 planting it again would show the same but for chance. It is `stale` when its fault is planted by other code than it
@@ -16,6 +17,8 @@ import argparse
 import hashlib
 import json
 import lzma
+import os
+import signal
 import sys
 import tempfile
 import time
@@ -26,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness import recovery
+from harness import recovery, registered
 from harness.case_record import lasting
 from harness.errors import ThawError
 from harness.fault import matrix, report
@@ -263,12 +266,15 @@ def main() -> int:
     if wanted:
         with tempfile.TemporaryDirectory(prefix="evidence-") as made:
             folder = Path(made)
+            os.environ["XDG_STATE_HOME"] = str(folder / "state")
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))  # instances are ended on the way out
             try:
                 for number, row in enumerate(record(wanted, folder)):
                     kept[row.name] = _line(row, folder)
                     print(f"{number:4} {row.name}", flush=True)
             finally:
                 _write(kept)
+                registered.clean()
     if chosen.write:
         rows.cache_clear()
         chosen.write.write_text(report.markdown(matrix_of_rows(), "./dev evidence --write"), encoding="utf-8")
