@@ -39,8 +39,9 @@ def emit(text: str) -> None:
 
 
 def _reader_is_gone(error: OSError) -> bool:
-    """A pipe that nobody reads, or a terminal that was hung up. Source: termios(3): writing to one fails with EIO;
-    from a disk that says something else.
+    """Whether a write failed because nobody reads: the pipe is closed, or the terminal was hung up.
+
+    Source: termios(3): a write to a terminal that was hung up fails with EIO. EIO of a file is a broken disk.
     """
     if isinstance(error, BrokenPipeError):
         return True

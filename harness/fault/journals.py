@@ -131,7 +131,7 @@ _PUT_THERE = "a fault put copies in the place of these journals"
 
 
 def _put_a_copy(file: Path, kept: Path) -> None:
-    """In the place of a file, which is kept aside: closed, so nobody writes to it."""
+    """Move a closed journal, to which nobody writes any more, aside, and put a copy in its place."""
     owner = file.stat()
     aside = kept / file.name
     file.rename(aside)
