@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.model import CHECKS, CaseRecord, Check, Finding, Verdict
+from harness.model import CHECKS, Verdict
 from harness.report.cause import _UPSTREAM_FIRST, cause, cause_line, next_step
+from tests.unit.report.cases import case
 
 FAIL, UNKNOWN = Verdict.FAIL, Verdict.UNKNOWN
 UPSTREAM = ("snapshot", "marker", "hold", "chain", "integrity", "recovery_point", "atomicity", "floor")
@@ -26,29 +27,6 @@ def stated() -> set[str]:
     texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     parts = ((text, *text.partition(".")) for text in texts)
     return {text for text, check, dot, what in parts if dot and check in CHECKS and what.isidentifier()}
-
-
-def case(*found: tuple[str, Verdict], witness: str = "", image: bool = False) -> CaseRecord:
-    checks = [
-        Check(
-            name=code.partition(".")[0],
-            verdict=verdict,
-            duration_s=0.0,
-            findings=(Finding(code=code, message=f"what {code} says", witness=witness, verdict=verdict),),
-        )
-        for code, verdict in found
-    ]
-    return CaseRecord(
-        name="case",
-        verdict=Verdict.worst([Verdict.PASS, *(check.verdict for check in checks)]),
-        freeze=None,
-        snapshot=None,
-        restore=None,
-        rollforward=None,
-        recovery=None,
-        checks=tuple(checks),
-        stages=(),
-    )
 
 
 def test_every_code_in_the_order_is_one_that_a_check_states() -> None:
