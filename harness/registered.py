@@ -255,6 +255,7 @@ def _remove(entry: Registered, made: tuple[int, int] | None = None) -> list[str]
     _wait_for_watchdog(entry.token)
     removed = _containers(entry)
     removed += [f"ended process {pid} ({name})" for pid, name in _end(entry.token)]
+    _wake_watchdog(entry.token)
     if made and identity(entry.folder) != made:
         raise RemovalError(
             f"{entry.folder} is not where it was made: somebody moved or removed it, or its disk is gone. "
@@ -299,6 +300,16 @@ def _wait_for_watchdog(token: str) -> None:
     deadline = Deadline.after(LIMIT_S)
     while _carrying(WATCHDOG_VARIABLE, token) and not deadline.passed:
         time.sleep(0.05)
+
+
+def _wake_watchdog(token: str) -> None:
+    """One that waits between two tries sees at once that its instance is gone, if it was one of the run, and ends."""
+    right = f"it carries the token of run {token}"
+    for pid, _ in _carrying(WATCHDOG_VARIABLE, token):
+        destroy.process(pid, signal.SIGCONT, partial(_carries, pid, WATCHDOG_VARIABLE, token), right)
+    deadline = Deadline.after(_GONE_TIMEOUT_S)
+    while _carrying(WATCHDOG_VARIABLE, token) and not deadline.passed:
+        time.sleep(0.02)
 
 
 def _end(token: str) -> list[tuple[int, str]]:

@@ -6,8 +6,9 @@ It takes orders from a pipe whose other end only the harness holds. While it is 
 * when the time of the window is over and nobody has disarmed it: the harness is stopped (SIGSTOP, a debugger, swap).
 
 It then goes on until the instance has said for a while that it is not frozen, because a freeze that was under way may
-still take effect; ever more slowly where nobody answers, until the surroundings of the instance are gone. A watchdog
-that ends itself is told at once, and another one takes its orders.
+still take effect; ever more slowly where nobody answers, until the surroundings of the instance are gone. SIGCONT makes
+it try at once: `harness clean` sends it when it has ended what the run made. A watchdog that ends itself is told at
+once, and another one takes its orders.
 
 Run as a script it needs nothing but the standard library.
 """
@@ -198,11 +199,22 @@ def _watchdog_environment(environment: dict[str, str]) -> dict[str, str]:
 class _Post:
     """The watchdog's end of the pipe."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, awake: int | None = None) -> None:
+        """`awake`: of a pipe into which each signal is written."""
         self._descriptor = descriptor
+        self._awake = awake
         self._begun = b""
         self.order: dict[str, Any] = {}
         self.closed = False
+
+    def rest(self, seconds: float) -> None:
+        """Wait so long, less if an order comes or SIGCONT."""
+        heard = [] if self.closed else [self._descriptor]
+        if self._awake is not None:
+            heard.append(self._awake)
+        if self._awake in select.select(heard, [], [], seconds)[0]:
+            os.read(self._awake, 1 << 16)
+        self.wait(0)
 
     def wait(self, seconds: float | None) -> bool:
         """Take what comes within some seconds; False if nothing did."""
@@ -216,10 +228,10 @@ class _Post:
         return True
 
 
-def main() -> None:
-    """Follow orders until the pipe closes; thaw if armed then, or when the time is over."""
+def main(awake: int | None = None) -> None:
+    """Follow orders until the pipe closes; thaw if armed then, or when the time is over. `awake` as in `_Post`."""
     _notes_to.extend(map(Path, sys.argv[1:2]))
-    post = _Post(sys.stdin.fileno())
+    post = _Post(sys.stdin.fileno(), awake)
     while not post.closed:
         due_s = post.order.get("due_s")
         if not post.wait(None if due_s is None else max(0.0, due_s - time.monotonic())):
@@ -230,6 +242,15 @@ def main() -> None:
                 order.pop("due_s", None)  # once is enough, but for a harness that dies now
     if post.order:
         _Thaw(post).until_settled()
+
+
+def _signals() -> int:
+    """The end of a pipe to read from, into which SIGCONT writes."""
+    awake, wakes = os.pipe()
+    os.set_blocking(wakes, False)
+    signal.signal(signal.SIGCONT, lambda *_: None)
+    signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    return awake
 
 
 class _Thaw:
@@ -281,10 +302,7 @@ class _Thaw:
 
     def _called_off(self, seconds: float) -> bool:
         """Whether a harness that was only stopped has thawed meanwhile: any other order is of a later window."""
-        if self._post.closed:
-            time.sleep(seconds)
-        else:
-            self._post.wait(seconds)
+        self._post.rest(seconds)
         return self._post.order is not self._order
 
     def _say(self, about: str, text: str) -> None:
@@ -372,4 +390,4 @@ def _log(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(_signals())

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -20,6 +22,7 @@ from harness import freeze_log
 from harness.command import Completed
 from harness.instance.base import CanRestart, Host, Place
 from harness.instance.iris import Instance
+from harness.instance.namespaces import NamespacePlace
 from harness.plan.model import Commit
 from harness.standin import control
 from tests.runs import wait_for
@@ -178,6 +181,48 @@ def test_files_hold_still_while_updates_go_on(place: Place, shared: Path) -> Non
     assert images == [file.read_bytes() for file in databases]
     writer.stdout.close()
     writer.wait()
+
+
+_WAITS_FOR_A_THAW = """
+import ctypes, pathlib, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+rows = [line.split() for line in pathlib.Path("/proc/sysvipc/sem").read_text().splitlines()[1:]]
+named = [int(row[1]) for row in rows if row[0] != "0"]
+for semaphores in named:  # semop(2): wait until it is free, take it, give it back when this process ends
+    operations = (ctypes.c_short * 6)(0, 0, 0, 0, 1, 0x1000)
+    assert 0 == libc.semop(semaphores, operations, 2), ctypes.get_errno()
+print(len(named), flush=True)
+switched = lambda: len(list(pathlib.Path(sys.argv[1]).glob("*.mjl_*")))
+there, deadline = switched(), time.monotonic() + 60
+while switched() < there + 2 and time.monotonic() < deadline:  # a thaw switches both journals
+    time.sleep(0.01)
+"""
+
+
+def test_a_writer_that_waits_for_the_thaw_with_semaphores_in_its_hands_does_not_hold_it_up(
+    place: Place, shared: Path
+) -> None:
+    """One that ends as a freeze begins may do so: nothing else would ever let the instance go on."""
+    if not isinstance(place, NamespacePlace):
+        pytest.skip("the semaphores of a container are out of reach")
+    instance = Instance(place)
+    writer = _writer(instance, 0)
+    assert writer.stdout and writer.stdout.readline() == b"ready\n"
+    assert 5 == _call(place, f'ExternalFreeze("{shared}/l")').status
+    journals = str(instance.describe().root / "mgr" / "gtm")
+    with subprocess.Popen(
+        place.argv([sys.executable, "-c", _WAITS_FOR_A_THAW, journals]), stdout=subprocess.PIPE
+    ) as waits:
+        assert waits.stdout and 2 <= int(waits.stdout.readline())
+        answer = instance.thaw(shared / "l")
+        assert answer.suspended and answer.returned_s - answer.called_s < 20
+        assert 0 == waits.wait()
+    assert not _suspended(place)
+    instance.stop_writers()
+    assert writer.stdout.read().endswith(b"end\n")
+    writer.stdout.close()
+    writer.wait()
+    assert instance.integrity(list(instance.describe().databases.values())).complete
 
 
 def test_freeze_timeout_blocks_updaters_and_logins(place: Place, shared: Path) -> None:

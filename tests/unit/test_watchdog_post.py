@@ -68,6 +68,25 @@ def test_a_pipe_that_closes_is_told_once_and_keeps_the_order(pipe: tuple[int, in
     assert post.wait(None) is False, "there is nothing to wait for any more"
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_rest_ends_with_an_order_or_a_signal(pipe: tuple[int, int], closed: bool) -> None:
+    awake, wakes = os.pipe()
+    post = _Post(pipe[0], awake)
+    post.closed = closed
+    began = time.monotonic()
+    post.rest(0.1)
+    assert 0.1 <= time.monotonic() - began < 5.0
+    os.write(wakes, b"\x12")
+    post.rest(60.0)
+    post.rest(0.1)
+    assert time.monotonic() - began < 30.0, "one signal ends one rest"
+    os.write(pipe[1], line(ORDER))
+    post.rest(0.1 if closed else 60.0)
+    assert ({} if closed else ORDER) == post.order and time.monotonic() - began < 30.0
+    for descriptor in (awake, wakes):
+        os.close(descriptor)
+
+
 # --- the loop
 
 
@@ -104,12 +123,11 @@ class Played:
             order: Any = ORDER
             closed = False
 
-            def wait(self, seconds: float) -> bool:
+            def rest(self, seconds: float) -> None:
                 played.waits.append(seconds)
                 played.now += max(seconds, 0.5)
                 if len(played.waits) == at:
                     self.order = order_after
-                return False
 
         _Thaw(Post()).until_settled()  # type: ignore[arg-type]
         return self.said
