@@ -24,16 +24,18 @@ from harness.errors import (
     PreconditionError,
     SnapshotTimeout,
 )
-from harness.freeze import FileStatus, Window
+from harness.evidence.answers import Committed, Description
+from harness.evidence.files import FileStatus
+from harness.evidence.journals import JournalSet
+from harness.evidence.window import Window
 from harness.instance.base import TO_READ, CanTellStuns
-from harness.instance.iris import Committed, Description
+from harness.load import Driver
 from harness.model import Position, RecoveryMode, Stage, Stun
 from harness.plan.model import SnapshotSpec
-from harness.rollforward import JournalSet, collect
+from harness.rollforward import collect
 from harness.setting import Setting, Stages
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from harness.snapshot.guarded import GuardedProvider
-from harness.workload.driver import Driver
 from harness.workload.ledger import Ledger, Vector
 
 NOT_ROLLED = {RecoveryMode.AS_OF_FREEZE, RecoveryMode.BOOT}

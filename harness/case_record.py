@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.backup import Backup, Promise
+from harness.evidence.case import Evidence, Look
+from harness.evidence.window import Window
 from harness.facts.known import unconfirmed
-from harness.freeze import Window
 from harness.model import (
     CaseRecord,
     Check,
@@ -26,7 +27,6 @@ from harness.model import (
 )
 from harness.plan.model import Case, Limits
 from harness.setting import Setting, Stages
-from harness.verify.base import Evidence, Look
 from harness.verify.judge import judge_all
 
 _RTO_STAGES = ("restore", "boot", "roll forward", "integrity", "walk")

@@ -30,9 +30,10 @@ from harness.case_record import without_backup
 from harness.command import Transcript, recorded
 from harness.entry import Registered
 from harness.errors import HarnessError, ThawError, of_the_machine
+from harness.evidence.answers import Description
 from harness.freeze import released_on_failure
 from harness.instance.base import Host
-from harness.instance.iris import Description, Instance
+from harness.instance.iris import Instance
 from harness.model import CaseRecord, InstanceSummary, Record, Verdict
 from harness.plan.expand import expand
 from harness.plan.model import Case, InstanceSpec, Plan

@@ -16,12 +16,10 @@ the window, and the sizes of the database files are those seen in it.
 
 from __future__ import annotations
 
-import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness import freeze_log
@@ -36,8 +34,11 @@ from harness.errors import (
     SnapshotTimeout,
     ThawError,
 )
+from harness.evidence.answers import FreezeAnswer, ThawAnswer
+from harness.evidence.files import ExpectedFile, FileStatus, left_out, written
+from harness.evidence.window import Window
 from harness.files import digest_of, walk
-from harness.instance.iris import FREEZE_TIMEOUT_S, FreezeAnswer, Instance, ThawAnswer, left_out
+from harness.instance.iris import FREEZE_TIMEOUT_S, Instance
 from harness.plan.model import FreezeSpec, Limits
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from harness.watchdog import Orders, Watchdog
@@ -48,102 +49,6 @@ DIGEST_BYTES_MAX = 1 << 20
 """Files up to this size that did not change from before the window to after it are held against their content."""
 SETTLED_S = 3.0
 """A freeze without an answer is believed not to have happened after this long."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileStatus:
-    """What shows whether a file was touched; times in nanoseconds since the epoch."""
-
-    path: Path
-    inode: int
-    size_bytes: int
-    modified_ns: int
-    changed_ns: int
-
-    @staticmethod
-    def of(path: Path) -> FileStatus:
-        return FileStatus.from_stat(path, path.stat())
-
-    @staticmethod
-    def from_stat(path: Path, status: os.stat_result) -> FileStatus:
-        return FileStatus(
-            path=path,
-            inode=status.st_ino,
-            size_bytes=status.st_size,
-            modified_ns=status.st_mtime_ns,
-            changed_ns=status.st_ctime_ns,
-        )
-
-
-def written(before: FileStatus, after: FileStatus) -> str | None:
-    """How two looks at a file differ, if it was written or replaced between them; None if it was not.
-
-    A change of owner, mode or times moves the change time alone. Source: inode(7).
-    """
-    if before.size_bytes != after.size_bytes:
-        return f"size {before.size_bytes} bytes at the freeze, {after.size_bytes} at the thaw"
-    if before.inode != after.inode:
-        return "another file has its name"
-    if before.modified_ns != after.modified_ns:
-        return f"last written {(after.modified_ns - before.modified_ns) / 1e9:.3f} s later than at the freeze"
-    return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedFile:
-    """A file that an image must hold: its path below the root of what was captured, and the sizes it may have.
-
-    `most` None: it was another file of that name before and after the window, so any size is right. `database` if it
-    belongs to one. `digest` of its content where that was read: of small files that did not change.
-    """
-
-    path: Path
-    least: int
-    most: int | None
-    database: bool = False
-    digest: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """One freeze window that ended with a confirmed thaw. Times are monotonic seconds.
-
-    `snapshot` is None if none was made, and `snapshot_problem` says why, or that it came too late; `watchdog_thawed`
-    if the harness did not thaw for longer than the window may last, `in_time` if the snapshot had ended before the
-    watchdog could begin to. `files` are those that the image must hold; None if they could not be listed.
-    """
-
-    log: Path
-    log_from_byte: int
-    text: str
-    frozen: FreezeAnswer
-    thawed: ThawAnswer
-    captured_s: float
-    capture_duration_s: float
-    before: tuple[FileStatus, ...]
-    after: tuple[FileStatus, ...]
-    snapshot: Snapshot | None
-    snapshot_problem: SnapshotError | None = None
-    watchdog_thawed: bool = False
-    in_time: bool = False
-    files: tuple[ExpectedFile, ...] | None = None
-
-    @property
-    def duration_s(self) -> float:
-        """From the freeze call's return to the thaw call's: what production feels."""
-        return self.thawed.returned_s - self.frozen.returned_s
-
-    @property
-    def held(self) -> bool:
-        """Whether the freeze was in force just before the thaw, and no database file was written in the window."""
-        pairs = zip(self.before, self.after, strict=True)
-        return self.thawed.suspended and bool(self.before) and not any(written(*pair) for pair in pairs)
-
-    def taken(self) -> Snapshot:
-        """The snapshot. Raises SnapshotError if there is none: why it could not be made."""
-        if self.snapshot is None:
-            raise self.snapshot_problem or SnapshotError("no snapshot was made")
-        return self.snapshot
 
 
 def image_status(snapshot: Snapshot | None) -> tuple[FileStatus, ...] | None:

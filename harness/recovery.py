@@ -32,30 +32,30 @@ from harness.errors import (
     StartError,
     of_the_machine,
 )
-from harness.facts.known import unconfirmed
-from harness.files import Method, copy_paths
-from harness.freeze import image_status
-from harness.instance.base import Place
-from harness.instance.iris import (
+from harness.evidence.answers import (
     Committed,
-    Instance,
     IntegrityReport,
     JournalFile,
     MarkerReading,
     RollforwardAnswer,
-    left_out,
 )
+from harness.evidence.case import Evidence, Look
+from harness.evidence.files import left_out
+from harness.facts.known import unconfirmed
+from harness.files import Method, copy_paths
+from harness.freeze import image_status
+from harness.instance.base import Place
+from harness.instance.iris import Instance
 from harness.model import CaseRecord, RecoveryMode, RestoreSummary, RollforwardSummary
+from harness.open_transactions import taken_back
 from harness.owners import hand_over
 from harness.plan.model import Case
 from harness.restore import Exposed, expose, others_of, require_isolated, require_nobody_elses, restore
 from harness.rollforward import JOURNAL_LOG, roll_forward
 from harness.setting import Setting
 from harness.targets import Targets
-from harness.verify.base import Evidence, Look
 from harness.verify.judge import judge_all
-from harness.verify.open_transactions import taken_back
-from harness.verify.state import read_state
+from harness.walk import read_state
 
 Answer = TypeVar("Answer")
 

@@ -29,9 +29,10 @@ from harness.errors import (
     RestoreError,
     SnapshotError,
 )
+from harness.evidence.answers import Description
 from harness.files import Method, copy_paths, digest_of, walk
 from harness.instance.base import Place
-from harness.instance.iris import Description, Instance
+from harness.instance.iris import Instance
 from harness.owners import hand_over
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 

@@ -6,34 +6,17 @@ says it ends. What the live instance says of them at that moment is kept: a copy
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import JournalError, JournalsGone, SnapshotError
+from harness.evidence.answers import Description, RollforwardAnswer
+from harness.evidence.journals import JournalSet, between, order
 from harness.files import Method, copy_paths
-from harness.instance.iris import Description, Instance, JournalFile, RollforwardAnswer
+from harness.instance.iris import Instance
 from harness.model import Position, RollforwardSummary
 
 JOURNAL_LOG = "journal.log"
 """Lists the journals of an instance, in the folder above them; in a copy beside them."""
-_DIGITS_MAX = 18
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalSet:
-    """Journals copied to a folder.
-
-    `expected` is what the live instance had, in order, from the oldest that a rollback may look into (the marker's
-    where none is older) to the end. `following` is the journal that was begun at the end: what it says it continues
-    must be the last of the set. None if the instance did not list it.
-    """
-
-    folder: Path
-    start: Position
-    end: Position
-    expected: tuple[JournalFile, ...]
-    following: JournalFile | None
 
 
 def collect(
@@ -66,23 +49,6 @@ def collect(
         raise JournalError(f"journals could not be copied to {folder}: {error}") from error
     following = next((journal for journal in there if journal.name == end.journal_file), None)
     return JournalSet(folder=folder, start=start, end=end, expected=expected, following=following)
-
-
-def between(journals: Sequence[JournalFile], first: str, until: Position) -> tuple[JournalFile, ...]:
-    """The journals that a recovery from `first` to a position reads, the position's own excluded."""
-    return tuple(j for j in journals if order(first) <= order(j.name) < order(until.journal_file))
-
-
-def order(journal_file: str) -> tuple[str, int]:
-    """Sorts journal names as the engine counts them: .999 comes before .1000.
-
-    Source: Data Integrity Guide 6.2: the suffix counts up within a day, the date part changes with the day; a
-    compressed file ends in z.
-    """
-    stem, _, suffix = journal_file.rpartition(".")
-    number = suffix.rstrip("z")
-    counted = number.isascii() and number.isdigit() and len(number) <= _DIGITS_MAX
-    return (stem, int(number)) if counted else (journal_file, 0)
 
 
 def roll_forward(

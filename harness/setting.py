@@ -13,8 +13,9 @@ from typing import TypeVar
 from harness import store
 from harness.destroy import Ground
 from harness.errors import HarnessError, ThawError, of_the_machine
+from harness.evidence.answers import Description
 from harness.instance.base import Host
-from harness.instance.iris import Description, Instance
+from harness.instance.iris import Instance
 from harness.model import Stage
 from harness.plan.model import Plan
 from harness.progress import Progress

@@ -6,9 +6,9 @@ It takes orders from a pipe whose other end only the harness holds. While it is 
 * when the time of the window is over and nobody has disarmed it: the harness is stopped (SIGSTOP, a debugger, swap).
 
 It then goes on until the instance has said for a while that it is not frozen, because a freeze that was under way may
-still take effect; ever more slowly where nobody answers, until the surroundings of the instance are gone. SIGCONT makes it
-try at once: `harness clean` sends it when it has ended what the run made. A watchdog that ends itself is told at once,
-and another one takes its orders.
+still take effect; ever more slowly where nobody answers, until the surroundings of the instance are gone. SIGCONT
+makes it try at once: `harness clean` sends it when it has ended what the run made. A watchdog that ends itself is
+told at once, and another one takes its orders.
 
 Run as a script it needs nothing but the standard library.
 """

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.evidence.case import Evidence, Look
 from harness.model import RecoveryMode
-from harness.verify.base import Evidence, Look
 from harness.workload import oracle
 
 _PLAIN = re.compile(r"[^0-9A-Za-z.:\-]")

@@ -9,9 +9,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from harness.freeze import ExpectedFile
-from harness.freeze_log import FreezeEntry
-from harness.instance.iris import (
+from harness.evidence.answers import (
     Committed,
     DatabaseIntegrity,
     IntegrityReport,
@@ -19,10 +17,13 @@ from harness.instance.iris import (
     MarkerReading,
     RollforwardAnswer,
 )
+from harness.evidence.case import Evidence, Look
+from harness.evidence.files import ExpectedFile
+from harness.evidence.journals import JournalSet
+from harness.evidence.state import RestoredState
+from harness.freeze_log import FreezeEntry
 from harness.model import Position, RecoveryMode
-from harness.rollforward import JournalSet
-from harness.verify.base import Evidence, Look
-from harness.verify.state import RestoredState, read_state
+from harness.walk import read_state
 from tests.property.histories import (
     SEED,
     Done,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.freeze import FileStatus, Window
-from harness.instance.iris import FreezeAnswer, ThawAnswer
+from harness.evidence.answers import FreezeAnswer, ThawAnswer
+from harness.evidence.files import FileStatus
+from harness.evidence.window import Window
 from harness.snapshot.base import Snapshot
 
 _AT = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)

@@ -22,17 +22,19 @@ from harness import destroy, freeze, freeze_log
 from harness.backup import load_provider, new_folder_to_read, snapshot_source
 from harness.command import Completed
 from harness.errors import InstanceError
-from harness.freeze import FileStatus, Window
+from harness.evidence.files import FileStatus
+from harness.evidence.journals import JournalSet
+from harness.evidence.window import Window
 from harness.freeze_log import FreezeEntry
 from harness.instance.iris import DONE, Instance
+from harness.load import Driver
 from harness.model import Position
 from harness.plan.model import Commit, FreezeSpec, WorkloadSpec
 from harness.restore import expose, require_isolated, restore
-from harness.rollforward import JournalSet, collect
+from harness.rollforward import collect
 from harness.setting import Setting
 from harness.snapshot.base import SnapshotProvider, Source
-from harness.verify.state import read_state
-from harness.workload.driver import Driver
+from harness.walk import read_state
 from harness.workload.ledger import Vector
 
 SESSION_TIMEOUT_S = 20.0

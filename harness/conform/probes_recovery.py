@@ -11,11 +11,13 @@ from pathlib import Path
 from harness import destroy
 from harness.conform.bench import Bench, NotHere, Observation, Probe, compared, session, state_word
 from harness.errors import InstanceError, RollforwardError
+from harness.evidence.answers import JournalFile, RollforwardAnswer
+from harness.evidence.journals import JournalSet
 from harness.files import Method, copy_paths
-from harness.instance.iris import Instance, JournalFile, RollforwardAnswer
+from harness.instance.iris import Instance
 from harness.model import Position
-from harness.rollforward import JournalSet, roll_forward
-from harness.verify.state import read_state
+from harness.rollforward import roll_forward
+from harness.walk import read_state
 
 _ALL = "exactly what was acknowledged"
 _SNAPSHOT = "exactly what the snapshot holds"

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 
 from harness.entry import state_folder
+from harness.evidence.answers import Description
 from harness.facts.catalogue import FACTS, Fact, resting
 from harness.facts.record import Conformance, FactResult, dumps, loads
-from harness.instance.iris import Description
 from harness.model import RecoveryMode, Verdict, impossible
 
 SHIPPED = Path(__file__).parent / "known"

@@ -8,12 +8,14 @@ from functools import partial
 
 from harness import destroy
 from harness.errors import RollforwardError
+from harness.evidence.answers import RollforwardAnswer
+from harness.evidence.journals import JournalSet
 from harness.fault.base import STATE, Planted, Scene, fault, planted_in
 from harness.instance.base import Place
-from harness.instance.iris import Instance, RollforwardAnswer
+from harness.instance.iris import Instance
 from harness.model import Position, RecoveryMode, RollforwardSummary, Verdict
 from harness.recovery import Steps
-from harness.rollforward import JournalSet, roll_forward
+from harness.rollforward import roll_forward
 from harness.targets import Targets
 
 

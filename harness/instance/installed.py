@@ -32,7 +32,13 @@ from pathlib import Path
 
 from harness.command import AT_THE_WORD, Completed, Deadline, Prepared, Transcript, end, run
 from harness.errors import CommandError, InstanceError, InstanceGone, ParseError, PreconditionError
-from harness.instance.iris import DONE, REFUSED, Description, Instance, agent_calls
+from harness.evidence.answers import Description
+from harness.instance.iris import (
+    DONE,
+    REFUSED,
+    Instance,
+    agent_calls,
+)
 from harness.instance.login import Login, prompts
 
 _AGENT = Path(__file__).parent / "agent"

@@ -31,7 +31,7 @@ from harness.errors import (
     PreconditionError,
     StartError,
 )
-from harness.freeze import FileStatus
+from harness.evidence.files import FileStatus
 from harness.instance.base import Machine
 from harness.instance.iris import Instance
 from harness.instance.within import Within

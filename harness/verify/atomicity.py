@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harness.evidence.case import Evidence
+from harness.evidence.state import WriterState
 from harness.model import Finding
-from harness.verify.base import Evidence, not_checked
-from harness.verify.state import WriterState
+from harness.verify.base import not_checked
 
 
 class AtomicityChecker:

@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from harness.instance.iris import JournalFile
+from harness.evidence.answers import JournalFile
+from harness.evidence.case import Evidence
+from harness.evidence.journals import JournalSet, order
 from harness.model import Finding, Position, RecoveryMode, Verdict
-from harness.rollforward import JournalSet, order
-from harness.verify.base import Evidence, not_checked
+from harness.verify.base import not_checked
 
 
 class ChainChecker:

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from harness.instance.iris import ROLES
+from harness.evidence.answers import ROLES
+from harness.evidence.case import Evidence
+from harness.evidence.state import RestoredState, WriterState
 from harness.model import Finding
-from harness.verify.base import Evidence, not_checked
-from harness.verify.state import RestoredState, WriterState
+from harness.verify.base import not_checked
 from harness.workload import oracle
 from harness.workload.ledger import Vector
 

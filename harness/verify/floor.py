@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.evidence.case import Evidence
+from harness.evidence.state import RestoredState
 from harness.model import Finding
-from harness.verify.base import Evidence, not_checked
-from harness.verify.state import RestoredState
+from harness.verify.base import not_checked
 
 
 class FloorChecker:

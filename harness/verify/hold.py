@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.freeze import Window, written
+from harness.evidence.case import Evidence
+from harness.evidence.files import written
+from harness.evidence.window import Window
 from harness.freeze_log import harmless
 from harness.model import Finding, Verdict
-from harness.verify.base import Evidence, not_checked
+from harness.verify.base import not_checked
 
 
 class HoldChecker:

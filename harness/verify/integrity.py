@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.evidence.case import Evidence
 from harness.model import Finding, Verdict
-from harness.verify.base import Evidence, not_checked
+from harness.verify.base import not_checked
 
 
 class IntegrityChecker:

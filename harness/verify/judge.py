@@ -11,8 +11,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness import registry
+from harness.evidence.case import Evidence
 from harness.model import CHECKS, IMAGE, Check, Finding
-from harness.verify.base import Checker, Evidence, broken, checked, judge
+from harness.verify.base import (
+    Checker,
+    broken,
+    checked,
+    judge,
+)
 
 
 def judge_all(evidence: Evidence) -> list[Check]:

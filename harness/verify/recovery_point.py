@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.instance.iris import Committed
+from harness.evidence.answers import Committed
+from harness.evidence.case import Evidence
+from harness.evidence.state import RestoredState
 from harness.model import Finding, RecoveryMode, Verdict
-from harness.verify.base import Evidence, not_checked
-from harness.verify.state import RestoredState
+from harness.verify.base import not_checked
 
 _EXACT = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
 

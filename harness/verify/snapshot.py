@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.freeze import ExpectedFile
+from harness.evidence.case import Evidence
+from harness.evidence.files import ExpectedFile
 from harness.model import Finding
-from harness.verify.base import Evidence, not_checked
+from harness.verify.base import not_checked
 
 
 class SnapshotChecker:

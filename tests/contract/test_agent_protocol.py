@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InstanceError, JournalError, RollforwardError
+from harness.evidence.answers import Description
 from harness.files import Method, copy_paths
 from harness.freeze_log import parse
 from harness.instance.base import CanRestart, Host
-from harness.instance.iris import Description, Instance
+from harness.instance.iris import Instance
 from harness.model import Position
 from harness.plan.model import Commit, FreezeSpec
 
@@ -168,7 +169,7 @@ def test_restored_instance_cannot_see_the_live_journals(target: Instance, there:
 
 def test_routines_agree_with_the_oracle(live: Instance) -> None:
     """What RVWORK stored is what the oracle computes, node for node."""
-    from harness.verify.state import read_state
+    from harness.walk import read_state
 
     history = read_state(live, 1, 1).writers[1].history
     assert (None, None, 0) == (history.altered, history.unreadable, history.missing)

@@ -32,13 +32,13 @@ import harness
 from harness import recovery, registered
 from harness.case_record import lasting
 from harness.errors import ThawError
+from harness.evidence.case import Evidence
 from harness.fault import matrix, report
 from harness.fault.base import Fault, Planted, Scene
 from harness.model import CaseRecord, Check, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec
 from harness.progress import SilentProgress
 from harness.standin.gtm import installation, version
-from harness.verify.base import Evidence
 from harness.verify.judge import judge_all
 from tests.evidence.written import Stale, decoded, encoded
 
@@ -53,7 +53,6 @@ _JUDGES = ("verify", "report", "cli", "scripts", "conform", "fault")
 """What takes no part in the making of evidence (but for the faults, whose files are counted one by one)."""
 _BY_ROUTINE = ("application", "image")
 """Families that are planted by RVFAULT.m."""
-_READS_STATE = _HARNESS / "verify" / "state.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +167,7 @@ def gatherers() -> str:
         file
         for file in sorted(_HARNESS.rglob("*"))
         if (file.suffix in (".py", ".m", ".json") or file.parent.name == "bin")
-        and (file == _READS_STATE or file.relative_to(_HARNESS).parts[0] not in _JUDGES)
+        and file.relative_to(_HARNESS).parts[0] not in _JUDGES
     ]
     return f"{_digest(files)} {installation()}"
 

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import FreezeError, HarnessError, InstanceError, ParseError, ThawError
+from harness.evidence.answers import ThawAnswer
 from harness.instance import iris
-from harness.instance.iris import Instance, ThawAnswer
+from harness.instance.iris import Instance
 from harness.model import Verdict
 from harness.verify.base import judge
 from harness.verify.integrity import IntegrityChecker

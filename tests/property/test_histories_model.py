@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
+from harness.evidence.state import RestoredState
 from harness.model import RecoveryMode, Verdict
 from harness.verify.judge import judge_all
-from harness.verify.state import RestoredState, read_state
+from harness.walk import read_state
 from harness.workload import oracle
 from tests.property.histories import (
     SEED,

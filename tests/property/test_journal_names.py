@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.rollforward import order
+from harness.evidence.journals import order
 from harness.standin.gtm import GTMError
 from harness.standin.journals import Entry, _read_log
 

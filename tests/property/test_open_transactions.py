@@ -9,10 +9,10 @@ from dataclasses import replace
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from harness.evidence.state import RestoredState
 from harness.model import RecoveryMode, Verdict
+from harness.open_transactions import taken_back
 from harness.verify.judge import judge_all
-from harness.verify.open_transactions import taken_back
-from harness.verify.state import RestoredState
 from harness.workload import oracle
 from tests.property.histories import SEED, Done, Nodes, lines_of_history, lines_of_summary
 from tests.property.test_histories_model import CHECKS, State, states, walked

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import record_json
+from harness.evidence.answers import Description
 from harness.facts import record as conformance
 from harness.facts.catalogue import FACTS
 from harness.facts.known import SHIPPED, unconfirmed
-from harness.instance.iris import Description
 from harness.model import CaseRecord, Record, Verdict
 from harness.report.base import case_verdict, final_verdict, summary
 from harness.report.json import JSONReporter

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from harness.instance.iris import Description
+from harness.evidence.answers import Description
 
 DESCRIPTION = Description(
     product="",

@@ -20,13 +20,14 @@ from typing import Any
 from harness import backup as backups
 from harness.backup import Backup, back_up
 from harness.cycle import opened
-from harness.freeze import Window, image_status
+from harness.evidence.answers import JournalFile
+from harness.evidence.journals import order
+from harness.evidence.window import Window
+from harness.freeze import image_status
 from harness.instance.base import TO_READ
-from harness.instance.iris import JournalFile
 from harness.model import RecoveryMode
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
 from harness.progress import SilentProgress
-from harness.rollforward import order
 from harness.setting import Setting
 from harness.snapshot.base import SnapshotProvider, Source
 from tests.soak.extracts import Extractor

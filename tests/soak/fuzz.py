@@ -29,8 +29,8 @@ from pathlib import Path
 from tabulate import tabulate
 
 from harness import registered
+from harness import walk as state
 from harness.model import RecoveryMode, Verdict
-from harness.verify import state
 from tests.runs import left_below
 from tests.soak.batch import Batch, keep, made, opened_again
 from tests.soak.cases import Outcome, clean, run, shrunk

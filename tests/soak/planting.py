@@ -16,10 +16,11 @@ from typing import Any
 from harness.backup import Backup, freeze_entry, new_folder_to_read
 from harness.command import Deadline
 from harness.errors import HarnessError
+from harness.evidence.journals import between
 from harness.instance.iris import Instance
 from harness.model import Position
 from harness.recovery import Steps
-from harness.rollforward import JOURNAL_LOG, between
+from harness.rollforward import JOURNAL_LOG
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from tests.soak.batch import Batch
 from tests.soak.hands.changes import Nothing, contents

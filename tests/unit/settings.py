@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.backup import Backup, Promise
 from harness.command import Transcript
-from harness.instance.iris import Description
+from harness.evidence.answers import Description
 from harness.model import RecoveryMode
 from harness.plan.model import Case, Limits, SnapshotSpec
 from harness.progress import SilentProgress

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from harness.case_record import case_record, without_backup
+from harness.evidence.case import Evidence
 from harness.model import CaseRecord, Check, Finding, RecoveryMode, RestoreSummary, Stage, Verdict
 from harness.setting import Setting
-from harness.verify.base import Evidence
 from tests.unit.settings import backup, case, limited, setting
 from tests.whole import END, ONE, WRITERS, recovered, whole
 from tests.windows import window

@@ -24,7 +24,7 @@ from harness.errors import (
     SnapshotTimeout,
     ThawError,
 )
-from harness.instance.iris import FreezeAnswer, ThawAnswer
+from harness.evidence.answers import FreezeAnswer, ThawAnswer
 from harness.plan.model import FreezeSpec, Limits
 from harness.snapshot.base import Snapshot, Source
 from harness.watchdog import Orders

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from harness import freeze
-from harness.freeze import ExpectedFile, FileStatus, Window, expected_files, image_status, listed, written
+from harness.evidence.files import ExpectedFile, FileStatus, written
+from harness.evidence.window import Window
+from harness.freeze import expected_files, image_status, listed
 from harness.snapshot.base import Snapshot, Source
 from tests.windows import status, window
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.cycle import within_licence
-from harness.instance.iris import Description, Instance
-from harness.verify.state import _walkers
+from harness.evidence.answers import Description
+from harness.instance.iris import Instance
+from harness.walk import _walkers
 from tests.conftest import small_plan
 
 

@@ -21,10 +21,10 @@ from harness.errors import (
     SnapshotTimeout,
     StartError,
 )
+from harness.evidence.case import Evidence
 from harness.model import Position, RecoveryMode, Verdict
 from harness.restore import Exposed
 from harness.setting import Setting
-from harness.verify.base import Evidence
 from tests.unit.settings import backup, case, description, setting
 from tests.whole import FREEZE, JOURNALS, REACHED, WRITERS, look, whole
 from tests.windows import window

@@ -10,9 +10,10 @@ import pytest
 
 from harness import rollforward
 from harness.errors import JournalError, JournalsGone
-from harness.instance.iris import Description, JournalFile, RollforwardAnswer
+from harness.evidence.answers import Description, JournalFile, RollforwardAnswer
+from harness.evidence.journals import JournalSet, between, order
 from harness.model import Position
-from harness.rollforward import JournalSet, between, collect, order, roll_forward
+from harness.rollforward import collect, roll_forward
 
 
 def _journal(name: str) -> JournalFile:

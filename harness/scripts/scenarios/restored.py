@@ -14,8 +14,11 @@ from harness import registry
 from harness.backup import back_up, discard
 from harness.command import Deadline
 from harness.errors import FreezeError, HarnessError
-from harness.freeze import ExpectedFile, FileStatus, Window, database_files, expected_files, listed
-from harness.instance.iris import FreezeAnswer, Instance, ThawAnswer
+from harness.evidence.answers import FreezeAnswer, ThawAnswer
+from harness.evidence.files import ExpectedFile, FileStatus
+from harness.evidence.window import Window
+from harness.freeze import database_files, expected_files, listed
+from harness.instance.iris import Instance
 from harness.model import CaseRecord, Finding, RecoveryMode, Verdict
 from harness.plan.expand import expand
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harness.evidence.answers import RollforwardAnswer
+from harness.evidence.journals import JournalSet
 from harness.instance.base import CanRestart
-from harness.instance.iris import Instance, RollforwardAnswer
+from harness.instance.iris import Instance
 from harness.model import Position, RecoveryMode, RollforwardSummary
-from harness.rollforward import JournalSet, roll_forward
+from harness.rollforward import roll_forward
 from tests.soak.batch import Batch
 from tests.soak.hands.changes import DATABASE, roles
 from tests.soak.mutations import Mutation

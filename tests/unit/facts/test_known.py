@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.evidence.answers import Description
 from harness.facts import known
 from harness.facts.catalogue import FACTS
 from harness.facts.record import loads
-from harness.instance.iris import Description
 from harness.model import CHECKS, IMAGE, RecoveryMode, Verdict
 from tests.unit.facts.made import MADE_UTC, conformance
 

@@ -10,7 +10,8 @@ from harness.backup import snapshot_source
 from harness.command import Completed
 from harness.destroy import Ground
 from harness.errors import FreezeError
-from harness.instance.iris import Description, Instance
+from harness.evidence.answers import Description
+from harness.instance.iris import Instance
 from harness.plan.model import FreezeSpec
 from harness.restore import expose, restore
 from harness.snapshot.base import Snapshot, Source

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from harness.instance.iris import JournalFile
+from harness.evidence.answers import JournalFile
+from harness.evidence.journals import JournalSet
 from harness.model import Position
-from harness.rollforward import JournalSet
 from harness.verify.chain import ChainChecker
 from tests.seen import seen
 

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.instance.iris import Description
+from harness.evidence.answers import Description
+from harness.evidence.case import Evidence
+from harness.evidence.state import RestoredState
 from harness.model import CHECKS, RecoveryMode, Verdict
-from harness.verify.base import Evidence
 from harness.verify.judge import judge_all
-from harness.verify.state import RestoredState, read_state
+from harness.walk import read_state
 from harness.workload import oracle
 from tests.seen import cold_lines, history_row, seen, trail_lines
 

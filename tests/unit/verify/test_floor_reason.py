@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.evidence.case import Evidence
 from harness.model import RecoveryMode
-from harness.verify.base import Evidence
 from harness.verify.floor import FloorChecker
 from tests.whole import END, FREEZE, look, whole
 

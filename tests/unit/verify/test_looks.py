@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from harness import registry
-from harness.freeze import ExpectedFile
-from harness.instance.iris import DatabaseIntegrity, IntegrityReport
+from harness.evidence.answers import DatabaseIntegrity, IntegrityReport
+from harness.evidence.case import Evidence, Look
+from harness.evidence.files import ExpectedFile
 from harness.model import CHECKS, IMAGE, LOOKS, Finding, Verdict
 from harness.report.base import case_verdict
 from harness.verify import judge
-from harness.verify.base import Evidence, Look
 from harness.verify.judge import judge_all
 from tests.seen import seen
 from tests.windows import window

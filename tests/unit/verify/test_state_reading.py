@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness import walk as module
 from harness.errors import InstanceError, ParseError
-from harness.verify import state as module
-from harness.verify.state import History, RestoredState, read_state
+from harness.evidence.state import History, RestoredState
+from harness.walk import read_state
 from harness.workload import oracle
 from tests.property.histories import SEED, Nodes, lines_of_history, lines_of_summary, nodes_after, played
 from tests.property.walkers import Printing

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.instance.iris import Committed
+from harness.evidence.answers import Committed
+from harness.evidence.case import Evidence
 from harness.model import RecoveryMode
-from harness.verify.base import Evidence
 from harness.verify.content import ContentChecker
 from harness.verify.judge import judge_all
 from harness.workload.oracle import COUNTED_EVERY

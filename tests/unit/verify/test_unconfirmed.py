@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from harness.evidence.case import Evidence
 from harness.model import Finding, Verdict
-from harness.verify.base import Evidence, judge
+from harness.verify.base import judge
 from tests.seen import seen
 
 

@@ -19,12 +19,12 @@ import pytest
 
 import harness
 from harness.case_record import _limits
-from harness.instance.iris import Committed, DatabaseIntegrity
+from harness.evidence.answers import Committed, DatabaseIntegrity
+from harness.evidence.case import Evidence, Look
+from harness.evidence.state import Cold, WriterState
 from harness.model import CHECKS, IMAGE, LOOKS, Position, RecoveryMode, RecoverySummary, Verdict
 from harness.plan.model import Limits
-from harness.verify.base import Evidence, Look
 from harness.verify.judge import judge_all
-from harness.verify.state import Cold, WriterState
 from tests.whole import END, FREEZE, JOURNALS, ONE, TWO, Change, journal, whole
 from tests.windows import window
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.verify.state import History, RestoredState, WriterState
+from harness.evidence.state import History, RestoredState, WriterState
 from harness.workload import oracle
 
 
