@@ -207,14 +207,16 @@ class _Post:
         self.order: dict[str, Any] = {}
         self.closed = False
 
-    def rest(self, seconds: float) -> None:
-        """Wait so long, less if an order comes or SIGCONT."""
+    def rest(self, seconds: float) -> bool:
+        """Wait so long, less if an order comes or SIGCONT; returns whether that came."""
         heard = [] if self.closed else [self._descriptor]
         if self._awake is not None:
             heard.append(self._awake)
-        if self._awake in select.select(heard, [], [], seconds)[0]:
+        woken = self._awake in select.select(heard, [], [], seconds)[0]
+        if woken and self._awake is not None:
             os.read(self._awake, 1 << 16)
         self.wait(0)
+        return woken
 
     def wait(self, seconds: float | None) -> bool:
         """Take what comes within some seconds; False if nothing did."""
@@ -286,7 +288,10 @@ class _Thaw:
                     "silence", f"no answer; still trying. Thaw by hand: {shlex.join(self._order['thaw'])}"
                 )
                 retry_s = min(retry_s * 1.5, RETRY_MAX_S)
-            if self._called_off(retry_s):
+            if self._post.rest(retry_s):
+                retry_s = RETRY_S
+            # a harness that was only stopped has thawed meanwhile: any other order is of a later window
+            if self._post.order is not self._order:
                 _log("called off: the harness has thawed")
                 return
         _log("not frozen")
@@ -299,11 +304,6 @@ class _Thaw:
         if said:
             self._say("place", f"its surroundings are {said}")
         return status == 1
-
-    def _called_off(self, seconds: float) -> bool:
-        """Whether a harness that was only stopped has thawed meanwhile: any other order is of a later window."""
-        self._post.rest(seconds)
-        return self._post.order is not self._order
 
     def _say(self, about: str, text: str) -> None:
         """A line, unless it was the last one about this."""

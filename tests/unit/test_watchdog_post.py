@@ -74,14 +74,14 @@ def test_a_rest_ends_with_an_order_or_a_signal(pipe: tuple[int, int], closed: bo
     post = _Post(pipe[0], awake)
     post.closed = closed
     began = time.monotonic()
-    post.rest(0.1)
+    assert not post.rest(0.1)
     assert 0.1 <= time.monotonic() - began < 5.0
     os.write(wakes, b"\x12")
-    post.rest(60.0)
-    post.rest(0.1)
+    assert post.rest(60.0)
+    assert not post.rest(0.1)
     assert time.monotonic() - began < 30.0, "one signal ends one rest"
     os.write(pipe[1], line(ORDER))
-    post.rest(0.1 if closed else 60.0)
+    assert not post.rest(0.1 if closed else 60.0)
     assert ({} if closed else ORDER) == post.order and time.monotonic() - began < 30.0
     for descriptor in (awake, wakes):
         os.close(descriptor)
@@ -99,6 +99,7 @@ class Played:
         self.there = there
         self.now = 0.0
         self.waits: list[float] = []
+        self.woken_at = 0
         self.freezing: list[bool] = []
         monkeypatch.setattr(watchdog, "_run", self._run)
         monkeypatch.setattr(
@@ -123,11 +124,12 @@ class Played:
             order: Any = ORDER
             closed = False
 
-            def rest(self, seconds: float) -> None:
+            def rest(self, seconds: float) -> bool:
                 played.waits.append(seconds)
                 played.now += max(seconds, 0.5)
                 if len(played.waits) == at:
                     self.order = order_after
+                return len(played.waits) == played.woken_at
 
         _Thaw(Post()).until_settled()  # type: ignore[arg-type]
         return self.said
@@ -175,6 +177,14 @@ def test_one_that_answers_nothing_is_thawed_and_asked_ever_more_slowly(
     first = played.waits.index(slow[0])
     assert 30.0 <= first * 0.5 < 31.0, "half a minute at full speed"
     assert {watchdog.RETRY_S} == set(played.waits[-6:]), "at full speed again once it answers"
+
+
+def test_one_that_is_woken_tries_as_fast_as_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`clean` has ended the instance, and it may take a moment to be seen."""
+    played = Played(monkeypatch, [None] * 100 + [3])
+    played.woken_at = 80
+    played.until_settled()
+    assert 5.0 < played.waits[79] and pytest.approx(watchdog.RETRY_S * 1.5) == played.waits[80]
 
 
 def test_an_answer_in_between_begins_the_half_minute_anew(monkeypatch: pytest.MonkeyPatch) -> None:
