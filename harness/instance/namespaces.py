@@ -147,8 +147,8 @@ class NamespacePlace:
         return [*self._enter, *self._found(argv)]
 
     def is_there_argv(self) -> list[str]:
-        """The first process is told from a later one of the same number by the moment it began; one that has ended and
-        that its parent has not asked for (Z) is gone. Source: proc_pid_stat(5).
+        """The first process is told from a later one of the same number by the moment it began. One that has ended is
+        gone even while it is listed (Z), since its parent has not asked for it. Source: proc_pid_stat(5).
         """
         script = 'seen=$(cut -d" " -f3,22 "/proc/$0/stat" 2>/dev/null); [ "${seen#[!Z] }" = "$1" ] || exit 1'
         return ["sh", "-c", script, str(self._pid), str(self._held.began if self._held else "")]

@@ -53,7 +53,7 @@ recovery: [MODES]
 Result = TypeVar("Result")
 WHAT = ("harness", "instance", "both")
 THAWED_WITHIN_S = 5.0
-"""A thaw waits for a freeze that is under way, and that takes two seconds by itself now and then (at a load of 14)."""
+"""A thaw waits for a freeze that is under way, and that takes two seconds now and then (at a load of 14)."""
 _END_TIMEOUT_S = 120
 _MARK_TIMEOUT_S = 60
 _DIES_S = 2.0
