@@ -456,3 +456,20 @@ def test_a_walk_is_the_same_in_blocks_of_any_size(rows: int, monkeypatch: pytest
 )
 def test_where_a_part_of_a_walk_ends(held: bytes, looked: int, at: int | None) -> None:
     assert at == module._end_of(held, looked)
+
+
+@pytest.mark.parametrize(("digits", "known"), [(10, True), (11, False)])
+def test_numbers_have_ten_digits_at_most(digits: int, known: bool) -> None:
+    """The oracle cannot count with longer ones."""
+    text = "1" * digits
+    for read_it in (module._writer, lambda text: module._announced(text.encode())):
+        if known:
+            assert int(text) == read_it(text)
+        else:
+            with pytest.raises((ValueError, ParseError)):
+                read_it(text)
+
+
+def test_of_a_long_value_sixty_characters_are_shown() -> None:
+    assert f"{'x' * 60!r} of 99 characters" == module._excerpt("x" * 99)
+    assert "absent" == module._excerpt(None)
