@@ -5,17 +5,23 @@ Histories are long, so whole blocks are compared at once and odd ones line by li
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.errors import InstanceError, ParseError
+from harness import destroy
+from harness.errors import InstanceError, InstanceGone, ParseError
+from harness.instance.iris import Description
 from harness.verify import state as module
-from harness.verify.state import History, RestoredState, read_state
+from harness.verify.state import History, RestoredState, WriterState, read_state
 from harness.workload import oracle
 from tests.property.histories import SEED, Nodes, lines_of_history, lines_of_summary, nodes_after, played
-from tests.property.walkers import Printing
+from tests.property.walkers import DESCRIPTION, Printing
 from tests.seen import history_row
 
 WRITERS, LAST = 2, 48
@@ -303,7 +309,7 @@ def test_a_line_that_rvcheck_does_not_print_is_no_state(line: str) -> None:
     assert f"{at + 1}" in str(raised.value) and (line or "RVCHECK") in str(raised.value)
 
 
-@pytest.mark.parametrize("line", ["k|3|1|x|y", "k|1|2|x|y", "k|x|1|x|y", "k|1|x|x|y", "k|1|1"])
+@pytest.mark.parametrize("line", ["k|3|1|x|y", "k|1|2|x|y", "k|x|1|x|y", "k|1|x|x|y", "k|1|1", "k|1|0|y"])
 def test_a_cold_node_that_rvcheck_does_not_print_is_no_state(line: str) -> None:
     """It is known to be whole when the next one begins, or everything ends."""
     lines = lines_of_summary(nodes()).decode().splitlines()
@@ -412,6 +418,9 @@ def test_every_cold_node_counts() -> None:
         ("%255;", "u", "\ufffd"),
         ("%37;1;", "f", "%1;"),
         ("%65;", "u", "A"),
+        ("%256;%255;", "u", "\u0100\u00ff"),
+        ("\u00e9", "u", "\u00e9"),
+        ("%;", "f", "%;"),
     ],
 )
 def test_text_is_as_it_was_before_it_was_made_printable(text: str, kind: str, expected: str) -> None:
@@ -473,3 +482,182 @@ def test_numbers_have_ten_digits_at_most(digits: int, known: bool) -> None:
 def test_of_a_long_value_sixty_characters_are_shown() -> None:
     assert f"{'x' * 60!r} of 99 characters" == module._excerpt("x" * 99)
     assert "absent" == module._excerpt(None)
+
+
+def test_cold_data_of_an_engine_without_unicode_is_as_it_was_written() -> None:
+    """It keeps the bytes of UTF-8, in subscripts and in values."""
+    lines = lines_of_summary(nodes()).decode().splitlines()
+
+    def as_bytes(line: str) -> str:
+        plain = re.sub(r"%([0-9]+);", lambda match: chr(int(match[1])), line)
+        return "".join(
+            byte if byte.isascii() else f"%{ord(byte)};" for byte in plain.encode().decode("latin-1")
+        )
+
+    changed = [as_bytes(line) if "|u|" in line else line for line in lines]
+    assert changed != lines
+    found = read(nodes(), summary="\n".join([*changed, ""]).encode()).cold
+    assert [None, None] == [cold.differs for cold in found.values()]
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "last", "missing", "recovered", "highest"),
+    [
+        (5, 5, 5, 0, 5, 5),
+        (None, 5, 5, 0, 0, 5),
+        (5, None, 5, 0, 0, 5),
+        (0, 5, 5, 0, 0, 5),
+        (5, 0, 5, 0, 0, 5),
+        (5, 5, 5, 3, 2, 5),
+        (3, 6, 5, 0, 3, 6),
+        (7, 6, 5, 0, 5, 7),
+        (4, 2, 5, 0, 2, 5),
+        (None, None, 0, 0, 0, 0),
+    ],
+)
+def test_how_far_a_writer_is_recovered_and_how_far_its_traces_go(
+    one: int | None, two: int | None, last: int, missing: int, recovered: int, highest: int
+) -> None:
+    found = WriterState(writer=1, one=one, two=two, history=History(last=last, missing=missing))
+    assert (recovered, highest) == (found.recovered, found.highest)
+
+
+def test_accounts_that_nothing_moved_are_whole_numbers() -> None:
+    """They are shown to people, beside those that were read."""
+    assert [0] * oracle.ACCOUNTS == History().flow.tolist()
+    assert all(isinstance(moved, int) for moved in History().flow.tolist())
+
+
+def test_a_count_of_ten_digits_is_one() -> None:
+    """The longest number that RVWORK.m makes."""
+    for number, told in ((1234567890, 1234567890), (12345678901, None)):
+        assert told == module._times_told(f"{number},{number * 7919 % 9973 + 10000}")
+
+
+# --- the walkers
+
+
+class Ending:
+    """A timer that never fires, and says what it would do."""
+
+    def __init__(self, seconds: float, function: Callable[..., object], args: tuple[object, ...]) -> None:
+        self.seconds, self.function, self.args = seconds, function, args
+        self.daemon = self.started = self.cancelled = False
+
+    def start(self) -> None:
+        self.started = True
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Counting(Printing):
+    """Notes which walks were begun, how they end, and how many there were at a time."""
+
+    def __init__(self, sessions: int | None = None, histories: int = 5) -> None:
+        super().__init__(lines_of_summary(nodes()), lambda writer: lines_of_history(nodes(), writer))
+        self.begun: list[tuple[str, int]] = []
+        self.waited: list[float | None] = []
+        self.processes: list[object] = []
+        self._sessions, self._histories = sessions, histories
+
+    def describe(self) -> Description:
+        return replace(DESCRIPTION, sessions_max=self._sessions)
+
+    def start_state(self, part: str, writer: int) -> Any:
+        process = super().start_state(part, writer)
+        self.begun.append((part, writer))
+        self.processes.append(process)
+        if part == "history":
+            process.returncode = self._histories
+
+        def wait(timeout: float | None = None) -> int:
+            self.waited.append(timeout)
+            return int(process.returncode)
+
+        process.wait = wait
+        return process
+
+
+def test_a_walk_that_goes_round_is_ended_after_a_time_for_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two minutes for a summary, ten for a history; and no process that has printed its end is waited for for ever."""
+    timers: list[Ending] = []
+
+    def timer(*said: Any) -> Ending:
+        timers.append(Ending(*said))
+        return timers[-1]
+
+    monkeypatch.setattr(module.threading, "Timer", timer)
+    instance = Counting(sessions=3)
+    read_state(instance, SEED, WRITERS)  # type: ignore[arg-type]
+    assert [("summary", 0), ("history", 1), ("history", 2)] == instance.begun
+    assert [120.0, 600.0, 600.0] == [one.seconds for one in timers]
+    assert all(one.started and one.daemon and one.cancelled for one in timers)
+    for one, process in zip(timers, instance.processes, strict=True):
+        assert destroy.group is one.function and process is one.args[0]
+        assert f"within {one.seconds:g} s" in str(one.args[1])
+    assert None not in instance.waited and max(s for s in instance.waited if s) <= 60
+
+
+@pytest.mark.parametrize("status", [0, 1, 137])
+def test_a_history_whose_walk_ended_badly_is_no_state(status: int) -> None:
+    """All of it came, and still its walker says that something was wrong."""
+    with pytest.raises(InstanceError, match=f"writer [12]'s history ended with status {status}"):
+        read_state(Counting(histories=status), SEED, WRITERS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "processors", "walkers"),
+    [(None, 4, 4), (None, None, 1), (9, 4, 4), (5, 4, 3), (3, 4, 1), (1, 4, 1), (9, None, 1)],
+)
+def test_walkers_are_as_many_as_processors_and_licence_allow(
+    sessions: int | None, processors: int | None, walkers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two sessions are left for others: without one of these the reading of journals would be refused."""
+    monkeypatch.setattr(module.os, "cpu_count", lambda: processors)
+    asked: list[int] = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, max_workers: int = 99) -> None:
+            asked.append(max_workers)
+            super().__init__(max_workers)
+
+    monkeypatch.setattr(module, "ThreadPoolExecutor", Pool)
+    read_state(Counting(sessions), SEED, WRITERS)  # type: ignore[arg-type]
+    assert [walkers] == asked
+
+
+def test_a_walk_that_broke_off_because_the_instance_ended_says_so() -> None:
+    """The image is not to blame."""
+
+    class Gone(Counting):
+        def require_there(self) -> None:
+            raise InstanceGone("killed")
+
+    with pytest.raises(InstanceGone):
+        read_state(Gone(histories=137), SEED, WRITERS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "blocks"),
+    [
+        (["1111\n22", "22\n", "end 2\n"], ["1111\n2222\n"]),
+        (["1111\n", "2222\n", "end 2\n"], ["1111\n", "2222\n"]),
+        (["1111\n2222\n3", "333\n4444\n", "end 4\n"], ["1111\n2222\n3333\n4444\n"]),
+        (["1111\n2222\n3333\n", "end 3\n"], ["1111\n2222\n3333\n"]),
+        (["1111\n2222\n33", "33\n44", "44\n5", "555\nend 5\n"], ["1111\n2222\n3333\n", "4444\n5555\n"]),
+        (["1111\n2222\n@7\n33", "33\n", "end 3\n"], ["1111\n2222\n", "@7\n3333\n"]),
+    ],
+)
+def test_blocks_are_of_whole_lines_and_about_one_size(
+    pieces: list[str], blocks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is a line compared in parts, nor a whole history kept: three rows are a block here."""
+    monkeypatch.setattr(module, "_BLOCK_ROWS", 3)
+    parts = [piece.encode() for piece in pieces]
+    monkeypatch.setattr(module.os, "read", lambda *_: parts.pop(0) if parts else b"")
+    lines, found = module._Lines(0, "history"), []
+    for block in lines.blocks(5):
+        found.append(block.decode())
+        lines.count += sum(not line.startswith(b"@") for line in block.splitlines())
+    assert blocks == found
