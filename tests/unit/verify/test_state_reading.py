@@ -580,7 +580,7 @@ class Counting(Printing):
 
 
 def test_a_walk_that_goes_round_is_ended_after_a_time_for_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two minutes for a summary, ten for a history; and no process that has printed its end is waited for for ever."""
+    """Two minutes for a summary, ten for a history; and nobody waits for ever for a process that printed its end."""
     timers: list[Ending] = []
 
     def timer(*said: Any) -> Ending:
