@@ -18,7 +18,7 @@ from harness import destroy
 from harness.errors import InstanceError, InstanceGone, ParseError
 from harness.instance.iris import Description
 from harness.verify import state as module
-from harness.verify.state import History, RestoredState, WriterState, read_state
+from harness.verify.state import History, RestoredState, Trail, WriterState, read_state
 from harness.workload import oracle
 from tests.property.histories import SEED, Nodes, lines_of_history, lines_of_summary, nodes_after, played
 from tests.property.walkers import DESCRIPTION, Printing
@@ -207,12 +207,14 @@ def test_an_amount_of_the_trail_that_is_another_is_seen_where_it_is(way: str, i:
     assert found.altered and i == found.altered[0] and (LAST, 0) == (found.last, found.missing)
 
 
-def test_the_first_difference_of_a_trail_is_told(way: str) -> None:
+def test_the_first_difference_of_a_trail_is_told(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     there = nodes()
     for i in (32, 16):
         there.trail[1, i] = oracle.trail_row(i, transaction(1, i).amount + 1)
-    found = of(there).trail.altered
-    assert found and 16 == found[0]
+    for rows in (1, 1000):
+        monkeypatch.setattr(module, "_BLOCK_ROWS", rows)
+        found = of(there).trail.altered
+        assert found and 16 == found[0]
 
 
 def test_a_node_of_the_trail_that_says_another_number_is_altered(way: str) -> None:
@@ -661,3 +663,124 @@ def test_blocks_are_of_whole_lines_and_about_one_size(
         found.append(block.decode())
         lines.count += sum(not line.startswith(b"@") for line in block.splitlines())
     assert blocks == found
+
+
+# --- what is told of a difference, and what is not hidden by another one
+
+
+def test_a_history_that_is_shifted_as_a_whole_is_altered() -> None:
+    """Each row is right in itself, and they follow each other: they stand at the wrong nodes."""
+    there = nodes()
+    for i in range(1, LAST):
+        there.history[1, i] = there.history[1, i + 1]
+    del there.history[1, LAST]
+    assert (1, "transaction 2", "transaction 1") == of(there).altered
+
+
+@pytest.mark.parametrize("odd", [b"@x\n", b"@-1\n", b"@12345678901\n"])
+def test_nodes_of_odd_subscripts_come_after_all_others_and_the_first_one_is_told(odd: bytes) -> None:
+    """They make no gap, and what follows them is counted on."""
+    there, found = nodes(), History()
+    rows = b"".join(there.history[1, i] for i in (1, 2, 3))
+    block = rows + odd + b"garbage\n" + b"@y\n" + b"garbage\n"
+    assert 5 == module._compare(found, block, SEED, 1, WRITERS)
+    told = (odd[1:-1].decode(), "a subscript that is no sequence number")
+    assert (told, 0, 5, None) == (found.unreadable, found.missing, found.last, found.altered)
+
+
+def test_a_subscript_of_ten_digits_is_a_sequence_number() -> None:
+    found = History()
+    block = nodes().history[1, 1] + b"@1234567890\n" + b"garbage\n"
+    assert 2 == module._compare(found, block, SEED, 1, WRITERS)
+    assert (("1234567890", "garbage"), 2, 1234567890) == (found.unreadable, found.missing, found.last)
+
+
+@pytest.mark.parametrize("text", [b"x", b"12345678904", b"8" * 40])
+def test_nodes_of_odd_subscripts_in_a_trail_make_no_gap_and_the_first_one_is_told(text: bytes) -> None:
+    there, found = nodes(), Trail()
+    block = there.trail[1, 8] + b"@" + text + b"\n" + b"garbage\n" + b"@y\n" + b"garbage\n"
+    assert 3 == module._compare_trail(found, block, SEED, 1, WRITERS)
+    assert (0, f"a node of subscript {text.decode()}", "no such node") == found.altered
+    assert (0, 24) == (found.missing, found.last)
+
+
+def test_a_subscript_of_ten_digits_may_stand_in_a_trail() -> None:
+    found = Trail()
+    module._compare_trail(found, nodes().trail[1, 8] + b"@1234567896\n" + b"garbage\n", SEED, 1, WRITERS)
+    assert found.altered and (1234567896, "garbage") == found.altered[:2]
+    assert (16, 1234567896) == (found.missing, found.last)
+
+
+def test_a_node_of_a_trail_is_told_with_what_belongs_there() -> None:
+    """As numbers where it has them, else as it is, cut off after eighty characters."""
+    there, amount = nodes(), transaction(1, 16).amount
+    there.trail[1, 16] = oracle.trail_row(24, amount + 1)
+    right = f"transaction 16, amount {amount}"
+    assert (16, f"transaction 24, amount {amount + 1}", right) == of(there).trail.altered
+    there.trail[1, 16] = b"x" * 99 + b"\n"
+    right = oracle.trail_row(16, amount).decode().strip()
+    assert (16, "x" * 80, right) == of(there).trail.altered
+
+
+def test_a_counter_that_no_transaction_took_is_told_as_that(way: str) -> None:
+    there, one = nodes(), transaction(1, 17)
+    values = (one.source, one.target, one.amount, one.other, one.read, 9)
+    there.history[1, 17] = history_row(SEED, 1, 17, *values)
+    assert (17, "counter 9", "no counter") == of(there).altered
+
+
+@pytest.mark.parametrize("other", [0, WRITERS + 1])
+def test_a_read_of_a_writer_that_there_is_not_is_altered_and_no_read(way: str, other: int) -> None:
+    """Nobody could say how far that one was."""
+    there, one = nodes(), transaction(1, 17)
+    values = (one.source, one.target, one.amount, other, 40, one.taken)
+    there.history[1, 17] = history_row(SEED, 1, 17, *values)
+    found = of(there)
+    assert (17, f"read_from {other}", f"read_from {one.other}") == found.altered and [2] == list(found.reads)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 1000])
+def test_the_first_of_the_highest_reads_is_told(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names what an inconsistent image has seen of the future: neither a later nor a lower one hides it."""
+    monkeypatch.setattr(module, "_BLOCK_ROWS", rows)
+    there = nodes()
+    for i, read in ((3, 50), (10, 90), (20, 90), (30, 60)):
+        one = transaction(1, i)
+        values = (one.source, one.target, one.amount, one.other, read, one.taken)
+        there.history[1, i] = history_row(SEED, 1, i, *values)
+    found = of(there)
+    assert ({2: (90, 10)}, None) == (found.reads, found.altered)
+
+
+def test_who_read_nothing_has_read_nothing() -> None:
+    found = History()
+    there, one = nodes(), transaction(1, 1)
+    there.history[1, 1] = history_row(SEED, 1, 1, one.source, one.target, one.amount, one.other, 0, one.taken)
+    module._compare(found, there.history[1, 1], SEED, 1, WRITERS)
+    assert {} == found.reads
+
+
+def test_a_summary_that_goes_on_and_on_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a damaged database a walk may go round: neither time nor memory is without an end."""
+    text = lines_of_summary(nodes())
+    ended: list[object] = []
+    monkeypatch.setattr(module.destroy, "group", lambda process, why: ended.append(process))
+    monkeypatch.setattr(module, "_OUTPUT_BYTES_MAX", len(text) + 1)
+    instance = Counting()
+    read_state(instance, SEED, WRITERS)  # type: ignore[arg-type]
+    assert [] == ended
+    monkeypatch.setattr(module, "_OUTPUT_BYTES_MAX", len(text))
+    with pytest.raises(InstanceError, match="it goes round"):
+        read_state(instance, SEED, WRITERS)  # type: ignore[arg-type]
+    assert [instance.processes[-1]] == ended
+
+
+def test_a_summary_of_a_thousand_writers_may_be_read() -> None:
+    """2 MB of cold data, and some 40 kB for each writer; a machine has as much memory as it takes."""
+    assert (2 << 20) + 1000 * 40_000 < module._OUTPUT_BYTES_MAX == 1 << 26
+
+
+@pytest.mark.parametrize("status", [0, 1, 137])
+def test_a_summary_whose_walk_ended_badly_is_no_state(status: int) -> None:
+    with pytest.raises(InstanceError, match=f"walk of the summary ended with status {status}"):
+        read(nodes(), status=status)
