@@ -17,8 +17,6 @@ STAND_IN_NOTE = (
     "The stand-in proves the procedure and the scripts; it is never a statement about IRIS itself."
 )
 
-_BAD = (Verdict.FAIL, Verdict.UNKNOWN)
-
 
 class Reporter(Protocol):
     """Turns a record into text. Constructed without arguments; reads nothing but the record."""
