@@ -51,7 +51,7 @@ def contradictions(record: Record) -> list[str]:
     lines = [
         f"{case.name}: {why}"
         for case in record.cases
-        if Verdict.PASS in (case.verdict, _said(case))
+        if case.verdict is Verdict.PASS
         for why in contradiction.of_case(case)
     ]
     above = contradiction.of_record(record) if record.verdict is Verdict.PASS else []
