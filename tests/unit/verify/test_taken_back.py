@@ -127,7 +127,7 @@ DAMAGE: list[tuple[int, Step]] = [
 ]
 
 
-@pytest.mark.parametrize("begun", [0, 1, 2, 99])
+@pytest.mark.parametrize("begun", [0, 1, 2, 4, 5, 6, 99])
 @pytest.mark.parametrize(("i", "damage"), DAMAGE)
 def test_a_node_that_no_update_leaves_is_not_healed(i: int, damage: Step, begun: int) -> None:
     there = made(i, steps(i)[:begun])
@@ -137,8 +137,11 @@ def test_a_node_that_no_update_leaves_is_not_healed(i: int, damage: Step, begun:
 
 @pytest.mark.parametrize("number", [0, WRITERS + 1])
 def test_a_writer_of_another_load_stays(number: int) -> None:
-    """Nobody knows what it would have done."""
-    there = replace(made(144, steps(144)[:1]), writer=number)
+    """It is foreign, and whatever it did is told."""
+    opening = dict.fromkeys(range(oracle.ACCOUNTS), oracle.OPENING_BALANCE)
+    done = oracle.effects(SEED, number, WRITERS, np.array([1]))
+    opening[int(done.source[0])] -= int(done.amount[0])
+    there = WriterState(writer=number, one=0, two=0, confirmed=0, balances=opening)
     state = replace(state_after(0), writers={number: there})
     assert there is taken_back(state, SEED, WRITERS).writers[number]
 
