@@ -36,19 +36,14 @@ def _without(state: WriterState, seed: int, writers: int) -> WriterState:
     before = _before(state, i, seed, source, target, amount)
     steps = [
         *_balances(state, before, source, target, amount),
-        *(
-            [(state.history.trail.last < i, state.history.trail.last == i)]
-            if i % oracle.TRAIL_EVERY == 0
-            else []
-        ),
-        (state.history.last < i, state.history.last == i),
+        *_records(state.history, i),
         *_temporary(state, before, i),
         *_large(state, before, i, seed),
         (state.one == state.two, state.one == i),
     ]
     begun = [after for _, after in steps]
     known = all(was or after for was, after in steps)
-    return before if known and any(begun) and begun == sorted(begun, reverse=True) else state
+    return before if known and begun == sorted(begun, reverse=True) else state
 
 
 _Step = tuple[bool, bool]
@@ -59,8 +54,14 @@ def _balances(
     state: WriterState, before: WriterState, source: int, target: int, amount: int
 ) -> Iterator[_Step]:
     for account, moved in ((source, -amount), (target, amount)):
-        was, found = before.balances.get(account), state.balances.get(account)
-        yield found == was, was is not None and found == was + moved
+        was, found = before.balances[account], state.balances.get(account)
+        yield found == was, found == was + moved
+
+
+def _records(history: History, i: int) -> Iterator[_Step]:
+    if i % oracle.TRAIL_EVERY == 0:
+        yield history.trail.last == i - oracle.TRAIL_EVERY, history.trail.last == i
+    yield history.last == i - 1, history.last == i
 
 
 def _temporary(state: WriterState, before: WriterState, i: int) -> Iterator[_Step]:
@@ -68,7 +69,7 @@ def _temporary(state: WriterState, before: WriterState, i: int) -> Iterator[_Ste
         found, old = state.temporaries.get(i), i - oracle.TEMPORARY_KEPT
         yield found is None, found is not None and found[0] == str(i)
         yield found is None or found[1] == "", found == (str(i), str(-i))
-        if old in before.temporaries:
+        if old > 0:
             yield old in state.temporaries, old not in state.temporaries
 
 

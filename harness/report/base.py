@@ -17,8 +17,6 @@ STAND_IN_NOTE = (
     "The stand-in proves the procedure and the scripts; it is never a statement about IRIS itself."
 )
 
-_BAD = (Verdict.FAIL, Verdict.UNKNOWN)
-
 
 class Reporter(Protocol):
     """Turns a record into text. Constructed without arguments; reads nothing but the record."""
@@ -53,7 +51,7 @@ def contradictions(record: Record) -> list[str]:
     lines = [
         f"{case.name}: {why}"
         for case in record.cases
-        if Verdict.PASS in (case.verdict, _said(case))
+        if case.verdict is Verdict.PASS
         for why in contradiction.of_case(case)
     ]
     above = contradiction.of_record(record) if record.verdict is Verdict.PASS else []

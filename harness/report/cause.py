@@ -120,9 +120,9 @@ def next_step(cases: Iterable[CaseRecord]) -> str:
     return _NEXT.get(code) or _NEXT.get(code.partition(".")[0], "")
 
 
-def _rank(finding: Finding) -> tuple[int, int, int]:
+def _rank(finding: Finding) -> tuple[bool, bool, int]:
     plain = finding.code.removeprefix(IMAGE)
     known = plain in _UPSTREAM_FIRST
     place = _UPSTREAM_FIRST.index(plain) if known else len(_UPSTREAM_FIRST)
-    group = 0 if place < _UPSTREAM_FIRST.index(_DATA) else 1 if plain != finding.code else 2
-    return (0 if finding.verdict is Verdict.FAIL else 1, group, place)
+    of_recovered = place >= _UPSTREAM_FIRST.index(_DATA) and plain == finding.code
+    return (finding.verdict is not Verdict.FAIL, of_recovered, place)

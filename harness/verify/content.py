@@ -157,7 +157,7 @@ def _in_work(state: RestoredState, ceiling: Vector) -> int:
     """
     return sum(
         (writer.history.last + 1) % oracle.COUNTED_EVERY == 0
-        and ceiling.get(number, writer.history.last + 1) > writer.history.last
+        and (number not in ceiling or ceiling[number] > writer.history.last)
         for number, writer in state.writers.items()
     )
 

@@ -15,6 +15,7 @@ from harness.evidence.case import Evidence
 from harness.evidence.state import RestoredState
 from harness.model import Finding, RecoveryMode, Verdict
 from harness.verify.base import not_checked
+from harness.workload.ledger import Vector
 
 _EXACT = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
 
@@ -45,7 +46,7 @@ class RecoveryPointChecker:
         exact = evidence.mode in _EXACT
         if exact and not any(one.one or one.two for one in evidence.committed):
             return [*findings, _NOTHING_BETWEEN]
-        if not exact and (unread := _unread(evidence)):
+        if not exact and (unread := _unread(evidence.committed, evidence.floor)):
             return [
                 *findings,
                 *not_checked("recovery_point", evidence, f"commit of writer {unread} in the journals"),
@@ -53,10 +54,10 @@ class RecoveryPointChecker:
         return [*findings, *(f for one in evidence.committed for f in _compare(one, evidence.state, exact))]
 
 
-def _unread(evidence: Evidence) -> int | None:
+def _unread(committed: Sequence[Committed], floor: Vector) -> int | None:
     """A writer whose transactions were acknowledged, and of which the journals before the marker show none."""
-    read = {one.writer for one in evidence.committed or () if one.one and one.two}
-    return next((w for w, promised in sorted(evidence.floor.items()) if promised and w not in read), None)
+    read = {one.writer for one in committed if one.one and one.two}
+    return next((w for w, promised in sorted(floor.items()) if promised and w not in read), None)
 
 
 def _skipped(evidence: Evidence) -> list[Finding]:

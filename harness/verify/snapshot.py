@@ -75,7 +75,7 @@ def _other_content(evidence: Evidence) -> list[Finding]:
     for file in known:
         assert evidence.digests is not None
         there = evidence.digests.get(file.path)
-        if there is None or there != file.digest:
+        if there != file.digest:
             return [
                 Finding(
                     code="snapshot.altered",

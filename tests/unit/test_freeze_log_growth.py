@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ParseError
-from harness.freeze_log import parse, parse_appended
+from harness.errors import ParseError, PreconditionError
+from harness.freeze_log import parse, parse_appended, size_bytes
 
 MOST = 4 << 20
 
@@ -31,3 +31,14 @@ def test_a_freeze_without_a_journal_to_start_with_is_not_complete() -> None:
     for text, complete in ((start + marker, True), (marker, False), (start, False)):
         (entry,) = parse(f"{stamp}Suspending system\n{text}{stamp}System suspended\n", "log")
         assert complete is entry.complete
+
+
+def test_a_log_that_cannot_be_read_is_an_error_and_no_empty_one(tmp_path: Path) -> None:
+    """A stale log fails a backup; that nobody could look does not."""
+    (tmp_path / "file").touch()
+    for log in (tmp_path / "file" / "freeze.log", tmp_path):
+        with pytest.raises(PreconditionError, match="cannot be read"):
+            parse_appended(log, 0)
+    with pytest.raises(PreconditionError, match="cannot be read"):
+        size_bytes(tmp_path / "file" / "freeze.log")
+    assert 0 == size_bytes(tmp_path / "none")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import ParseError
-from harness.freeze_log import parse
+from harness.freeze_log import harmless, parse
 
 AT = "11/22/2026 10:00:00: Backup.General."
 FILE = "/iris/journal/20261122.002"
@@ -201,3 +201,101 @@ def test_a_failure_with_more_behind_it_is_refused(text: str) -> None:
     """ "Backup is currently running" and something else is a line that nobody has seen."""
     with pytest.raises(ParseError):
         parse(log(["started"]) + f"{AT}ExternalFreeze: {text} now\n", "freeze.log")
+
+
+NO_LINE, UNKNOWN = "not a line of a freeze log", "unknown message of Backup.General"
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (f"{AT}ExternalFreeze: ", NO_LINE),
+        (f"{AT}: Suspending system", NO_LINE),
+        (f"offset 197192 of {FILE} more", NO_LINE),
+        (f"once more offset 197192 of {FILE}", NO_LINE),
+        (f"offset 197192 of {FILE}", "does not announce"),
+        (f"{AT}ExternalFreeze: Warning, ", UNKNOWN),
+        (f"{AT}ExternalFreeze: ERROR #: System failed to quiesce", UNKNOWN),
+        (f"{AT}ExternalFreeze: Failed to open logfile  for output", UNKNOWN),
+        (f"{AT}ExternalFreeze: Failed to switch journal file. Status = ", UNKNOWN),
+        (f"{AT}ExternalFreeze: WDSuspendLimit of  seconds reached, resuming system", UNKNOWN),
+        (f"Journal marker set at\noffset  of {FILE}", "is not followed by an offset and a journal file"),
+        (
+            f"Journal marker set at\noffset {'1' * 19} of {FILE}",
+            "is not followed by an offset and a journal file",
+        ),
+        (
+            "Journal marker set at\noffset 1 of /iris/journal/2026112.002",
+            "is not followed by an offset and a journal file",
+        ),
+        (
+            f"{AT}ExternalFreeze: Failed to switch journal file. Status = 0 {AT}ExternalThaw: Resuming system",
+            "two lines in one",
+        ),
+        (
+            f"{AT}ExternalFreeze: Failed to open logfile /x {AT}ExternalFreeze: y for output",
+            "two lines in one",
+        ),
+        (f"{AT}ExternalFreeze: Warning, /db/{AT}ExternalFreeze: System suspended", "two lines in one"),
+        (f"{AT}ExternalFreeze: Warning, /db/ is not beSystem suspended", "two lines in one"),
+    ],
+)
+def test_a_line_that_lacks_something_is_refused_and_told_as_what_it_is(line: str, problem: str) -> None:
+    """Whoever reads it must know whether the log is none, or says something that the harness does not know."""
+    head = log(["started", "suspended"] if "WDSuspend" in line else ["started"])
+    with pytest.raises(ParseError, match=problem):
+        parse(f"{head}{line}\n", "freeze.log")
+
+
+def test_a_folder_may_be_named_like_what_the_log_says() -> None:
+    line = f"{AT}ExternalFreeze: Warning, /System suspended/db/ is not being journalled\n"
+    (entry,) = parse(log(["started"]) + line + log(["suspended"]), "freeze.log")
+    assert entry.suspended and ("Warning, /System suspended/db/ is not being journalled",) == entry.warnings
+
+
+@pytest.mark.parametrize(
+    "folder", ["/", "//", "/iris//journal/", "C:\\", "C:\\jrn\\", "C:/", "\\\\host\\jrn\\"]
+)
+def test_journals_may_lie_in_any_folder(folder: str) -> None:
+    text = log([*HELD]).replace("/iris/journal/", folder)
+    (entry,) = parse(text, "freeze.log")
+    assert entry.complete and f"{folder}20261122.002" == entry.marker_path == entry.switched_to
+
+
+@pytest.mark.parametrize("last", ["switched", "marker"])
+def test_a_log_may_end_without_the_end_of_its_last_line(last: str) -> None:
+    whole, cut = log(UP_TO[last]), log(UP_TO[last]).removesuffix("\n")
+    assert parse(whole, "freeze.log") == parse(cut, "freeze.log")
+
+
+COUNT = "Warning, 3 databases are not journaled, data will be lost in them if system crashes while suspended"
+
+
+@pytest.mark.parametrize(
+    ("warning", "expected"),
+    [
+        (COUNT, True),
+        (COUNT.replace("3", "1234"), True),
+        (COUNT.replace("journaled", "journalled"), True),
+        (COUNT.replace("3", ""), False),
+        (COUNT.replace("3", "few"), False),
+        (f"{COUNT}.", False),
+        (f"once more {COUNT}", False),
+        ("Warning, /db/other is not being journaled", True),
+        ("Warning, /db/other/ is not being journalled", True),
+        ("Warning, /db/one/ is not being journalled", False),
+        ("Warning, C:\\db\\two\\ is not being journalled", False),
+        ("Warning, C:\\db\\two is not being journalled", False),
+        ("Warning, C:\\db\\other is not being journalled", True),
+        ("Warning,  is not being journaled", False),
+        ("Warning, /db/other is not being journaled, nor is it there", False),
+        ("once more Warning, /db/other is not being journaled", False),
+        ("Warning, the disk is full", False),
+    ],
+)
+@pytest.mark.parametrize("end", ["", "/", "\\"])
+def test_a_warning_is_harmless_if_it_is_known_and_of_no_database_of_ours(
+    warning: str, expected: bool, end: str
+) -> None:
+    """Whatever ends the name of a folder. Any other warning is a doubt, for a person to judge."""
+    assert expected is harmless(warning, [f"/db/one{end}", f"C:\\db\\two{end}"])

@@ -374,3 +374,17 @@ def test_a_time_that_is_over_leads_to_one_thaw_and_a_harness_that_dies_then_to_a
         watchdog.main()
     assert time.monotonic() >= due_s
     assert [due_s, -1.0] == thawed
+
+
+def test_a_watchdog_outlives_the_session_of_the_harness_and_is_not_missed_once_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends the terminal's session must not end it; and one that ends because it was told to is no news."""
+    told: list[str] = []
+    dog = watchdog.Watchdog(tmp_path, {}, told.append)
+    assert dog.pid == os.getsid(dog.pid) == os.getpgid(dog.pid)
+    dog.close()
+    pid, deadline = dog.pid, time.monotonic() + 0.5
+    while time.monotonic() < deadline:
+        assert pid == dog.pid and [] == told
+        time.sleep(0.05)

@@ -51,7 +51,10 @@ def test_every_code_of_a_stage_that_others_rest_on_is_in_the_order() -> None:
             ("recovery_point.skipped", "ceiling.foreign", "atomicity.torn", "ceiling.newer", "floor.lost")
         ),
         *pairwise(("floor.lost", "consistent_cut.future", "recovery_point.missed", "atomicity.confirmation")),
-        *pairwise(("atomicity.confirmation", "content.history", "content.accounts", "content.balance")),
+        *pairwise(
+            ("atomicity.confirmation", "content.unreadable", "content.counter_twice", "content.history")
+        ),
+        *pairwise(("content.history", "content.accounts", "content.balance")),
         *pairwise(
             ("content.balance", "content.cold", "content.trail", "snapshot.other_size", "content.large")
         ),
@@ -123,6 +126,7 @@ def test_the_next_step_is_that_of_the_check_or_of_the_code_where_it_has_its_own(
             for name in ("snapshot", "hold", "marker", "chain", "integrity", "recovery_point", "floor")
         }
     )
+    assert steps["chain"] == next_step([case(("chain.odd.more", FAIL))])
     words = {"chain": "purge", "integrity": "^Integrity", "hold": "WDSuspendLimit", "marker": "log"}
     assert all(word in steps[name] for name, word in words.items())
 

@@ -235,6 +235,15 @@ def test_a_run_that_says_less_than_pass_is_not_doubted() -> None:
     assert [] == contradictions(failed)
 
 
+def test_a_case_that_says_pass_over_a_check_that_failed_is_doubted_all_the_same() -> None:
+    """It is not reported as PASS, and a person is told what else is wrong with it."""
+    odd = replace(in_case("snapshot", bytes=0), checks=failing())
+    assert [f"not believed: {odd.name}: the snapshot is empty"] == contradictions(
+        replace(PASSED, cases=(odd,), planned=None)
+    )
+    assert FAIL is case_verdict(odd)
+
+
 def failing() -> tuple[Check, ...]:
     return (replace(CASE.checks[0], verdict=FAIL), *CASE.checks[1:])
 

@@ -121,7 +121,7 @@ def test_a_check_that_cannot_be_loaded_is_unknown(monkeypatch: pytest.MonkeyPatc
         raise ImportError(name)
 
     monkeypatch.setattr(judge.registry, "load", refuse)
-    assert {Verdict.UNKNOWN} == {check.verdict for check in judge_all(seen())}
+    assert {(Verdict.UNKNOWN, 0.0)} == {(check.verdict, check.duration_s) for check in judge_all(seen())}
 
 
 # --- files of the image

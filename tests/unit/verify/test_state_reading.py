@@ -5,18 +5,24 @@ Histories are long, so whole blocks are compared at once and odd ones line by li
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from harness import destroy
 from harness import walk as module
-from harness.errors import InstanceError, ParseError
-from harness.evidence.state import History, RestoredState
+from harness.errors import InstanceError, InstanceGone, ParseError
+from harness.evidence.answers import Description
+from harness.evidence.state import History, RestoredState, Trail, WriterState
 from harness.walk import read_state
 from harness.workload import oracle
 from tests.property.histories import SEED, Nodes, lines_of_history, lines_of_summary, nodes_after, played
-from tests.property.walkers import Printing
+from tests.property.walkers import DESCRIPTION, Printing
 from tests.seen import history_row
 
 WRITERS, LAST = 2, 48
@@ -202,12 +208,14 @@ def test_an_amount_of_the_trail_that_is_another_is_seen_where_it_is(way: str, i:
     assert found.altered and i == found.altered[0] and (LAST, 0) == (found.last, found.missing)
 
 
-def test_the_first_difference_of_a_trail_is_told(way: str) -> None:
+def test_the_first_difference_of_a_trail_is_told(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     there = nodes()
     for i in (32, 16):
         there.trail[1, i] = oracle.trail_row(i, transaction(1, i).amount + 1)
-    found = of(there).trail.altered
-    assert found and 16 == found[0]
+    for rows in (1, 1000):
+        monkeypatch.setattr(module, "_BLOCK_ROWS", rows)
+        found = of(there).trail.altered
+        assert found and 16 == found[0]
 
 
 def test_a_node_of_the_trail_that_says_another_number_is_altered(way: str) -> None:
@@ -304,7 +312,7 @@ def test_a_line_that_rvcheck_does_not_print_is_no_state(line: str) -> None:
     assert f"{at + 1}" in str(raised.value) and (line or "RVCHECK") in str(raised.value)
 
 
-@pytest.mark.parametrize("line", ["k|3|1|x|y", "k|1|2|x|y", "k|x|1|x|y", "k|1|x|x|y", "k|1|1"])
+@pytest.mark.parametrize("line", ["k|3|1|x|y", "k|1|2|x|y", "k|x|1|x|y", "k|1|x|x|y", "k|1|1", "k|1|0|y"])
 def test_a_cold_node_that_rvcheck_does_not_print_is_no_state(line: str) -> None:
     """It is known to be whole when the next one begins, or everything ends."""
     lines = lines_of_summary(nodes()).decode().splitlines()
@@ -413,6 +421,9 @@ def test_every_cold_node_counts() -> None:
         ("%255;", "u", "\ufffd"),
         ("%37;1;", "f", "%1;"),
         ("%65;", "u", "A"),
+        ("%256;%255;", "u", "\u0100\u00ff"),
+        ("\u00e9", "u", "\u00e9"),
+        ("%;", "f", "%;"),
     ],
 )
 def test_text_is_as_it_was_before_it_was_made_printable(text: str, kind: str, expected: str) -> None:
@@ -457,3 +468,320 @@ def test_a_walk_is_the_same_in_blocks_of_any_size(rows: int, monkeypatch: pytest
 )
 def test_where_a_part_of_a_walk_ends(held: bytes, looked: int, at: int | None) -> None:
     assert at == module._end_of(held, looked)
+
+
+@pytest.mark.parametrize(("digits", "known"), [(10, True), (11, False)])
+def test_numbers_have_ten_digits_at_most(digits: int, known: bool) -> None:
+    """The oracle cannot count with longer ones."""
+    text = "1" * digits
+    for read_it in (module._writer, lambda text: module._announced(text.encode())):
+        if known:
+            assert int(text) == read_it(text)
+        else:
+            with pytest.raises((ValueError, ParseError)):
+                read_it(text)
+
+
+def test_of_a_long_value_sixty_characters_are_shown() -> None:
+    assert f"{'x' * 60!r} of 99 characters" == module._excerpt("x" * 99)
+    assert "absent" == module._excerpt(None)
+
+
+def test_cold_data_of_an_engine_without_unicode_is_as_it_was_written() -> None:
+    """It keeps the bytes of UTF-8, in subscripts and in values."""
+    lines = lines_of_summary(nodes()).decode().splitlines()
+
+    def as_bytes(line: str) -> str:
+        plain = re.sub(r"%([0-9]+);", lambda match: chr(int(match[1])), line)
+        return "".join(
+            byte if byte.isascii() else f"%{ord(byte)};" for byte in plain.encode().decode("latin-1")
+        )
+
+    changed = [as_bytes(line) if "|u|" in line else line for line in lines]
+    assert changed != lines
+    found = read(nodes(), summary="\n".join([*changed, ""]).encode()).cold
+    assert [None, None] == [cold.differs for cold in found.values()]
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "last", "missing", "recovered", "highest"),
+    [
+        (5, 5, 5, 0, 5, 5),
+        (None, 5, 5, 0, 0, 5),
+        (5, None, 5, 0, 0, 5),
+        (0, 5, 5, 0, 0, 5),
+        (5, 0, 5, 0, 0, 5),
+        (5, 5, 5, 3, 2, 5),
+        (3, 6, 5, 0, 3, 6),
+        (7, 6, 5, 0, 5, 7),
+        (4, 2, 5, 0, 2, 5),
+        (None, None, 0, 0, 0, 0),
+    ],
+)
+def test_how_far_a_writer_is_recovered_and_how_far_its_traces_go(
+    one: int | None, two: int | None, last: int, missing: int, recovered: int, highest: int
+) -> None:
+    found = WriterState(writer=1, one=one, two=two, history=History(last=last, missing=missing))
+    assert (recovered, highest) == (found.recovered, found.highest)
+
+
+def test_accounts_that_nothing_moved_are_whole_numbers() -> None:
+    """They are shown to people, beside those that were read."""
+    assert [0] * oracle.ACCOUNTS == History().flow.tolist()
+    assert all(isinstance(moved, int) for moved in History().flow.tolist())
+
+
+def test_a_count_of_ten_digits_is_one() -> None:
+    """The longest number that RVWORK.m makes."""
+    for number, told in ((1234567890, 1234567890), (12345678901, None)):
+        assert told == module._times_told(f"{number},{number * 7919 % 9973 + 10000}")
+
+
+# --- the walkers
+
+
+class Ending:
+    """A timer that never fires, and says what it would do."""
+
+    def __init__(self, seconds: float, function: Callable[..., object], args: tuple[object, ...]) -> None:
+        self.seconds, self.function, self.args = seconds, function, args
+        self.daemon = self.started = self.cancelled = False
+
+    def start(self) -> None:
+        self.started = True
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Counting(Printing):
+    """Notes which walks were begun, how they end, and how many there were at a time."""
+
+    def __init__(self, sessions: int | None = None, histories: int = 5) -> None:
+        super().__init__(lines_of_summary(nodes()), lambda writer: lines_of_history(nodes(), writer))
+        self.begun: list[tuple[str, int]] = []
+        self.waited: list[float | None] = []
+        self.processes: list[object] = []
+        self._sessions, self._histories = sessions, histories
+
+    def describe(self) -> Description:
+        return replace(DESCRIPTION, sessions_max=self._sessions)
+
+    def start_state(self, part: str, writer: int) -> Any:
+        process = super().start_state(part, writer)
+        self.begun.append((part, writer))
+        self.processes.append(process)
+        if part == "history":
+            process.returncode = self._histories
+
+        def wait(timeout: float | None = None) -> int:
+            self.waited.append(timeout)
+            return int(process.returncode)
+
+        process.wait = wait
+        return process
+
+
+def test_a_walk_that_goes_round_is_ended_after_a_time_for_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two minutes for a summary, ten for a history; and nobody waits for ever for a process that printed its end."""
+    timers: list[Ending] = []
+
+    def timer(*said: Any) -> Ending:
+        timers.append(Ending(*said))
+        return timers[-1]
+
+    monkeypatch.setattr(module.threading, "Timer", timer)
+    instance = Counting(sessions=3)
+    read_state(instance, SEED, WRITERS)  # type: ignore[arg-type]
+    assert [("summary", 0), ("history", 1), ("history", 2)] == instance.begun
+    assert [120.0, 600.0, 600.0] == [one.seconds for one in timers]
+    assert all(one.started and one.daemon and one.cancelled for one in timers)
+    for one, process in zip(timers, instance.processes, strict=True):
+        assert destroy.group is one.function and process is one.args[0]
+        assert f"within {one.seconds:g} s" in str(one.args[1])
+    assert None not in instance.waited and max(s for s in instance.waited if s) <= 60
+
+
+@pytest.mark.parametrize("status", [0, 1, 137])
+def test_a_history_whose_walk_ended_badly_is_no_state(status: int) -> None:
+    """All of it came, and still its walker says that something was wrong."""
+    with pytest.raises(InstanceError, match=f"writer [12]'s history ended with status {status}"):
+        read_state(Counting(histories=status), SEED, WRITERS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "processors", "walkers"),
+    [(None, 4, 4), (None, None, 1), (9, 4, 4), (5, 4, 3), (3, 4, 1), (1, 4, 1), (9, None, 1)],
+)
+def test_walkers_are_as_many_as_processors_and_licence_allow(
+    sessions: int | None, processors: int | None, walkers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two sessions are left for others: without one of these the reading of journals would be refused."""
+    monkeypatch.setattr(module.os, "cpu_count", lambda: processors)
+    asked: list[int] = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, max_workers: int = 99) -> None:
+            asked.append(max_workers)
+            super().__init__(max_workers)
+
+    monkeypatch.setattr(module, "ThreadPoolExecutor", Pool)
+    read_state(Counting(sessions), SEED, WRITERS)  # type: ignore[arg-type]
+    assert [walkers] == asked
+
+
+def test_a_walk_that_broke_off_because_the_instance_ended_says_so() -> None:
+    """The image is not to blame."""
+
+    class Gone(Counting):
+        def require_there(self) -> None:
+            raise InstanceGone("killed")
+
+    with pytest.raises(InstanceGone):
+        read_state(Gone(histories=137), SEED, WRITERS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "blocks"),
+    [
+        (["1111\n22", "22\n", "end 2\n"], ["1111\n2222\n"]),
+        (["1111\n", "2222\n", "end 2\n"], ["1111\n", "2222\n"]),
+        (["1111\n2222\n3", "333\n4444\n", "end 4\n"], ["1111\n2222\n3333\n4444\n"]),
+        (["1111\n2222\n3333\n", "end 3\n"], ["1111\n2222\n3333\n"]),
+        (["1111\n2222\n33", "33\n44", "44\n5", "555\nend 5\n"], ["1111\n2222\n3333\n", "4444\n5555\n"]),
+        (["1111\n2222\n@7\n33", "33\n", "end 3\n"], ["1111\n2222\n", "@7\n3333\n"]),
+    ],
+)
+def test_blocks_are_of_whole_lines_and_about_one_size(
+    pieces: list[str], blocks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is a line compared in parts, nor a whole history kept: three rows are a block here."""
+    monkeypatch.setattr(module, "_BLOCK_ROWS", 3)
+    parts = [piece.encode() for piece in pieces]
+    monkeypatch.setattr(module.os, "read", lambda *_: parts.pop(0) if parts else b"")
+    lines, found = module._Lines(0, "history"), []
+    for block in lines.blocks(5):
+        found.append(block.decode())
+        lines.count += sum(not line.startswith(b"@") for line in block.splitlines())
+    assert blocks == found
+
+
+# --- what is told of a difference, and what is not hidden by another one
+
+
+def test_a_history_that_is_shifted_as_a_whole_is_altered() -> None:
+    """Each row is right in itself, and they follow each other: they stand at the wrong nodes."""
+    there = nodes()
+    for i in range(1, LAST):
+        there.history[1, i] = there.history[1, i + 1]
+    del there.history[1, LAST]
+    assert (1, "transaction 2", "transaction 1") == of(there).altered
+
+
+@pytest.mark.parametrize("odd", [b"@x\n", b"@-1\n", b"@12345678901\n"])
+def test_nodes_of_odd_subscripts_come_after_all_others_and_the_first_one_is_told(odd: bytes) -> None:
+    """They make no gap, and what follows them is counted on."""
+    there, found = nodes(), History()
+    rows = b"".join(there.history[1, i] for i in (1, 2, 3))
+    block = rows + odd + b"garbage\n" + b"@y\n" + b"garbage\n"
+    assert 5 == module._compare(found, block, SEED, 1, WRITERS)
+    told = (odd[1:-1].decode(), "a subscript that is no sequence number")
+    assert (told, 0, 5, None) == (found.unreadable, found.missing, found.last, found.altered)
+
+
+def test_a_subscript_of_ten_digits_is_a_sequence_number() -> None:
+    found = History()
+    block = nodes().history[1, 1] + b"@1234567890\n" + b"garbage\n"
+    assert 2 == module._compare(found, block, SEED, 1, WRITERS)
+    assert (("1234567890", "garbage"), 2, 1234567890) == (found.unreadable, found.missing, found.last)
+
+
+@pytest.mark.parametrize("text", [b"x", b"12345678904", b"8" * 40])
+def test_nodes_of_odd_subscripts_in_a_trail_make_no_gap_and_the_first_one_is_told(text: bytes) -> None:
+    there, found = nodes(), Trail()
+    block = there.trail[1, 8] + b"@" + text + b"\n" + b"garbage\n" + b"@y\n" + b"garbage\n"
+    assert 3 == module._compare_trail(found, block, SEED, 1, WRITERS)
+    assert (0, f"a node of subscript {text.decode()}", "no such node") == found.altered
+    assert (0, 24) == (found.missing, found.last)
+
+
+def test_a_subscript_of_ten_digits_may_stand_in_a_trail() -> None:
+    found = Trail()
+    module._compare_trail(found, nodes().trail[1, 8] + b"@1234567896\n" + b"garbage\n", SEED, 1, WRITERS)
+    assert found.altered and (1234567896, "garbage") == found.altered[:2]
+    assert (16, 1234567896) == (found.missing, found.last)
+
+
+def test_a_node_of_a_trail_is_told_with_what_belongs_there() -> None:
+    """As numbers where it has them, else as it is, cut off after eighty characters."""
+    there, amount = nodes(), transaction(1, 16).amount
+    there.trail[1, 16] = oracle.trail_row(24, amount + 1)
+    right = f"transaction 16, amount {amount}"
+    assert (16, f"transaction 24, amount {amount + 1}", right) == of(there).trail.altered
+    there.trail[1, 16] = b"x" * 99 + b"\n"
+    right = oracle.trail_row(16, amount).decode().strip()
+    assert (16, "x" * 80, right) == of(there).trail.altered
+
+
+def test_a_counter_that_no_transaction_took_is_told_as_that(way: str) -> None:
+    there, one = nodes(), transaction(1, 17)
+    values = (one.source, one.target, one.amount, one.other, one.read, 9)
+    there.history[1, 17] = history_row(SEED, 1, 17, *values)
+    assert (17, "counter 9", "no counter") == of(there).altered
+
+
+@pytest.mark.parametrize("other", [0, WRITERS + 1])
+def test_a_read_of_a_writer_that_there_is_not_is_altered_and_no_read(way: str, other: int) -> None:
+    """Nobody could say how far that one was."""
+    there, one = nodes(), transaction(1, 17)
+    values = (one.source, one.target, one.amount, other, 40, one.taken)
+    there.history[1, 17] = history_row(SEED, 1, 17, *values)
+    found = of(there)
+    assert (17, f"read_from {other}", f"read_from {one.other}") == found.altered and [2] == list(found.reads)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 1000])
+def test_the_first_of_the_highest_reads_is_told(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names what an inconsistent image has seen of the future: neither a later nor a lower one hides it."""
+    monkeypatch.setattr(module, "_BLOCK_ROWS", rows)
+    there = nodes()
+    for i, read in ((3, 50), (10, 90), (20, 90), (30, 60)):
+        one = transaction(1, i)
+        values = (one.source, one.target, one.amount, one.other, read, one.taken)
+        there.history[1, i] = history_row(SEED, 1, i, *values)
+    found = of(there)
+    assert ({2: (90, 10)}, None) == (found.reads, found.altered)
+
+
+def test_who_read_nothing_has_read_nothing() -> None:
+    found = History()
+    there, one = nodes(), transaction(1, 1)
+    there.history[1, 1] = history_row(SEED, 1, 1, one.source, one.target, one.amount, one.other, 0, one.taken)
+    module._compare(found, there.history[1, 1], SEED, 1, WRITERS)
+    assert {} == found.reads
+
+
+def test_a_summary_that_goes_on_and_on_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a damaged database a walk may go round: neither time nor memory is without an end."""
+    text = lines_of_summary(nodes())
+    ended: list[object] = []
+    monkeypatch.setattr(module.destroy, "group", lambda process, why: ended.append(process))
+    monkeypatch.setattr(module, "_OUTPUT_BYTES_MAX", len(text) + 1)
+    instance = Counting()
+    read_state(instance, SEED, WRITERS)  # type: ignore[arg-type]
+    assert [] == ended
+    monkeypatch.setattr(module, "_OUTPUT_BYTES_MAX", len(text))
+    with pytest.raises(InstanceError, match="it goes round"):
+        read_state(instance, SEED, WRITERS)  # type: ignore[arg-type]
+    assert [instance.processes[-1]] == ended
+
+
+def test_a_summary_of_a_thousand_writers_may_be_read() -> None:
+    """2 MB of cold data, and some 40 kB for each writer; a machine has as much memory as it takes."""
+    assert (2 << 20) + 1000 * 40_000 < module._OUTPUT_BYTES_MAX == 1 << 26
+
+
+@pytest.mark.parametrize("status", [0, 1, 137])
+def test_a_summary_whose_walk_ended_badly_is_no_state(status: int) -> None:
+    with pytest.raises(InstanceError, match=f"walk of the summary ended with status {status}"):
+        read(nodes(), status=status)

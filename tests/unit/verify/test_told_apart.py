@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.evidence.answers import Committed
 from harness.evidence.case import Evidence
-from harness.model import RecoveryMode
+from harness.evidence.state import Cold, WriterState
+from harness.model import Position, RecoveryMode
 from harness.verify.content import ContentChecker
 from harness.verify.judge import judge_all
+from harness.verify.snapshot import SnapshotChecker
 from harness.workload.oracle import COUNTED_EVERY
-from tests.whole import FREEZE, WRITERS, look, recovered, whole
+from tests.whole import END, FREEZE, WRITERS, look, recovered, whole
 
 
 def told(evidence: Evidence, code: str) -> tuple[str, str]:
@@ -120,16 +124,18 @@ def test_a_node_that_is_killed_later_is_told_by_its_number() -> None:
         (COUNTED_EVERY * 8 - 1, 0, 0),  # the load has ended
         (COUNTED_EVERY * 8, 1, 0),
         (COUNTED_EVERY * 8 - 2, 1, 0),
+        (COUNTED_EVERY * 8 - 1, None, WRITERS),  # nobody knows what was issued
+        (COUNTED_EVERY * 8, None, 0),
     ],
 )
 def test_the_counter_is_ahead_by_transactions_in_work_and_by_no_more(
-    reached: int, issued: int, spare: int
+    reached: int, issued: int | None, spare: int
 ) -> None:
     """Each writer may have taken one value in vain, and only for a transaction that takes one and was issued."""
     there = look(reached)
     assert there.state
     taken = max(int(part.max()) for one in there.state.writers.values() for part in one.history.counters)
-    ceiling = {number: have + issued for number, have in there.ceiling.items()}
+    ceiling = {} if issued is None else {number: have + issued for number, have in there.ceiling.items()}
 
     def refused(counter: int | None) -> bool:
         seen = replace(there, ceiling=ceiling, state=replace(there.state, counter=counter))  # type: ignore[type-var]
@@ -244,6 +250,9 @@ def test_where_no_journal_reaches_is_told() -> None:
     assert evidence.journals
     none = replace(evidence, journals=replace(evidence.journals, expected=()))
     assert told(none, "chain.empty")[1] == str(evidence.journals.end)
+    until = Position(journal_file="20261123.001", offset_bytes=70)
+    message, witness = told(replace(evidence, until=until), "chain.empty")
+    assert message.endswith(str(until)) and str(until) == witness
 
 
 def test_the_first_large_value_that_differs_is_told_and_no_other() -> None:
@@ -375,7 +384,158 @@ def test_findings_of_several_writers_come_in_their_order() -> None:
     found = judge_all(recovered(state=replace(evidence.state, writers=torn))(evidence))
     told = [f.witness for check in found if check.name == "atomicity" for f in check.findings]
     assert [f"writer {n}" for n in (1, 2, 3)] == [text.partition(":")[0] for text in told]
+    bare = {number: replace(one, large={}) for number, one in writers.items()}
+    cold = {database: Cold(nodes=1, differs=(f"^{database}", "", "")) for database in (2, 1)}
+    found = judge_all(recovered(state=replace(evidence.state, writers=bare, cold=cold))(evidence))
+    told = [f.witness for check in found if check.name == "content" for f in check.findings]
+    begin = ["^1 is", "^2 is", *(f'^RVB("l",{number},' for number in (1, 2, 3))]
+    assert [True] * 5 == [text.startswith(start) for text, start in zip(told, begin, strict=True)]
 
 
 def test_a_check_took_some_time_and_no_more() -> None:
     assert all(0.0 <= check.duration_s < 60.0 for check in judge_all(as_of_freeze()))
+
+
+Damage = Callable[[WriterState], object]
+KILLED_LATER = [64, 72, 80, 88, 96, 104, 112, 120]
+"""Numbers of the temporary nodes that are there at the freeze."""
+
+
+@pytest.mark.parametrize(
+    ("damage", "code", "node"),
+    [
+        (lambda one: one.balances.update({4: 1, 7: 1, 9: 1}), "content.balance", '^RVA("b",2,4) is 1,'),
+        (
+            lambda one: [one.balances.pop(7), one.balances.update({256: 0})],
+            "content.accounts",
+            '^RVA("b",2,7)',
+        ),
+        (lambda one: one.temporaries.clear(), "content.killed", '^RVB("t",2,64) is None'),
+        (lambda one: [one.large.pop(0), one.large.update({-1: "x"})], "content.large", '^RVB("l",2,-1) is'),
+        (lambda one: setattr(one.history.trail, "missing", 48), "content.trail", '^RVA("h",2,48) is absent'),
+    ],
+)
+def test_the_first_of_several_nodes_is_told_and_no_other(damage: Damage, code: str, node: str) -> None:
+    evidence = as_of_freeze()
+    assert evidence.state and KILLED_LATER == sorted(evidence.state.writers[2].temporaries)
+    damage(evidence.state.writers[2])
+    assert told(evidence, code)[1].startswith(node)
+
+
+@pytest.mark.parametrize("counter", [None, 0])
+def test_a_counter_that_is_not_there_counts_nothing(counter: int | None) -> None:
+    """Right before the first transaction that takes a value, wrong after it."""
+    there = look(COUNTED_EVERY - 2)
+    assert there.state
+    counted = replace(there, state=replace(there.state, counter=counter))
+    assert [] == ContentChecker().check(replace(as_of_freeze(), recovered=counted))
+    there.state.writers[2].history.counters.append(np.array([1]))
+    _, witness = told(replace(as_of_freeze(), recovered=counted), "content.counter")
+    assert f'^RVA("n") is {counter}, the transactions took up to 1' == witness
+
+
+@pytest.mark.parametrize(
+    ("watchdog", "notes", "said", "witness"),
+    [
+        (True, ("a", "b"), "", "see watchdog.log"),
+        (False, ("a", "b"), "not frozen", "a; b"),
+        (False, (), "not frozen", "not frozen"),
+        (False, (), "", "IsWDSuspended said no just before the thaw"),
+    ],
+)
+def test_who_ended_a_freeze_is_told(watchdog: bool, notes: tuple[str, ...], said: str, witness: str) -> None:
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    assert evidence.window and evidence.entry
+    thawed = replace(evidence.window.thawed, suspended=False, message=said)
+    window = replace(evidence.window, thawed=thawed, watchdog_thawed=watchdog)
+    ended = replace(evidence, window=window, entry=replace(evidence.entry, notes=notes))
+    message, found = told(ended, "hold.released")
+    assert witness == found and watchdog is ("watchdog" in message)
+    if not notes:
+        assert witness == told(replace(ended, entry=None), "hold.released")[1]
+
+
+def test_by_how_much_a_change_time_moved_is_told_in_seconds() -> None:
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    assert evidence.window
+    first, second = evidence.window.before
+    begun = replace(first, changed_ns=7_000_000_000)
+    after = (replace(begun, changed_ns=8_250_000_000), second)
+    touched = replace(evidence, window=replace(evidence.window, before=(begun, second), after=after))
+    assert "changed 1.250 s later than at the freeze" == told(touched, "hold.touched")[1]
+
+
+def test_of_many_files_that_went_on_changing_the_first_is_told() -> None:
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    assert evidence.watched
+    files = tuple(replace(evidence.watched[0], path=Path(f"/db/{letter}")) for letter in "hgfedcba")
+    _, witness = told(replace(evidence, watched=files, watched_now=()), "hold.incomplete")
+    assert "/db/a: it came or went" == witness
+
+
+def test_why_the_end_of_a_set_is_not_known() -> None:
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    assert evidence.journals and evidence.journals.following
+    for following, why in (
+        (None, "the instance does not list it"),
+        (replace(evidence.journals.following, problem="cannot be read"), "cannot be read"),
+    ):
+        there = replace(evidence, journals=replace(evidence.journals, following=following))
+        assert why == told(there, "chain.unended")[1]
+
+
+def test_a_database_that_was_skipped_is_told_whatever_else_is_not_known() -> None:
+    """It is the worst news of a roll-forward."""
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    assert evidence.rolled
+    skipped = replace(evidence, rolled=replace(evidence.rolled, skipped=(Path("/db/two"),)))
+    nothing = committed(skipped, w1=None, w2=None, w3=(0, 0))
+    assert ["recovery_point.skipped", "recovery_point.nothing_between"] == recovery_point(nothing)
+    unread = replace(committed(skipped, w2=None), mode=RecoveryMode.AS_OF_FREEZE)
+    assert ["recovery_point.skipped", "recovery_point.not_checked"] == recovery_point(unread)
+    unknown = replace(skipped, committed=None)
+    assert ["recovery_point.skipped", "recovery_point.not_checked"] == recovery_point(unknown)
+
+
+def test_the_first_writer_whose_commits_are_not_seen_is_told_and_none_that_was_promised_nothing() -> None:
+    evidence = as_of_freeze()
+    floor = {3: FREEZE, 2: FREEZE, 1: 0}
+    bare = recovered(floor=floor)(replace(evidence, committed=()))
+    assert "writer 2" in told(bare, "recovery_point.not_checked")[0]
+    none = recovered(floor=dict.fromkeys(floor, 0))(replace(evidence, committed=()))
+    assert [] == recovery_point(none)
+
+
+@pytest.mark.parametrize("database", ["one", "two"])
+@pytest.mark.parametrize(("more", "side"), [(1, "short of"), (-1, "beyond")])
+def test_which_database_stopped_on_which_side(database: str, more: int, side: str) -> None:
+    evidence = whole(RecoveryMode.ROLLFORWARD)
+    numbers = (END + more, END) if database == "one" else (END, END + more)
+    message, witness = told(committed(evidence, w2=numbers), "recovery_point.missed")
+    assert message.startswith(f"database {database} stopped {side} the last")
+    assert f"writer 2: recovered {END}, the journals end at {END + more}" == witness
+
+
+@pytest.mark.parametrize("name", ["one", "two"])
+def test_a_database_without_a_number_recovered_none(name: str) -> None:
+    evidence = writer(**{name: None})(as_of_freeze())
+    message, witness = told(evidence, "recovery_point.missed")
+    assert message.startswith(f"database {name} ")
+    assert f"writer 2: recovered 0, the journals end at {FREEZE}" == witness
+
+
+def test_a_database_of_another_size_is_told_before_any_other_file() -> None:
+    evidence = snapshot(**{"20261122": 21}, two=99)
+    assert evidence.window and evidence.window.files
+    turned = replace(evidence, window=replace(evidence.window, files=evidence.window.files[::-1]))
+    assert ["snapshot.size"] == [f.code for f in SnapshotChecker().check(turned)]
+
+
+def test_a_file_that_is_missing_is_not_told_as_altered_too() -> None:
+    missing = replace(snapshot(cpf=None), digests={})
+    assert ["snapshot.incomplete"] == [f.code for f in SnapshotChecker().check(missing)]
+
+
+def test_a_file_whose_content_nobody_knows_is_told_as_that() -> None:
+    unknown = replace(whole(RecoveryMode.ROLLFORWARD), digests={})
+    assert "SHA-256 unknown, expected d1" == told(unknown, "snapshot.altered")[1]

@@ -107,6 +107,11 @@ def extra_writer(look: Look) -> None:
     look.state.writers[9] = WriterState(writer=9, one=0, two=0, confirmed=0)
 
 
+def writer_zero(look: Look) -> None:
+    assert look.state
+    look.state.writers[0] = WriterState(writer=0, one=0, two=0, confirmed=0)
+
+
 def integrity(**said: object) -> OfLook:
     return lambda look: replace(look, integrity=replace(look.integrity, **said))  # type: ignore[arg-type,type-var]
 
@@ -170,6 +175,7 @@ OF_A_LOOK: list[tuple[str, OfLook]] = [
     ("floor.lost", at("writer", 2, floor=1)),
     ("ceiling.newer", at("writer", 2, ceiling=-1)),
     ("ceiling.foreign", extra_writer),
+    ("ceiling.foreign", writer_zero),
 ]
 
 
@@ -279,9 +285,13 @@ def no_journals(evidence: Evidence) -> Evidence:
 
 
 def unmarked(evidence: Evidence) -> Evidence:
+    return replace(unmarked_live(evidence), copied=unmarked_live(evidence).journals.expected)  # type: ignore[union-attr]
+
+
+def unmarked_live(evidence: Evidence) -> Evidence:
     assert evidence.journals
     there = tuple(replace(journal(n), guid="" if n == 1 else f"guid {n}") for n in range(3))
-    return replace(evidence, journals=replace(evidence.journals, expected=there), copied=there)
+    return replace(evidence, journals=replace(evidence.journals, expected=there))
 
 
 WATCHED = window().before
@@ -323,6 +333,7 @@ OF_A_CASE: list[tuple[str, Verdict, Change, tuple[RecoveryMode, ...]]] = [
     ("chain.damaged", FAIL, copied(1, problem="cannot be read"), EXACT),
     ("chain.unmarked", UNKNOWN, copied(1, guid=""), EXACT),
     ("chain.unmarked", UNKNOWN, unmarked, EXACT),
+    ("chain.unmarked", UNKNOWN, unmarked_live, EXACT),
     ("chain.foreign", FAIL, copied(1, guid="another"), EXACT),
     ("chain.foreign", FAIL, copied(0, guid="another"), ANY),
     ("chain.short", FAIL, copied(1, end_bytes=99), EXACT),
@@ -392,9 +403,10 @@ def test_one_fault_of_a_case(code: str, verdict: Verdict, change: Change, mode: 
 
 GOOD_ALL_THE_SAME: list[tuple[Change, tuple[RecoveryMode, ...]]] = [
     (copied(2, closed=False), (POINT_IN_TIME,)),
-    (copied(0, end_bytes=7, closed=False, identity="growing"), (BOOT,)),
+    (copied(0, end_bytes=0, closed=False, identity="growing"), (BOOT,)),
     (has(copied=(journal(0),)), (BOOT,)),
     (committed(2, FREEZE - 1, FREEZE - 1), (AS_OF_FREEZE, BOOT)),
+    (committed(2, 0, 0), EXACT),
     (has(watched=None, watched_now=None), ANY),
     (has(issued_later=0), ANY),
     (size("extra", 1), ANY),
@@ -545,6 +557,7 @@ def test_limits(limits: Limits, said: dict[str, Any], expected: dict[str, Verdic
         assert [] == found
     else:
         (check,) = found
+        assert 0.0 == check.duration_s
         assert expected == {finding.code: finding.verdict for finding in check.findings}
         assert Verdict.worst([Verdict.PASS, *expected.values()]) is check.verdict
 
