@@ -52,7 +52,7 @@ def scripts_lint_command(
 
     Nothing is run. The exit status is 0 without errors and warnings, 1 with one, 2 for a file that cannot be read.
     """
-    from harness.scripts.lint import Language, lint, report
+    from harness.lint import Language, lint, report
 
     reading = lint(files, language=Language(language) if language else None, shellcheck=shellcheck)
     render = {"table": report.table, "json": report.as_json, "sarif": report.sarif}[format_]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.scripts.lint.engine import split_arguments
+from harness.lint.engine import split_arguments
 from harness.scripts.model import Call
 
 _TIME = re.compile(r"[0-9]+(?:\.[0-9]+)?")
