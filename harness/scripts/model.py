@@ -70,7 +70,7 @@ def _name(status: int) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class RecordedCall:
     """One call of `iris` or its kin by a script.
 
     Attributes:

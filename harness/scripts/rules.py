@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.model import Finding, Verdict
-from harness.scripts.model import Call, Ran, Scripts, Seen
+from harness.scripts.model import Ran, RecordedCall, Scripts, Seen
 from harness.scripts.scene import Scene
 
 HISTORY = "externalsethistory"
@@ -180,7 +180,7 @@ def in_time(ran: Ran, hook: str) -> Iterator[Finding]:
         )
 
 
-def no_history(calls: Sequence[Call], when: str) -> Iterator[Finding]:
+def no_history(calls: Sequence[RecordedCall], when: str) -> Iterator[Finding]:
     """ExternalSetHistory was not called; `when` says why it must not be."""
     for call in calls:
         if call.what == HISTORY:

@@ -39,7 +39,7 @@ from harness.plan.model import Commit, InstanceSpec
 from harness.scripts import install
 from harness.scripts.arguments import call_of
 from harness.scripts.guard import LIMITS, Guard
-from harness.scripts.model import Call, Ran, Scripts, Seen
+from harness.scripts.model import Ran, RecordedCall, Scripts, Seen
 
 FIRST, SECOND = "IRISA", "IRISB"
 SECRET = "Zwiebel-7-Kranz"
@@ -89,7 +89,7 @@ class _Plant:
     after: int
     since: int
 
-    def came(self, calls: Sequence[Call]) -> bool:
+    def came(self, calls: Sequence[RecordedCall]) -> bool:
         asked = re.compile(self.what)
         later = calls[self.since :]
         return (
@@ -281,7 +281,7 @@ class Scene:
         if done.returncode:
             raise InstanceError(f"{script}: {done.stderr.strip()}")
 
-    def calls(self, what: str = "") -> list[Call]:
+    def calls(self, what: str = "") -> list[RecordedCall]:
         """What the scripts asked `iris` and its kin, in order; only one method or verb if named. Also afterwards."""
         found = []
         for line in self._noted().splitlines():
@@ -578,7 +578,7 @@ class Scene:
         after: Callable[[], object] = lambda: None,
         kill: tuple[Callable[[], bool], signal.Signals] | None = None,
     ) -> Seen:
-        """Call the freeze script and nothing more, or a job from its beginning to its end.
+        """RecordedCall the freeze script and nothing more, or a job from its beginning to its end.
 
         Args:
             after: Done when it has ended, before an instance is asked anything: until then none need answer.
