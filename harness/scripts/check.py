@@ -21,7 +21,7 @@ from harness.scripts import scenarios
 from harness.scripts.guard import Contained
 from harness.scripts.model import Outcome, Report, Scripts
 from harness.scripts.scenarios.base import Need, Scenario
-from harness.scripts.scene import NotHere, Scene, opened
+from harness.scripts.scene import DoesNotApply, Learned, Scene, opened
 
 FIRST = "one-instance"
 _UNTOLD = f"the scripts froze nothing in {FIRST}, so it is not known whether this applies to them"
@@ -104,7 +104,7 @@ def _require_answers(scripts: Scripts, work: Path) -> None:
         with opened(scripts, work / "probe", work / "probe-kept") as scene:
             scene.install()
             scene.instance(scene.first, load=False)
-            scene.require_answers()
+            scene.setup.require_answers(scene.first)
     except PreconditionError:
         raise
     except HarnessError as error:
@@ -144,9 +144,9 @@ class _Discovered:
         """What nothing is known of, as the scripts did not come so far."""
 
     def learn(self, scene: Scene, scripts: Scripts) -> None:
-        self.program_called = scene.took
+        self.program_called = scene.job.took
         self.engine = scene.engine
-        logs = scene.logs()
+        logs = scene.recorder.logs()
         self.log_file = logs[0] if logs else ""
         if not logs:
             froze = scene.calls("externalfreeze") or scene.calls("freeze")
@@ -206,15 +206,15 @@ def _play(
         return outcome(Verdict.UNKNOWN, _UNTOLD, [finding]), None
     kept = folder / "scenarios" / scenario.name
     try:
-        with opened(scripts, work / scenario.name, kept) as scene:
+        learned = Learned(log_file=first.log_file, program_called=first.program_called)
+        with opened(scripts, work / scenario.name, kept, learned) as scene:
             scenes.add(scene)
-            scene.log_file, scene.program_called = first.log_file, first.program_called
             findings = _each_once(scenario.play(scene))
             seen = "; ".join(scene.notes)
             return outcome(
                 Verdict.worst([Verdict.PASS, *(one.verdict for one in findings)]), seen, findings
             ), scene
-    except NotHere as reason:
+    except DoesNotApply as reason:
         return outcome(Verdict.SKIPPED, str(reason)), scene
     except Contained as error:
         finding = Finding(code="contained", message=f"{error}, because of the scripts")

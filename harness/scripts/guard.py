@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError, InstanceError
 from harness.instance.base import Limits, Machine
+from harness.scripts import processes
 
 LIMITS = Limits()
 _MEMORY_MAX = 3 << 30
@@ -39,17 +38,17 @@ class Guard:
 
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_EVERY_S):
-            processes = self._machine.processes()
+            running = self._machine.processes()
             why = ""
-            if len(processes) > LIMITS.processes - 10:
-                why = f"it had {len(processes)} processes"
-            elif (memory := _resident(processes)) > _MEMORY_MAX:
+            if len(running) > LIMITS.processes - 10:
+                why = f"it had {len(running)} processes"
+            elif (memory := processes.resident_bytes(running)) > _MEMORY_MAX:
                 why = f"it took {memory >> 20} MB of memory"
             else:
                 why = _too_much(self._machine.inside)
             if why:
                 self._contained = Contained(f"the machine was ended: {why}")
-            elif _memory_left() < _MEMORY_LEFT:
+            elif (left := processes.available_bytes()) is not None and left < _MEMORY_LEFT:
                 self._contained = InstanceError("the machine was ended: no memory is left here")
             if self._contained:
                 self._machine.close()
@@ -74,20 +73,6 @@ class Guard:
         self._over.set()
         if self._thread.ident:
             self._thread.join()
-
-
-def _resident(processes: Sequence[int]) -> int:
-    total = 0
-    for number in processes:
-        with contextlib.suppress(OSError, IndexError, ValueError):
-            total += int(Path(f"/proc/{number}/statm").read_text().split()[1])
-    return total * os.sysconf("SC_PAGESIZE")
-
-
-def _memory_left() -> int:
-    """Bytes this machine can still give. Source: proc_meminfo(5), MemAvailable."""
-    found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
-    return int(found[1]) << 10 if found else _MEMORY_LEFT
 
 
 def _too_much(folder: Path) -> str:

@@ -205,9 +205,9 @@ def claims(ran: Ran, scripts: Scripts, hook: str, why: str) -> Iterator[Finding]
 
 def thaws_itself(scene: Scene) -> Iterator[Finding]:
     """WDSuspendLimit ends a freeze in time; the instances' clocks are hurried on for that."""
-    limited = scene.limited()
-    scene.hurry()
-    left = scene.wait_thawed(20.0 if limited else 0.0)
+    limited = scene.recorder.limited()
+    scene.administrator.hurry()
+    left = scene.observer.wait_thawed(20.0 if limited else 0.0)
     if left:
         why = "its WDSuspendLimit does not end it" if limited else "the freeze has no WDSuspendLimit"
         yield Finding(code="left_frozen", message=f"{', '.join(left)} stays frozen: {why}")
@@ -215,14 +215,14 @@ def thaws_itself(scene: Scene) -> Iterator[Finding]:
 
 def unanswered(scene: Scene) -> Iterator[Finding]:
     """Instances that did not answer when something rested on it: nobody can say then what the scripts did."""
-    for name in scene.silent():
+    for name in scene.observer.silent():
         ended = [call for call in scene.calls() if call.what in _ENDS and call.instance == name]
         if ended:
             yield Finding(
                 code="instance.ended",
                 message=f"{name} does not answer any more: the scripts called `{ended[-1].program} {ended[-1].what}`",
             )
-        elif scene.killed(name):
+        elif scene.observer.killed(name):
             yield Finding(
                 code="instance.ended",
                 message=f"{name} has ended: the scripts, which call `kill`, ended its processes",
@@ -233,11 +233,11 @@ def unanswered(scene: Scene) -> Iterator[Finding]:
 
 def came_about(scene: Scene) -> Iterator[Finding]:
     """What was planted was met, every freeze was noted, and nothing that answers rest on was changed."""
-    for what in scene.never_called():
+    for what in scene.recorder.never_called():
         yield not_told(f"the situation did not come about: no call of {what} came")
-    for name in scene.bypassed():
+    for name in scene.unrecorded():
         yield not_told(f"{name} was frozen by a way that is not recorded, so nothing is known of that call")
-    for path in scene.tampered():
+    for path in scene.seal.broken():
         yield Finding(
             code="tampered", message=f"the scripts changed {path}: nothing that was seen after that counts"
         )

@@ -10,7 +10,7 @@ from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.model import Seen
 from harness.scripts.scenarios.base import CLASS_REFERENCE, INTEGRITY_GUIDE, Family, Need
-from harness.scripts.scene import Scene
+from harness.scripts.scene import Kill, Scene
 
 family = Family("interruptions")
 FREEZE = "externalfreeze|freeze"
@@ -30,14 +30,14 @@ def caller_dies(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     job = bool(scene.scripts.program)
-    seen = scene.attempt(kill=(scene.asked_for(1), signal.SIGKILL) if job else None)
+    seen = scene.attempt(kill=Kill(when=scene.job.asked_for(1), signal=signal.SIGKILL) if job else None)
     if job and not seen.taken:
         yield rules.nothing_taken(seen, scene.scripts)
         return
     if not job and (seen.freeze.status not in scene.scripts.success or not scene.frozen(scene.first)):
         yield rules.not_told(f"nothing was frozen: the freeze script {seen.freeze}")
         return
-    if job and not scene.events(scene.first):
+    if job and not scene.observer.events(scene.first):
         yield rules.not_told(f"nothing was frozen: the job {seen.freeze}")
         return
     yield from rules.thaws_itself(scene)
@@ -73,12 +73,14 @@ def _interrupted(scene: Scene, number: signal.Signals) -> Iterator[Finding]:
     for name in (scene.first, scene.second):
         scene.instance(name)
     # whichever comes second hangs: the first freeze goes through, every later one waits for ever
-    scene.plant_after(FREEZE, 1, "hang")
+    scene.recorder.plant_after(FREEZE, 1, "hang")
 
     def second_asked() -> bool:
-        return not scene.never_called() and any(scene.events(name) for name in scene.names)
+        return not scene.recorder.never_called() and any(
+            scene.observer.events(name) for name in scene.setup.names
+        )
 
-    seen = scene.attempt(kill=(second_asked, number))
+    seen = scene.attempt(kill=Kill(when=second_asked, signal=number))
     ran = seen.freeze
     if not ran.killed.startswith(number.name):
         yield rules.not_told(f"the freeze script {ran}, before it asked for a second freeze")
@@ -98,7 +100,7 @@ def second_hangs(scene: Scene) -> Iterator[Finding]:
     scene.install()
     for name in (scene.first, scene.second):
         scene.instance(name)
-    scene.plant_after(FREEZE, 1, "hang")
+    scene.recorder.plant_after(FREEZE, 1, "hang")
     yield from rules.must_refuse(scene.backup(), scene.scripts, "the second instance did not answer")
 
 
@@ -114,10 +116,10 @@ def self_thaw(scene: Scene) -> Iterator[Finding]:
     scene.instance(scene.first)
 
     def wait() -> None:
-        if scene.limited():
-            scene.hurry()
-            scene.wait_thawed(20.0)
-        scene.plant(*_THAW_OF_A_RUNNING_ONE, may=True)
+        if scene.recorder.limited():
+            scene.administrator.hurry()
+            scene.observer.wait_thawed(20.0)
+        scene.recorder.plant(*_THAW_OF_A_RUNNING_ONE, may=True)
 
     yield from _torn(scene, scene.backup(during=wait), "thawed itself in the snapshot")
 
@@ -133,18 +135,18 @@ def thawed_by_another(scene: Scene) -> Iterator[Finding]:
     scene.instance(scene.first)
 
     def thaw() -> None:
-        scene.thaw_oneself(scene.first)
-        scene.plant(*_THAW_OF_A_RUNNING_ONE, may=True)
+        scene.administrator.thaw(scene.first)
+        scene.recorder.plant(*_THAW_OF_A_RUNNING_ONE, may=True)
 
     seen = scene.backup(during=thaw)
     yield from _torn(scene, seen, "was thawed by somebody else in the snapshot")
 
 
 def _torn(scene: Scene, seen: Seen, why: str) -> Iterator[Finding]:
-    if not seen.taken or not scene.events(scene.first):
+    if not seen.taken or not scene.observer.events(scene.first):
         yield rules.nothing_taken(seen, scene.scripts)
         return
-    if len(scene.events(scene.first)) < 2:
+    if len(scene.observer.events(scene.first)) < 2:
         yield rules.not_told("nothing ended the freeze: it has no WDSuspendLimit that would")
         return
     yield from rules.honest(seen, scene.scripts)
@@ -164,20 +166,20 @@ def past_the_timeout(scene: Scene) -> Iterator[Finding]:
     scene.instance(scene.first)
 
     def over() -> bool:
-        return scene.blocked(scene.first) or len(scene.events(scene.first)) > 1
+        return scene.observer.blocked(scene.first) or len(scene.observer.events(scene.first)) > 1
 
     def wait() -> None:
-        scene.hurry()
-        scene.wait_for(over, within_s=20)
-        if scene.blocked(scene.first):
-            scene.plant("iswdsuspendedext|iswdsuspended", "end", 1, "Sign-on inhibited", may=True)
+        scene.administrator.hurry()
+        scene.observer.wait_for(over, within_s=20)
+        if scene.observer.blocked(scene.first):
+            scene.recorder.plant("iswdsuspendedext|iswdsuspended", "end", 1, "Sign-on inhibited", may=True)
 
     seen = scene.backup(during=wait)
-    if not seen.taken or not scene.events(scene.first):
+    if not seen.taken or not scene.observer.events(scene.first):
         yield rules.nothing_taken(seen, scene.scripts)
     elif not over():
         yield rules.not_told("neither limit of the freeze came")
-    elif scene.blocked(scene.first):
+    elif scene.observer.blocked(scene.first):
         yield from rules.nothing_left(seen)
         if seen.thaw:
             yield from rules.in_time(seen.thaw, "thaw")
@@ -195,7 +197,7 @@ def instance_ends(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     scene.instance(scene.second)
-    seen = scene.backup(during=lambda: scene.force(scene.first))
+    seen = scene.backup(during=lambda: scene.administrator.force(scene.first))
     if not seen.taken:
         yield rules.nothing_taken(seen, scene.scripts)
         return
@@ -236,7 +238,7 @@ def two_at_once(scene: Scene) -> Iterator[Finding]:
             code="freeze.claimed",
             message="one freeze script said success, and the other one thawed what it had frozen",
         )
-    if not won and scene.wait_thawed(1.0):
+    if not won and scene.observer.wait_thawed(1.0):
         yield Finding(
             code="left_frozen", message="both freeze scripts said failure and left the instance frozen"
         )
@@ -244,26 +246,26 @@ def two_at_once(scene: Scene) -> Iterator[Finding]:
 
 def _two_jobs(scene: Scene) -> Iterator[Finding]:
     """The second may wait until the first is done: then each has a freeze of its own."""
-    rans, held, snapshots = scene.jobs_at_once()
-    won = [ran for ran in rans if ran.status in scene.scripts.success]
-    freezes = [line for line in scene.events(scene.first) if "System suspended" in line]
-    if not snapshots:
+    both = scene.job.two_at_once()
+    won = [ran for ran in both.rans if ran.status in scene.scripts.success]
+    freezes = scene.observer.freezes(scene.first)
+    if not both.snapshots:
         yield rules.not_told(f"neither job called {scene.scripts.program}")
         return
-    if len(won) > len(freezes):
+    if len(won) > freezes:
         yield Finding(
             code="freeze.claimed",
             message=f"both jobs said success, and {scene.first} was frozen once: the thaw of the one tears the "
             "other's snapshot",
         )
-    if won and not held:
+    if won and not both.held:
         yield Finding(
             code="freeze.claimed",
             message="one job said success, and the other one thawed what it had frozen",
         )
-    for ran in rans:
+    for ran in both.rans:
         yield from rules.in_time(ran, "freeze")
-    for name in scene.wait_thawed(1.0):
+    for name in scene.observer.wait_thawed(1.0):
         yield Finding(code="left_frozen", message=f"both jobs have ended and left {name} frozen")
 
 
@@ -278,7 +280,7 @@ def snapshot_fails(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     for ends in ("1", "127", "killed") if scene.scripts.program else ("1",):
-        seen = scene.fail_snapshot(ends)
+        seen = scene.caller.fail_snapshot(ends)
         if not seen.taken:
             yield rules.nothing_taken(seen, scene.scripts)
             return
@@ -290,7 +292,7 @@ def snapshot_fails(scene: Scene) -> Iterator[Finding]:
             )
         yield from rules.nothing_left(seen)
         for name in seen.left_frozen:
-            scene.thaw_oneself(name)
+            scene.administrator.thaw(name)
 
 
 SCENARIOS = family.scenarios

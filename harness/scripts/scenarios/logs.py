@@ -10,7 +10,7 @@ from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.model import Seen
 from harness.scripts.scenarios.base import CLASS_REFERENCE, Family, Need
-from harness.scripts.scene import NotHere, Scene
+from harness.scripts.scene import DoesNotApply, Scene
 
 family = Family("logs")
 _KEPT = "Class reference 2024.1, ExternalFreeze: LogFile is appended to; it alone tells the marker's offset"
@@ -19,21 +19,24 @@ _OPEN = "Error Reference: Failed to open logfile; " + CLASS_REFERENCE
 
 def _folder(scene: Scene) -> str:
     """The folder of the log: of this backup's if there was one, else of the one before."""
-    folder = posixpath.dirname((scene.logs() or [scene.log_file])[-1])
+    folder = posixpath.dirname((scene.recorder.logs() or [scene.learned.log_file])[-1])
     if not folder:
         raise InstanceError("the scripts have named no log so far")
     if folder == "/":
-        raise NotHere("the log lies in the root folder, which cannot be spoiled alone")
+        raise DoesNotApply("the log lies in the root folder, which cannot be spoiled alone")
     return folder
 
 
 def _take_away(scene: Scene) -> None:
-    """The folder is gone, also one that others use: the machine is thrown away. Raises NotHere, InstanceError."""
+    """Remove the folder of the log, even if others use it: the machine is thrown away.
+
+    Raises DoesNotApply, InstanceError.
+    """
     folder = _folder(scene)
     if any(argv[0].startswith(f"{folder}/") for argv in (scene.scripts.freeze, scene.scripts.thaw)):
-        raise NotHere(f"the scripts themselves lie below {folder}, the folder of their log")
+        raise DoesNotApply(f"the scripts themselves lie below {folder}, the folder of their log")
     _require_apart(scene, folder)
-    scene.sh('rm -rf -- "$1"; ! [ -e "$1" ]', folder)
+    scene.setup.sh('rm -rf -- "$1"; ! [ -e "$1" ]', folder)
 
 
 def _require_apart(scene: Scene, folder: str) -> None:
@@ -80,7 +83,7 @@ def log_folder_gone(scene: Scene) -> Iterator[Finding]:
 def log_folder_read_only(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.sh(_READ_ONLY, _folder(scene))
+    scene.setup.sh(_READ_ONLY, _folder(scene))
     yield from rules.honest(scene.backup(), scene.scripts)
 
 
@@ -94,7 +97,7 @@ def log_folder_read_only(scene: Scene) -> Iterator[Finding]:
 def log_folder_turns_read_only(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    yield from _must_thaw(scene, scene.backup(before_thaw=lambda: scene.sh(_READ_ONLY, _folder(scene))))
+    yield from _must_thaw(scene, scene.backup(before_thaw=lambda: scene.setup.sh(_READ_ONLY, _folder(scene))))
 
 
 @family.scenario(
@@ -137,9 +140,9 @@ def log_rotated(scene: Scene) -> Iterator[Finding]:
     rotated: list[str] = []
 
     def rotate() -> None:
-        rotated.extend(path for path in scene.logs() if scene.machine.tree.exists(path))
+        rotated.extend(path for path in scene.recorder.logs() if scene.machine.tree.exists(path))
         for path in rotated:
-            scene.sh('mv -- "$1" "$1.1"', path)
+            scene.setup.sh('mv -- "$1" "$1.1"', path)
 
     yield from _must_thaw(scene, scene.backup(before_thaw=rotate))
     if not rotated:
@@ -196,7 +199,7 @@ dd if=/dev/zero of="$1"/filler bs=4k 2>/dev/null || :
 def _fill(scene: Scene) -> None:
     folder = _folder(scene)
     _require_apart(scene, folder)
-    scene.sh(_FULL, folder)
+    scene.setup.sh(_FULL, folder)
 
 
 def _must_thaw(scene: Scene, seen: Seen) -> Iterator[Finding]:
@@ -210,7 +213,7 @@ def _must_thaw(scene: Scene, seen: Seen) -> Iterator[Finding]:
 
 def _markers(scene: Scene) -> set[str]:
     """Every line with a marker's offset, wherever the scripts keep them."""
-    lines = (line for _, text in scene.written() for line in text.splitlines())
+    lines = (line for _, text in scene.recorder.written() for line in text.splitlines())
     return {line for line in lines if line.startswith("offset ")}
 
 

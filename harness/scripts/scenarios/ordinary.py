@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.scenarios.base import CLASS_REFERENCE, INTEGRITY_GUIDE, Family, Need, once_frozen
-from harness.scripts.scene import NotHere, Scene, cron_environment
+from harness.scripts.scene import CRON_ENVIRONMENT, DoesNotApply, Scene
 
 family = Family("ordinary")
 FREEZE, THAW = "externalfreeze", "externalthaw"
@@ -25,7 +25,7 @@ _TIMEOUT_DEFAULT_S, _TIMEOUT_MAX_S = 600, 1200
 def one_instance(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.describe()
+    scene.engine = scene.setup.engine(scene.first)
     seen = scene.backup()
     yield from rules.must_succeed(seen, scene.scripts)
 
@@ -79,13 +79,13 @@ def two_nights(scene: Scene) -> Iterator[Finding]:
 def night_after_a_failure(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(f"{FREEZE}|freeze", "end", 3, "ERROR #7200: System failed to quiesce")
+    scene.recorder.plant(f"{FREEZE}|freeze", "end", 3, "ERROR #7200: System failed to quiesce")
     scene.attempt()
     if not scene.scripts.program:
         scene.call("thaw")
-    scene.unplant()
-    for name in scene.which_frozen():
-        scene.thaw_oneself(name)
+    scene.recorder.unplant()
+    for name in scene.observer.which_frozen():
+        scene.administrator.thaw(name)
     yield from rules.must_succeed(scene.backup(), scene.scripts)
 
 
@@ -115,7 +115,7 @@ def only_cache(scene: Scene) -> Iterator[Finding]:
 
 def _one_product(scene: Scene, *absent: str) -> Iterator[Finding]:
     """Scripts for one product may refuse where the other is; they must not call it a success."""
-    scene.take_away(*absent)
+    scene.setup.take_away(*absent)
     yield from rules.honest(scene.backup(), scene.scripts)
 
 
@@ -128,7 +128,7 @@ def _one_product(scene: Scene, *absent: str) -> Iterator[Finding]:
 def cron(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    yield from rules.must_succeed(scene.backup(environment=cron_environment()), scene.scripts)
+    yield from rules.must_succeed(scene.backup(environment=CRON_ENVIRONMENT), scene.scripts)
 
 
 @family.scenario(
@@ -153,7 +153,7 @@ def other_locale(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     environment = {
-        **cron_environment(),
+        **CRON_ENVIRONMENT,
         "LANG": "tr_TR.UTF-8",
         "LC_ALL": "tr_TR.UTF-8",
         "LANGUAGE": "tr",
@@ -171,10 +171,10 @@ def other_locale(scene: Scene) -> Iterator[Finding]:
 def journal_switched(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    before = scene.journals(scene.first)
+    before = scene.observer.journals(scene.first)
 
     def look() -> Iterator[Finding]:
-        if not scene.journals(scene.first).keys() - before.keys() or any(
+        if not scene.observer.journals(scene.first).keys() - before.keys() or any(
             call.argument(3).strip() == "0" for call in scene.calls(FREEZE)
         ):
             yield Finding(
@@ -195,11 +195,11 @@ def journal_switched(scene: Scene) -> Iterator[Finding]:
 def marker_kept(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    before = scene.journals(scene.first)
+    before = scene.observer.journals(scene.first)
 
     def look() -> Iterator[Finding]:
-        new = {name: at for name, at in scene.journals(scene.first).items() if name not in before}
-        if not any(_tells(text, new) for _, text in scene.written()):
+        new = {name: at for name, at in scene.observer.journals(scene.first).items() if name not in before}
+        if not any(_tells(text, new) for _, text in scene.recorder.written()):
             yield Finding(
                 code="marker.not_kept",
                 message="no file holds the journal marker of this freeze: ExternalFreeze was given no log file, and "
@@ -290,7 +290,7 @@ def logs_apart(scene: Scene) -> Iterator[Finding]:
     seen = scene.attempt()
     logs = {call.instance: call.argument(1) for call in scene.calls(FREEZE)}
     if scene.calls("freeze"):
-        raise NotHere("`iris freeze` has no log")
+        raise DoesNotApply("`iris freeze` has no log")
     if len(logs) < 2:
         yield _nothing_frozen() if seen.known else rules.nothing_taken(seen, scene.scripts)
     elif len(set(logs.values())) < 2 and set(logs.values()) not in ({""}, {"0"}):

@@ -10,10 +10,11 @@ from harness.instance.base import Planted
 from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.scenarios.base import CLASS_REFERENCE, Family, Need
-from harness.scripts.scene import SECRET, NotHere, Scene
+from harness.scripts.scene import DoesNotApply, Scene
 
 family = Family("refusals")
 FREEZE = "externalfreeze|freeze"
+_SECRET = "Zwiebel-7-Kranz"
 _UNDOCUMENTED = (1, 2, 4, 6, 127, 255)
 _LISTINGS = ("qlist", "list", "all", "qall")
 _SESSIONS = "session|terminal|externalfreeze|externalthaw|iswdsuspendedext|iswdsuspended|freeze"
@@ -32,7 +33,7 @@ def _refused(scene: Scene, why: str) -> Iterator[Finding]:
 def freeze_ends_3(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(FREEZE, "end", 3, "ERROR #7200: System failed to quiesce")
+    scene.recorder.plant(FREEZE, "end", 3, "ERROR #7200: System failed to quiesce")
     yield from _refused(scene, "ExternalFreeze ended with 3")
 
 
@@ -47,8 +48,8 @@ def freeze_ends_1(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     for status in _UNDOCUMENTED:
-        scene.unplant()
-        scene.plant(FREEZE, "end", status, "<DIRECTORY>")
+        scene.recorder.unplant()
+        scene.recorder.plant(FREEZE, "end", status, "<DIRECTORY>")
         yield from _refused(scene, f"the session ended with {status}")
 
 
@@ -61,10 +62,10 @@ def freeze_ends_1(scene: Scene) -> Iterator[Finding]:
 def freeze_ends_0(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant("externalfreeze", "end", 0)
+    scene.recorder.plant("externalfreeze", "end", 0)
     seen = scene.backup()
     if scene.calls("freeze"):
-        raise NotHere("the scripts use `iris freeze`, which ends with 0 if all is well")
+        raise DoesNotApply("the scripts use `iris freeze`, which ends with 0 if all is well")
     yield from rules.must_refuse(seen, scene.scripts, "the session ended with 0 and nothing was frozen")
 
 
@@ -77,7 +78,7 @@ def freeze_ends_0(scene: Scene) -> Iterator[Finding]:
 def frozen_but_1(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(FREEZE, "then", 1, "<DISCONNECT>")
+    scene.recorder.plant(FREEZE, "then", 1, "<DISCONNECT>")
     yield from _refused(scene, "the session broke off with 1")
 
 
@@ -118,8 +119,8 @@ def owner_only(scene: Scene) -> Iterator[Finding]:
 def credentials(scene: Scene) -> Iterator[Finding]:
     scene.install()
     _with_accounts(scene, owner=False)
-    (scene.machine.told / "secret").write_text(SECRET + "\n")
-    given = Planted(path=scene.scripts.credentials, content=f"backup\n{SECRET}\n".encode(), mode=0o600)
+    (scene.machine.told / "secret").write_text(_SECRET + "\n")
+    given = Planted(path=scene.scripts.credentials, content=f"backup\n{_SECRET}\n".encode(), mode=0o600)
     scene.machine.put([given])
     scene.notes.append("credentials given")
     seen = scene.backup()
@@ -131,8 +132,12 @@ def credentials(scene: Scene) -> Iterator[Finding]:
             message=f"the password stood in the arguments or the environment of {shown[0].program} ({shown[0].what})",
         )
     outputs = [ran.output for ran in (seen.freeze, seen.thaw) if ran]
-    kept = [path for path, text in scene.written() if SECRET in text and path != scene.scripts.credentials]
-    if any(SECRET in text for text in outputs) or kept:
+    kept = [
+        path
+        for path, text in scene.recorder.written()
+        if _SECRET in text and path != scene.scripts.credentials
+    ]
+    if any(_SECRET in text for text in outputs) or kept:
         yield Finding(
             code="secret.shown",
             message=f"the password was written to {', '.join(kept) or 'the output'}",
@@ -148,7 +153,7 @@ def credentials(scene: Scene) -> Iterator[Finding]:
 def licence_exhausted(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first, load=False)
-    scene.plant(_SESSIONS, "end", 1, "<LICENSE LIMIT EXCEEDED>")
+    scene.recorder.plant(_SESSIONS, "end", 1, "<LICENSE LIMIT EXCEEDED>")
     yield from _refused(scene, "no session was let in")
 
 
@@ -162,8 +167,8 @@ def licence_exhausted(scene: Scene) -> Iterator[Finding]:
 def session_hangs(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.stopped(scene.first, signal.SIGSTOP)
-    seen = scene.attempt(after=lambda: scene.stopped(scene.first, signal.SIGCONT))
+    scene.administrator.send(scene.first, signal.SIGSTOP)
+    seen = scene.attempt(after=lambda: scene.administrator.send(scene.first, signal.SIGCONT))
     if not [call for call in scene.calls() if call.what not in _LISTINGS]:
         yield rules.not_told("the situation did not come about: no session was asked for")
     yield from rules.refused(seen, scene.scripts, "no session got an answer")
@@ -179,7 +184,7 @@ def session_hangs(scene: Scene) -> Iterator[Finding]:
 def slow_freeze(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(FREEZE, "delay", 3)
+    scene.recorder.plant(FREEZE, "delay", 3)
     yield from rules.must_succeed(scene.backup(), scene.scripts)
 
 
@@ -193,10 +198,12 @@ def slow_freeze(scene: Scene) -> Iterator[Finding]:
 def too_slow_freeze(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(FREEZE, "late", scene.scripts.timeout_s + 4, times=1)
+    scene.recorder.plant(FREEZE, "late", scene.scripts.timeout_s + 4, times=1)
     seen = scene.attempt()
     yield from rules.refused(seen, scene.scripts, "the freeze had not come about")
-    if not scene.wait_for(lambda: bool(scene.events(scene.first)), within_s=scene.scripts.timeout_s + 20):
+    if not scene.observer.wait_for(
+        lambda: bool(scene.observer.events(scene.first)), within_s=scene.scripts.timeout_s + 20
+    ):
         yield rules.not_told("the late freeze did not come about")
     yield from rules.thaws_itself(scene)
 
@@ -210,7 +217,7 @@ def too_slow_freeze(scene: Scene) -> Iterator[Finding]:
 def frozen_by_another(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.freeze_oneself(scene.first)
+    scene.administrator.freeze(scene.first)
     why = "it did not freeze anything: another backup had"
     yield from rules.refused(scene.attempt(), scene.scripts, why)
     if scene.frozen(scene.first) is not True:
@@ -266,21 +273,21 @@ def stale_log(scene: Scene) -> Iterator[Finding]:
     if good.freeze.status not in scene.scripts.success:
         yield rules.not_told("no good backup could be made first")
         return
-    if not [path for path in scene.logs() if scene.machine.tree.exists(path)]:
+    if not [path for path in scene.recorder.logs() if scene.machine.tree.exists(path)]:
         yield rules.not_told("the situation did not come about: the scripts keep no log of yesterday")
         return
-    scene.plant(FREEZE, "end", 3, "ERROR #7200: System failed to quiesce")
+    scene.recorder.plant(FREEZE, "end", 3, "ERROR #7200: System failed to quiesce")
     yield from _refused(scene, "ExternalFreeze ended with 3, and its log tells of yesterday")
 
 
 def _with_accounts(scene: Scene, *, owner: bool) -> None:
     users = scene.machine.told / "users"
-    users.write_text(f"backup:{SECRET}\n")
+    users.write_text(f"backup:{_SECRET}\n")
     users.chmod(0o644)
     options = [f"users={users}", *(["os_authentication=1"] if owner else [])]
     scene.instance(scene.first, *options, load=owner)
     destroy.file(users, destroy.Ground(folder=scene.machine.told, right="this scenario wrote it"))
-    scene.require_denied("somebody")
+    scene.setup.require_denied(scene.first, "somebody")
 
 
 SCENARIOS = family.scenarios

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.scenarios.base import Family, Need
-from harness.scripts.scene import NotHere, Scene, usual_environment
+from harness.scripts.scene import ROOT_ENVIRONMENT, DoesNotApply, Scene
 
 family = Family("users")
 _OWN = "seed article, comments: the user needs rights in the instance, or a session asks for a login"
@@ -53,9 +53,9 @@ def _as(scene: Scene, user: str) -> Iterator[Finding]:
     for argv in (scene.scripts.freeze, scene.scripts.thaw):
         status = scene.machine.tree.status(argv[0])
         if not status.st_mode & 0o001:
-            raise NotHere(f"{user} may not run {argv[0]} (mode {stat.S_IMODE(status.st_mode):04o})")
+            raise DoesNotApply(f"{user} may not run {argv[0]} (mode {stat.S_IMODE(status.st_mode):04o})")
     scene.instance(scene.first)
-    environment = {**usual_environment(), "HOME": f"/home/{user}", "LOGNAME": user, "USER": user}
+    environment = {**ROOT_ENVIRONMENT, "HOME": f"/home/{user}", "LOGNAME": user, "USER": user}
     yield from rules.honest(scene.backup(user=user, environment=environment), scene.scripts)
 
 
