@@ -28,7 +28,7 @@ for command in (scripts_check_command, scripts_list_command, scripts_init_comman
 @click.option(
     "--language",
     type=click.Choice(["sh", "batch"]),
-    help="What the files are written in, if suffix and first line do not tell.",
+    help="The language of the files, if suffix and first line do not show it.",
 )
 @click.option("--shellcheck/--no-shellcheck", default=True, show_default=True, help="Ask shellcheck too.")
 @click.option(

@@ -198,7 +198,7 @@ def test_history_is_told_once() -> None:
 
 def test_what_could_not_be_measured_is_unknown() -> None:
     """Neither PASS nor a finding against the scripts."""
-    assert Verdict.UNKNOWN is rules.not_told("no answer").verdict
+    assert Verdict.UNKNOWN is rules.inconclusive("no answer").verdict
 
 
 def test_a_finding_shows_the_last_line_that_was_said() -> None:

@@ -27,7 +27,7 @@ class BatchFate(enum.Enum):
 
     RIGHT = enum.auto()
     PIPED = enum.auto()  # lost: the pipe has the status of its last command
-    BOOLEAN = enum.auto()  # && or ||: only zero or not zero is told apart
+    BOOLEAN = enum.auto()  # tested only for zero, by && or ||
     LOWER_FIRST = enum.auto()  # `if errorlevel 3` comes before `if errorlevel 5`
     UNREAD = enum.auto()
     RETURNED = enum.auto()  # after 5 the file ends with 5

@@ -1,4 +1,4 @@
-"""A loop over instances that gives every freeze the same log: their markers cannot be told apart."""
+"""A loop over instances that gives every freeze the same log: their markers are mixed up."""
 
 from __future__ import annotations
 

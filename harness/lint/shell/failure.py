@@ -60,7 +60,7 @@ def meaning(nodes: Sequence[Node]) -> str:
 
 
 def is_rollback(script: ShellScript, step: Step) -> bool:
-    """True for a thaw on the way to a failure: its branch goes on to end with a status other than 0."""
+    """True for a thaw on the way to a failure: its branch ends with a status other than 0."""
     if step.trapped:
         return True
     child = step.node

@@ -1,7 +1,7 @@
 """A shell script with all that several rules need of it, each worked out once.
 
-Rules are told apart here where only one of them can hold. A `CallStatus` says what becomes of the exit status of one
-freeze or thaw, a `SnapshotTurn` how a snapshot stands to its freeze and thaw.
+Where only one of several rules can be broken, all of them read one result. A `CallStatus` says what becomes of the
+exit status of one freeze or thaw, a `SnapshotTurn` how a snapshot stands to its freeze and thaw.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class CallStatus:
 
     @property
     def judged(self) -> bool:
-        """True if it matters what becomes of the status: the script goes on, and is not failing already."""
+        """True if it matters what becomes of the status: the script continues, and is not failing already."""
         return not self.aborts and not self.rollback
 
     def is_judged(self, *fates: Fate) -> bool:

@@ -25,7 +25,7 @@ class Fate(enum.Enum):
     UNREAD = enum.auto()
     OVERWRITTEN = enum.auto()
     DISCARDED = enum.auto()  # || true, local x=$(…)
-    BOOLEAN = enum.auto()  # only zero or not zero is told apart
+    BOOLEAN = enum.auto()  # tested only for zero
     TESTED = enum.auto()  # compared with numbers
     CALLER = enum.auto()  # it becomes the status of the script itself
 

@@ -1,4 +1,4 @@
-"""The scripts, their caller or the freeze end before their time."""
+"""The scripts, their caller or the freeze end too early."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.scripts.scene import Kill, Scene
 family = Family("interruptions")
 FREEZE = "externalfreeze|freeze"
 _THAW_OF_A_RUNNING_ONE = ("externalthaw", "end", 5)
-"""Need not be met. What ExternalThaw answers if nothing is frozen is not documented: do not rely on a refusal."""
+"""What ExternalThaw answers if nothing is frozen is not documented, so no script may rely on a refusal."""
 _SWITCH = CLASS_REFERENCE + ": WDSuspendLimit; ExternalFreezeTimeOut thaws nothing"
 
 
@@ -35,10 +35,10 @@ def caller_dies(scene: Scene) -> Iterator[Finding]:
         yield rules.nothing_taken(seen, scene.scripts)
         return
     if not job and (seen.freeze.status not in scene.scripts.success or not scene.frozen(scene.first)):
-        yield rules.not_told(f"nothing was frozen: the freeze script {seen.freeze}")
+        yield rules.inconclusive(f"nothing was frozen: the freeze script {seen.freeze}")
         return
     if job and not scene.observer.events(scene.first):
-        yield rules.not_told(f"nothing was frozen: the job {seen.freeze}")
+        yield rules.inconclusive(f"nothing was frozen: the job {seen.freeze}")
         return
     yield from rules.thaws_itself(scene)
 
@@ -72,7 +72,7 @@ def _interrupted(scene: Scene, number: signal.Signals) -> Iterator[Finding]:
     scene.install()
     for name in (scene.first, scene.second):
         scene.instance(name)
-    # whichever comes second hangs: the first freeze goes through, every later one waits for ever
+    # whichever comes second hangs: the first freeze succeeds, every later one hangs
     scene.recorder.plant_after(FREEZE, 1, "hang")
 
     def second_asked() -> bool:
@@ -83,7 +83,7 @@ def _interrupted(scene: Scene, number: signal.Signals) -> Iterator[Finding]:
     seen = scene.attempt(kill=Kill(when=second_asked, signal=number))
     ran = seen.freeze
     if not ran.killed.startswith(number.name):
-        yield rules.not_told(f"the freeze script {ran}, before it asked for a second freeze")
+        yield rules.inconclusive(f"the freeze script {ran}, before it asked for a second freeze")
     yield from rules.refused(seen, scene.scripts, "it was interrupted before both were frozen")
     yield from rules.thaws_itself(scene)
 
@@ -121,7 +121,7 @@ def self_thaw(scene: Scene) -> Iterator[Finding]:
             scene.observer.wait_thawed(20.0)
         scene.recorder.plant(*_THAW_OF_A_RUNNING_ONE, may=True)
 
-    yield from _torn(scene, scene.backup(during=wait), "thawed itself in the snapshot")
+    yield from _torn(scene, scene.backup(during=wait), "thawed itself during the snapshot")
 
 
 @family.scenario(
@@ -139,7 +139,7 @@ def thawed_by_another(scene: Scene) -> Iterator[Finding]:
         scene.recorder.plant(*_THAW_OF_A_RUNNING_ONE, may=True)
 
     seen = scene.backup(during=thaw)
-    yield from _torn(scene, seen, "was thawed by somebody else in the snapshot")
+    yield from _torn(scene, seen, "was thawed by an administrator during the snapshot")
 
 
 def _torn(scene: Scene, seen: Seen, why: str) -> Iterator[Finding]:
@@ -147,7 +147,7 @@ def _torn(scene: Scene, seen: Seen, why: str) -> Iterator[Finding]:
         yield rules.nothing_taken(seen, scene.scripts)
         return
     if len(scene.observer.events(scene.first)) < 2:
-        yield rules.not_told("nothing ended the freeze: it has no WDSuspendLimit that would")
+        yield rules.inconclusive("nothing ended the freeze: it has no WDSuspendLimit")
         return
     yield from rules.honest(seen, scene.scripts)
     yield from rules.no_history(scene.calls(), f"although {scene.first} {why}")
@@ -155,9 +155,9 @@ def _torn(scene: Scene, seen: Seen, why: str) -> Iterator[Finding]:
 
 @family.scenario(
     "past-the-timeout",
-    situation="the snapshot takes longer than ExternalFreezeTimeOut: updates are blocked and nobody can log in, "
+    situation="the snapshot takes longer than ExternalFreezeTimeOut: updates are blocked and no login is possible, "
     "unless WDSuspendLimit has come first",
-    right="the thaw script thaws all the same: ExternalThaw needs no login",
+    right="the thaw script thaws: ExternalThaw needs no login",
     source=INTEGRITY_GUIDE + "; class reference: ExternalThaw on the command line bypasses authentication",
     waits_s=8,
 )
@@ -178,7 +178,7 @@ def past_the_timeout(scene: Scene) -> Iterator[Finding]:
     if not seen.taken or not scene.observer.events(scene.first):
         yield rules.nothing_taken(seen, scene.scripts)
     elif not over():
-        yield rules.not_told("neither limit of the freeze came")
+        yield rules.inconclusive("neither limit of the freeze was reached")
     elif scene.observer.blocked(scene.first):
         yield from rules.nothing_left(seen)
         if seen.thaw:
@@ -202,11 +202,11 @@ def instance_ends(scene: Scene) -> Iterator[Finding]:
         yield rules.nothing_taken(seen, scene.scripts)
         return
     if seen.thaw:
-        yield from rules.claims(seen.thaw, scene.scripts, "thaw", f"{scene.first} ended in the snapshot")
+        yield from rules.claims(seen.thaw, scene.scripts, "thaw", f"{scene.first} ended during the snapshot")
     left = [name for name in seen.left_frozen if name != scene.first]
     if left:
         yield Finding(
-            code="left_frozen", message=f"{', '.join(left)} was left frozen, since {scene.first} had ended"
+            code="left_frozen", message=f"{', '.join(left)} was left frozen because {scene.first} had ended"
         )
 
 
@@ -229,14 +229,14 @@ def two_at_once(scene: Scene) -> Iterator[Finding]:
     if len(won) > 1:
         yield Finding(
             code="freeze.claimed",
-            message="both freeze scripts said success: the thaw of the one tears the other's snapshot",
+            message="both freeze scripts said success: the thaw of one tears the snapshot of the other",
         )
     if not scene.calls():
-        yield rules.not_told("neither freeze script asked anything of an instance")
+        yield rules.inconclusive("neither freeze script called an instance")
     if won and scene.frozen(scene.first) is not True:
         yield Finding(
             code="freeze.claimed",
-            message="one freeze script said success, and the other one thawed what it had frozen",
+            message="one freeze script said success, and the other thawed what it had frozen",
         )
     if not won and scene.observer.wait_thawed(1.0):
         yield Finding(
@@ -250,29 +250,29 @@ def _two_jobs(scene: Scene) -> Iterator[Finding]:
     won = [ran for ran in both.rans if ran.status in scene.scripts.success]
     freezes = scene.observer.freezes(scene.first)
     if not both.snapshots:
-        yield rules.not_told(f"neither job called {scene.scripts.program}")
+        yield rules.inconclusive(f"neither job called {scene.scripts.program}")
         return
     if len(won) > freezes:
         yield Finding(
             code="freeze.claimed",
-            message=f"both jobs said success, and {scene.first} was frozen once: the thaw of the one tears the "
-            "other's snapshot",
+            message=f"both jobs said success, and {scene.first} was frozen once: the thaw of one tears the "
+            "snapshot of the other",
         )
     if won and not both.held:
         yield Finding(
             code="freeze.claimed",
-            message="one job said success, and the other one thawed what it had frozen",
+            message="one job said success, and the other thawed what it had frozen",
         )
     for ran in both.rans:
         yield from rules.in_time(ran, "freeze")
     for name in scene.observer.wait_thawed(1.0):
-        yield Finding(code="left_frozen", message=f"both jobs have ended and left {name} frozen")
+        yield Finding(code="left_frozen", message=f"both jobs ended and left {name} frozen")
 
 
 @family.scenario(
     "snapshot-fails",
     situation="the snapshot fails: its program ends with 1, is not there (127), or is killed; of a pair, the caller "
-    "calls the thaw script all the same",
+    "calls the thaw script anyway",
     right="everything is thawed, and a job says failure",
     source=INTEGRITY_GUIDE + ": freeze, snapshot, thaw; no thaw comes from elsewhere",
 )
@@ -288,7 +288,7 @@ def snapshot_fails(scene: Scene) -> Iterator[Finding]:
         if scene.scripts.program and seen.freeze.status in scene.scripts.success:
             yield Finding(
                 code="snapshot.claimed",
-                message=f"the job ended with {seen.freeze.status}, though its snapshot had failed ({ends})",
+                message=f"the job ended with {seen.freeze.status}, although its snapshot had failed ({ends})",
             )
         yield from rules.nothing_left(seen)
         for name in seen.left_frozen:

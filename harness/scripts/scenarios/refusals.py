@@ -1,4 +1,4 @@
-"""The freeze does not come about, or nobody can tell."""
+"""The freeze is refused, is late, or its result is unknown."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def freeze_ends_3(scene: Scene) -> Iterator[Finding]:
 
 @family.scenario(
     "freeze-ends-1",
-    situation="the session ends with a status that nobody documents: 1, 2, 4, 6, 127, 255",
+    situation="the session ends with an undocumented status: 1, 2, 4, 6, 127, 255",
     right="the freeze script says failure: only 5 is success",
     source=CLASS_REFERENCE,
     waits_s=5,
@@ -72,8 +72,8 @@ def freeze_ends_0(scene: Scene) -> Iterator[Finding]:
 @family.scenario(
     "frozen-but-1",
     situation="the instance is frozen, but the session breaks off with 1",
-    right="the freeze script says failure and thaws what is frozen all the same",
-    source=CLASS_REFERENCE + ": IsWDSuspendedExt tells",
+    right="the freeze script says failure and thaws what was frozen nevertheless",
+    source=CLASS_REFERENCE + ": IsWDSuspendedExt says so",
 )
 def frozen_but_1(scene: Scene) -> Iterator[Finding]:
     scene.install()
@@ -98,7 +98,7 @@ def login_refused(scene: Scene) -> Iterator[Finding]:
 
 @family.scenario(
     "owner-only",
-    situation="the instance trusts the operating-system user that owns it, and nobody else",
+    situation="the instance trusts only the operating-system user that owns it",
     right="the scripts become the owner, or the freeze script says failure",
     source="seed article, comments: csession has to run as the manager user",
     needs=(Need.SEVERAL_USERS,),
@@ -170,7 +170,7 @@ def session_hangs(scene: Scene) -> Iterator[Finding]:
     scene.administrator.send(scene.first, signal.SIGSTOP)
     seen = scene.attempt(after=lambda: scene.administrator.send(scene.first, signal.SIGCONT))
     if not [call for call in scene.calls() if call.what not in _LISTINGS]:
-        yield rules.not_told("the situation did not come about: no session was asked for")
+        yield rules.inconclusive("the situation did not arise: the scripts started no session")
     yield from rules.refused(seen, scene.scripts, "no session got an answer")
 
 
@@ -190,7 +190,7 @@ def slow_freeze(scene: Scene) -> Iterator[Finding]:
 
 @family.scenario(
     "too-slow-freeze",
-    situation="the freeze takes longer than the caller waits, and comes about afterwards",
+    situation="the freeze takes longer than the caller waits, and happens afterwards",
     right="the freeze script gives up in time, says failure, and WDSuspendLimit ends the late freeze",
     source=CLASS_REFERENCE + ": WDSuspendLimit; Azure's hook waits 30 s, VSS 60 s",
     waits_s=45,
@@ -200,11 +200,11 @@ def too_slow_freeze(scene: Scene) -> Iterator[Finding]:
     scene.instance(scene.first)
     scene.recorder.plant(FREEZE, "late", scene.scripts.timeout_s + 4, times=1)
     seen = scene.attempt()
-    yield from rules.refused(seen, scene.scripts, "the freeze had not come about")
+    yield from rules.refused(seen, scene.scripts, "the freeze had not happened")
     if not scene.observer.wait_for(
         lambda: bool(scene.observer.events(scene.first)), within_s=scene.scripts.timeout_s + 20
     ):
-        yield rules.not_told("the late freeze did not come about")
+        yield rules.inconclusive("the late freeze did not happen")
     yield from rules.thaws_itself(scene)
 
 
@@ -223,7 +223,7 @@ def frozen_by_another(scene: Scene) -> Iterator[Finding]:
     if scene.frozen(scene.first) is not True:
         yield Finding(
             code="other.thawed",
-            message=f"the freeze script thawed {scene.first}, which another backup had frozen: that one is torn now",
+            message=f"the freeze script thawed {scene.first}, which another backup had frozen: it is torn now",
         )
 
 
@@ -240,7 +240,7 @@ def freeze_twice(scene: Scene) -> Iterator[Finding]:
 
     def again() -> None:
         if scene.frozen(scene.first) is not True:
-            found.append(rules.not_told("the first freeze was not made"))
+            found.append(rules.inconclusive("the first freeze was not made"))
             return
         why = "everything was frozen already, by another run"
         found.extend(rules.refused(scene.attempt(), scene.scripts, why))
@@ -255,13 +255,13 @@ def freeze_twice(scene: Scene) -> Iterator[Finding]:
     elif scene.call("freeze").status in scene.scripts.success:
         again()
     else:
-        found.append(rules.not_told("the first freeze was not made"))
+        found.append(rules.inconclusive("the first freeze was not made"))
     yield from found
 
 
 @family.scenario(
     "stale-log",
-    situation="the freeze fails, and the log of yesterday tells of a good one",
+    situation="the freeze fails, and the log of yesterday records a good one",
     right="the freeze script says failure",
     source="a log is appended to: words in it may be of any day",
     needs=(Need.LOG_FILE,),
@@ -271,13 +271,13 @@ def stale_log(scene: Scene) -> Iterator[Finding]:
     scene.instance(scene.first)
     good = scene.backup()
     if good.freeze.status not in scene.scripts.success:
-        yield rules.not_told("no good backup could be made first")
+        yield rules.inconclusive("no good backup could be made first")
         return
     if not [path for path in scene.recorder.logs() if scene.machine.tree.exists(path)]:
-        yield rules.not_told("the situation did not come about: the scripts keep no log of yesterday")
+        yield rules.inconclusive("the situation did not arise: the scripts keep no log of yesterday")
         return
     scene.recorder.plant(FREEZE, "end", 3, "ERROR #7200: System failed to quiesce")
-    yield from _refused(scene, "ExternalFreeze ended with 3, and its log tells of yesterday")
+    yield from _refused(scene, "ExternalFreeze ended with 3, and its log records the freeze of yesterday")
 
 
 def _with_accounts(scene: Scene, *, owner: bool) -> None:

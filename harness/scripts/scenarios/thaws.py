@@ -1,4 +1,4 @@
-"""The thaw does not go as it should, or nothing is frozen."""
+"""The thaw fails, or nothing is frozen."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def thaw_fails_once(scene: Scene) -> Iterator[Finding]:
     if not seen.taken:
         yield rules.nothing_taken(seen, scene.scripts)
     elif seen.thaw:
-        yield from rules.thaw_told(seen, seen.thaw, scene.scripts)
+        yield from rules.honest_thaw(seen, seen.thaw, scene.scripts)
 
 
 @family.scenario(
@@ -72,7 +72,7 @@ def one_thaw_of_two_fails(scene: Scene) -> Iterator[Finding]:
     if scene.second in seen.left_frozen:
         yield Finding(
             code="left_frozen",
-            message=f"{scene.second} was left frozen, since {scene.first} could not be thawed",
+            message=f"{scene.second} was left frozen because {scene.first} could not be thawed",
         )
 
 
@@ -80,12 +80,12 @@ def one_thaw_of_two_fails(scene: Scene) -> Iterator[Finding]:
     "thaw-without-freeze",
     situation="the thaw script is called, and nothing is frozen",
     right="it says failure: whatever was backed up was not frozen",
-    source="AWS's published document ends with 205 then; IsWDSuspendedExt tells",
+    source="AWS's published document ends with 205 then; IsWDSuspendedExt says so",
 )
 def thaw_without_freeze(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    # what ExternalThaw answers if nothing is frozen is not documented: whoever relies on a refusal may be wrong
+    # what ExternalThaw answers if nothing is frozen is not documented, so no script may rely on a refusal
     scene.recorder.plant("externalthaw", "end", 5, may=True)
     yield from rules.claims(scene.call("thaw"), scene.scripts, "thaw", "nothing had been frozen")
     yield from rules.no_history(scene.calls(), "although nothing had been frozen")
@@ -93,7 +93,7 @@ def thaw_without_freeze(scene: Scene) -> Iterator[Finding]:
 
 @family.scenario(
     "thaw-after-failed-freeze",
-    situation="the freeze was refused, and the caller calls the thaw script all the same",
+    situation="the freeze was refused, and the caller calls the thaw script anyway",
     right="it does no harm",
     source="some callers call both scripts whatever happens",
 )

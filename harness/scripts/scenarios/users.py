@@ -17,7 +17,7 @@ _OWN = "seed article, comments: the user needs rights in the instance, or a sess
 @family.scenario(
     "as-root",
     situation="root runs the scripts",
-    right="as ever",
+    right="freeze, say 0; thaw, say 0",
     source="VMware Tools and cron run them as root",
 )
 def as_root(scene: Scene) -> Iterator[Finding]:
@@ -29,7 +29,7 @@ def as_root(scene: Scene) -> Iterator[Finding]:
 @family.scenario(
     "as-owner",
     situation="the owner of the instance runs the scripts",
-    right="as ever, or an honest refusal: he may not write everywhere",
+    right="freeze and thaw, or an honest refusal: the owner may not write everywhere",
     source=_OWN,
     needs=(Need.SEVERAL_USERS,),
 )
@@ -39,7 +39,7 @@ def as_owner(scene: Scene) -> Iterator[Finding]:
 
 @family.scenario(
     "as-somebody",
-    situation="a user without any right in the instance runs the scripts",
+    situation="a user without any rights in the instance runs the scripts",
     right="the freeze script says failure, in time",
     source=_OWN,
     needs=(Need.SEVERAL_USERS,),

@@ -161,5 +161,5 @@ class Setup:
 def _unable(why: str) -> PreconditionError:
     return PreconditionError(
         f"an instance of the stand-in does not answer in the machine, so no script can be judged: {why}",
-        "`harness doctor` tells what is missing",
+        "`harness doctor` says what is missing",
     )
