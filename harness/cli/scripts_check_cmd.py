@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     default="snapshot",
     show_default=True,
     metavar="NAME",
-    help="With --job: the program by which it takes the snapshot, such as lvcreate; with its folder if it lies where "
-    "nobody would look.",
+    help="With --job: the program by which it takes the snapshot, such as lvcreate; with its folder if that is an "
+    "unusual one.",
 )
 @click.option(
     "--instance",
@@ -86,9 +86,9 @@ def scripts_check_command(
     """Run freeze and thaw scripts, unchanged, in a machine of their own, in every situation that hurts.
 
     Name a SUITE (YAML), or --freeze and --thaw, or --script, or --job. Each scenario makes a machine of Linux
-    namespaces with stand-in instances under load, calls the scripts as a backup product would, and measures on the
-    instances what came of it. Nothing outside of the machine can be changed by a script. The exit status is 0 if
-    everything is right, 1 if not, 3 if something could not be told.
+    namespaces with stand-in instances under load, calls the scripts as a backup product would, and measures the
+    result on the instances. A script can change nothing outside the machine. The exit status is 0 if everything is
+    right, 1 if not, 3 if a scenario is inconclusive.
     """
     from harness import store
     from harness.scripts import check, report

@@ -28,7 +28,7 @@ for command in (scripts_check_command, scripts_list_command, scripts_init_comman
 @click.option(
     "--language",
     type=click.Choice(["sh", "batch"]),
-    help="What the files are written in, if suffix and first line do not tell.",
+    help="The language of the files, if suffix and first line do not show it.",
 )
 @click.option("--shellcheck/--no-shellcheck", default=True, show_default=True, help="Ask shellcheck too.")
 @click.option(
@@ -52,7 +52,7 @@ def scripts_lint_command(
 
     Nothing is run. The exit status is 0 without errors and warnings, 1 with one, 2 for a file that cannot be read.
     """
-    from harness.scripts.lint import Language, lint, report
+    from harness.lint import Language, lint, report
 
     reading = lint(files, language=Language(language) if language else None, shellcheck=shellcheck)
     render = {"table": report.table, "json": report.as_json, "sarif": report.sarif}[format_]

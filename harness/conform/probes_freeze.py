@@ -8,11 +8,14 @@ from pathlib import Path
 
 from harness.command import Deadline
 from harness.conform.bench import TEXT, Bench, Observation, Probe, one_freeze, session, state_word
+from harness.conform.family import ProbeFamily
 from harness.errors import CommandTimeout, ParseError
+from harness.facts import freezes, lists, sessions
 from harness.freeze_log import FreezeEntry
 from harness.instance.iris import DONE, REFUSED
 from harness.model import Position
 
+FAMILY = ProbeFamily()
 _NEITHER, _NO_ANSWER = "neither 5 nor 3", "no answer"
 _ASK_EVERY_S = 0.1
 _LOGIN_TIMEOUT_S = 5.0
@@ -20,6 +23,7 @@ _LATE_S = 15.0
 """An engine may notice that a limit of one second has passed some seconds later."""
 
 
+@FAMILY.tries(sessions.AGENT_ANSWERS)
 def agent_answers(bench: Bench) -> Observation:
     found = bench.instance.describe()
     names = sorted(found.databases)
@@ -29,6 +33,7 @@ def agent_answers(bench: Bench) -> Observation:
     return Observation(observed=f"{count} databases, {where}", holds=files and names == ["one", "two"])
 
 
+@FAMILY.tries(sessions.AGENT_REFUSES_WITH_3)
 def agent_refuses_with_3(bench: Bench) -> Observation:
     status, objects = bench.agent("Journals", f"{bench.setting.work}/absent/")
     reason = bool(objects) and bool(objects[-1].get("error"))
@@ -36,16 +41,19 @@ def agent_refuses_with_3(bench: Bench) -> Observation:
     return Observation(observed=f"status {status}, {said}", holds=status == REFUSED and reason)
 
 
+@FAMILY.tries(sessions.SESSION_ERROR_IS_NO_ANSWER)
 def error_is_no_answer(bench: Bench) -> Observation:
     return _neither(bench.backup_call("NoSuchMethodOfThisClass()").status)
 
 
+@FAMILY.tries(sessions.SESSION_FREEZE_EXIT_STATUS)
 def freeze_exit_status(bench: Bench) -> Observation:
     status = bench.freeze(bench.log()).status
     now = state_word(bench.suspended())
     return Observation(observed=f"status {status}, {now}", holds=(status, now) == (DONE, "frozen"))
 
 
+@FAMILY.tries(sessions.SESSION_IS_SUSPENDED_EXIT_STATUS)
 def is_suspended_exit_status(bench: Bench) -> Observation:
     before = bench.suspended().status
     bench.freeze(bench.log())
@@ -54,6 +62,7 @@ def is_suspended_exit_status(bench: Bench) -> Observation:
     return Observation(observed=observed, holds=(before, during) == (REFUSED, DONE))
 
 
+@FAMILY.tries(sessions.SESSION_THAW_EXIT_STATUS)
 def thaw_exit_status(bench: Bench) -> Observation:
     log = bench.log()
     bench.freeze(log)
@@ -62,6 +71,7 @@ def thaw_exit_status(bench: Bench) -> Observation:
     return Observation(observed=f"status {status}, {now}", holds=(status, now) == (DONE, "running"))
 
 
+@FAMILY.tries(sessions.THAW_ASKS_FIRST)
 def thaw_asks_first(bench: Bench) -> Observation:
     log = bench.log()
     bench.freeze(log)
@@ -72,12 +82,14 @@ def thaw_asks_first(bench: Bench) -> Observation:
     return Observation(observed=observed, holds=words == ["yes", "no"] and frozen["thawed"] is True)
 
 
+@FAMILY.tries(sessions.THAW_WHEN_RUNNING)
 def thaw_when_running(bench: Bench) -> Observation:
     status = bench.thaw(bench.log()).status
     now = state_word(bench.suspended())
     return Observation(observed=f"status {status}, {now}", holds=(status, now) == (REFUSED, "running"))
 
 
+@FAMILY.tries(freezes.FREEZE_SECOND_IS_REFUSED)
 def second_is_refused(bench: Bench) -> Observation:
     bench.freeze(bench.log())
     status = bench.freeze(bench.log()).status
@@ -86,12 +98,14 @@ def second_is_refused(bench: Bench) -> Observation:
     return Observation(observed=observed, holds=(status, now) == (REFUSED, "frozen"))
 
 
+@FAMILY.tries(freezes.FREEZE_LOG_UNWRITABLE)
 def log_unwritable(bench: Bench) -> Observation:
     status = bench.freeze(bench.setting.work / "absent" / "freeze.log").status
     now = state_word(bench.suspended())
     return Observation(observed=f"status {status}, {now}", holds=(status, now) == (REFUSED, "running"))
 
 
+@FAMILY.tries(freezes.FREEZE_LOG_LAYOUT)
 def log_layout(bench: Bench) -> Observation:
     log = bench.log()
     bench.freeze(log, TEXT)
@@ -99,6 +113,7 @@ def log_layout(bench: Bench) -> Observation:
     return _logged(log.read_text(), lambda e: _named(e, "start file", "marker", "suspended", "resumed"))
 
 
+@FAMILY.tries(freezes.FREEZE_LOG_ZERO_IS_STDOUT)
 def log_zero_is_stdout(bench: Bench) -> Observation:
     done = bench.freeze("0")
     if not done.stdout.strip():
@@ -110,6 +125,7 @@ def log_zero_is_stdout(bench: Bench) -> Observation:
     )
 
 
+@FAMILY.tries(freezes.FREEZE_WITHOUT_SWITCH)
 def without_switch(bench: Bench) -> Observation:
     log = bench.log()
     status = bench.freeze(log, switch=0).status
@@ -119,12 +135,14 @@ def without_switch(bench: Bench) -> Observation:
     )
 
 
+@FAMILY.tries(freezes.FREEZE_TEXT_IN_MARKER)
 def text_in_marker(bench: Bench) -> Observation:
     folder, position = bench.description.journal_folder, _marked(bench)
     text = bench.instance.read_marker(folder, position).text
     return Observation(observed="the same text" if text == TEXT else f"the text {text!r}", holds=text == TEXT)
 
 
+@FAMILY.tries(freezes.MARKER_OFFSET_BEGINS_RECORD)
 def offset_begins_record(bench: Bench) -> Observation:
     folder, position = bench.description.journal_folder, _marked(bench)
     before = Position(journal_file=position.journal_file, offset_bytes=position.offset_bytes - 1)
@@ -133,6 +151,7 @@ def offset_begins_record(bench: Bench) -> Observation:
     return Observation(observed=observed, holds=(there, beside) == ("marker", "none"))
 
 
+@FAMILY.tries(freezes.FREEZE_FILES_STAND_STILL)
 def files_stand_still(bench: Bench) -> Observation:
     log = bench.log()
     with bench.driver(None, rate=2000) as driver:
@@ -151,6 +170,7 @@ def files_stand_still(bench: Bench) -> Observation:
     return Observation(observed=f"files {files}, updates went on", holds=same)
 
 
+@FAMILY.tries(freezes.FILES_TIME_SHOWS_WRITES)
 def time_shows_writes(bench: Bench) -> Observation:
     before = bench.statuses()
     bench.work()
@@ -164,6 +184,7 @@ def time_shows_writes(bench: Bench) -> Observation:
     )
 
 
+@FAMILY.tries(freezes.FREEZE_SELF_THAW)
 def self_thaw(bench: Bench) -> Observation:
     log = bench.log()
     if bench.freeze(log, resume_after_s=1).status != DONE:
@@ -175,6 +196,7 @@ def self_thaw(bench: Bench) -> Observation:
     return Observation(observed=f"running; {word} at the thaw", holds=answer["suspended"] is False)
 
 
+@FAMILY.tries(freezes.FREEZE_SELF_THAW_IS_LOGGED)
 def self_thaw_is_logged(bench: Bench) -> Observation:
     log = bench.log()
     bench.freeze(log, resume_after_s=1)
@@ -188,6 +210,7 @@ def self_thaw_is_logged(bench: Bench) -> Observation:
     )
 
 
+@FAMILY.tries(freezes.LOGIN_BLOCKED_STATUS)
 def blocked_status(bench: Bench) -> Observation:
     observed = _blocked(bench, bench.log())
     if observed is None:
@@ -195,6 +218,7 @@ def blocked_status(bench: Bench) -> Observation:
     return Observation(observed=observed, holds=observed in (_NEITHER, _NO_ANSWER))
 
 
+@FAMILY.tries(freezes.THAW_WITHOUT_LOGIN)
 def thaw_without_login(bench: Bench) -> Observation:
     log = bench.log()
     if _blocked(bench, log) is None:
@@ -204,12 +228,14 @@ def thaw_without_login(bench: Bench) -> Observation:
     return Observation(observed=f"status {status}, {now}", holds=(status, now) == (DONE, "running"))
 
 
+@FAMILY.tries(freezes.LOGIN_INSTANCE_DOWN_STATUS)
 def instance_down_status(bench: Bench) -> Observation:
     with bench.target() as target:
         target.place.run(["iris", "stop", target.place.name, "quietly"], accept=None)
         return _neither(session(target, "##class(Backup.General).IsWDSuspendedExt()").status)
 
 
+@FAMILY.tries(lists.LIST_QLIST_FIELDS)
 def qlist_fields(bench: Bench) -> Observation:
     fields = bench.place.run(["iris", "qlist", bench.place.name]).stdout.strip().split("^")
     name, status = fields[0] == bench.place.name, len(fields) > 3 and fields[3].startswith("running")
@@ -220,6 +246,7 @@ def qlist_fields(bench: Bench) -> Observation:
     return Observation(observed=observed, holds=count == "8 to 14" and name and status)
 
 
+@FAMILY.tries(lists.LIST_QALL_HEADER)
 def qall_header(bench: Bench) -> Observation:
     lines = bench.place.run(["iris", "qall"]).stdout.splitlines()
     heads = [number for number, line in enumerate(lines, 1) if "Instance Name" in line or "-----" in line]
@@ -299,29 +326,4 @@ def _suspended_without_marker(entry: FreezeEntry) -> Observation:
     return Observation(observed=", ".join(words), holds=words == ["suspended", "no marker"])
 
 
-PROBES: dict[str, Probe] = {
-    "agent.answers": agent_answers,
-    "agent.refuses_with_3": agent_refuses_with_3,
-    "session.error_is_no_answer": error_is_no_answer,
-    "session.freeze_exit_status": freeze_exit_status,
-    "session.is_suspended_exit_status": is_suspended_exit_status,
-    "session.thaw_exit_status": thaw_exit_status,
-    "thaw.asks_first": thaw_asks_first,
-    "thaw.when_running": thaw_when_running,
-    "freeze.second_is_refused": second_is_refused,
-    "freeze.log_unwritable": log_unwritable,
-    "freeze.log_layout": log_layout,
-    "freeze.log_zero_is_stdout": log_zero_is_stdout,
-    "freeze.without_switch": without_switch,
-    "freeze.text_in_marker": text_in_marker,
-    "marker.offset_begins_record": offset_begins_record,
-    "freeze.files_stand_still": files_stand_still,
-    "files.time_shows_writes": time_shows_writes,
-    "freeze.self_thaw": self_thaw,
-    "freeze.self_thaw_is_logged": self_thaw_is_logged,
-    "login.blocked_status": blocked_status,
-    "thaw.without_login": thaw_without_login,
-    "login.instance_down_status": instance_down_status,
-    "list.qlist_fields": qlist_fields,
-    "list.qall_header": qall_header,
-}
+PROBES: dict[str, Probe] = FAMILY.probes

@@ -10,26 +10,31 @@ from pathlib import Path
 
 from harness import destroy
 from harness.conform.bench import Bench, NotHere, Observation, Probe, compared, session, state_word
+from harness.conform.family import ProbeFamily
 from harness.errors import InstanceError, RollforwardError
 from harness.evidence.answers import JournalFile, RollforwardAnswer
 from harness.evidence.journals import JournalSet
+from harness.facts import freezes, journals, recoveries
 from harness.files import Method, copy_paths
 from harness.instance.iris import Instance
 from harness.model import Position
 from harness.rollforward import roll_forward
 from harness.walk import read_state
 
+FAMILY = ProbeFamily()
 _ALL = "exactly what was acknowledged"
 _SNAPSHOT = "exactly what the snapshot holds"
 _BLOCK_BYTES = 8192
 """A block of IRIS; two of GT.M's."""
 
 
+@FAMILY.tries(freezes.FREEZE_FILES_ARE_CURRENT)
 def files_are_current(bench: Bench) -> Observation:
     with bench.restored() as target:
         return compared(bench.recovered(target), bench.taken.at_freeze, "all that was acknowledged")
 
 
+@FAMILY.tries(journals.JOURNALS_SWITCH_CLOSES)
 def switch_closes(bench: Bench) -> Observation:
     before = bench.instance.position()
     after = bench.instance.switch_journal()
@@ -40,6 +45,7 @@ def switch_closes(bench: Bench) -> Observation:
     return Observation(observed=words, holds=new and rest)
 
 
+@FAMILY.tries(journals.JOURNALS_LINKED)
 def linked(bench: Bench) -> Observation:
     bench.instance.switch_journal()
     journals = bench.instance.journals(bench.description.journal_folder)
@@ -49,6 +55,7 @@ def linked(bench: Bench) -> Observation:
     return Observation(observed=observed, holds=marks and _meet(journals))
 
 
+@FAMILY.tries(journals.JOURNALS_COPY_READS_ALIKE)
 def copy_reads_alike(bench: Bench) -> Observation:
     copies = bench.taken.journals
     with bench.target() as target:
@@ -56,6 +63,7 @@ def copy_reads_alike(bench: Bench) -> Observation:
     return Observation(observed="the same" if same else "something else", holds=same)
 
 
+@FAMILY.tries(journals.ROLLFORWARD_MISSING_MIDDLE_IS_SEEN)
 def missing_middle_is_seen(bench: Bench) -> Observation:
     folder, journals = _copies(bench)
     middle = journals[len(journals) // 2]
@@ -71,6 +79,7 @@ def missing_middle_is_seen(bench: Bench) -> Observation:
     )
 
 
+@FAMILY.tries(journals.JOURNALS_TRUNCATED_IS_SEEN)
 def truncated_is_seen(bench: Bench) -> Observation:
     folder, journals = _copies(bench)
     cut = journals[0]
@@ -83,6 +92,7 @@ def truncated_is_seen(bench: Bench) -> Observation:
     return Observation(observed="a problem, or another end" if seen else "nothing", holds=seen)
 
 
+@FAMILY.tries(journals.JOURNALS_FOREIGN_REFUSED)
 def foreign_refused(bench: Bench) -> Observation:
     folder, journals = _copies(bench)
     ours = journals[0]
@@ -97,6 +107,7 @@ def foreign_refused(bench: Bench) -> Observation:
     return Observation(observed="a problem, or another mark" if told else "taken for ours", holds=told)
 
 
+@FAMILY.tries(journals.JOURNALS_COMPRESSED_ALONE)
 def compressed_alone(bench: Bench) -> Observation:
     folder = bench.description.journal_folder
     compressed = [j for j in bench.instance.journals(folder) if j.files[0].endswith("z")]
@@ -109,6 +120,7 @@ def compressed_alone(bench: Bench) -> Observation:
     return Observation(observed="a problem" if found.problem else "no problem", holds=not found.problem)
 
 
+@FAMILY.tries(journals.JOURNALS_LAST_COMMITTED)
 def last_committed(bench: Bench) -> Observation:
     acknowledged = bench.work()
     folder = bench.description.journal_folder
@@ -121,6 +133,7 @@ def last_committed(bench: Bench) -> Observation:
     return Observation(observed="as acknowledged" if same else "other numbers", holds=same)
 
 
+@FAMILY.tries(recoveries.STATE_TELLS_WHAT_WORK_DID)
 def tells_what_work_did(bench: Bench) -> Observation:
     acknowledged = bench.work()
     state = read_state(bench.instance, bench.setting.seed, len(acknowledged))
@@ -129,6 +142,7 @@ def tells_what_work_did(bench: Bench) -> Observation:
     return compared(bench.recovered(bench.instance), acknowledged, _ALL)
 
 
+@FAMILY.tries(recoveries.STATE_OTHER_DATA_IS_SEEN)
 def other_data_is_seen(bench: Bench) -> Observation:
     writers = len(bench.work())
     state = read_state(bench.instance, bench.setting.seed + 1, writers)
@@ -136,6 +150,7 @@ def other_data_is_seen(bench: Bench) -> Observation:
     return Observation(observed="altered" if seen else "nothing", holds=seen)
 
 
+@FAMILY.tries(recoveries.RESTORE_PLACE_AND_MOUNT)
 def place_and_mount(bench: Bench) -> Observation:
     with bench.target() as empty:
         if any(bench.recovered(empty).values()):
@@ -144,6 +159,7 @@ def place_and_mount(bench: Bench) -> Observation:
         return compared(bench.recovered(target), bench.taken.at_freeze, _SNAPSHOT)
 
 
+@FAMILY.tries(recoveries.INTEGRITY_CLEAN_VERDICT)
 def clean_verdict(bench: Bench) -> Observation:
     with bench.restored() as target:
         report = target.integrity(_databases(target))
@@ -151,6 +167,7 @@ def clean_verdict(bench: Bench) -> Observation:
     return Observation(observed="clean" if clean else "errors", holds=clean)
 
 
+@FAMILY.tries(recoveries.INTEGRITY_CLOSING_VERDICT)
 def closing_verdict(bench: Bench) -> Observation:
     with bench.restored() as target:
         asked = _databases(target)
@@ -161,6 +178,7 @@ def closing_verdict(bench: Bench) -> Observation:
     return Observation(observed=f"{words}, {ending}", holds=each and report.complete)
 
 
+@FAMILY.tries(recoveries.INTEGRITY_DAMAGE_IS_SEEN)
 def damage_is_seen(bench: Bench) -> Observation:
     with bench.restored() as target:
         place = target.describe().databases["two"]
@@ -176,12 +194,14 @@ def damage_is_seen(bench: Bench) -> Observation:
     return Observation(observed="no errors" if not bad else "errors in a sound database", holds=False)
 
 
+@FAMILY.tries(recoveries.ROLLFORWARD_START_POSITION)
 def start_position(bench: Bench) -> Observation:
     with bench.restored() as target:
         roll_forward(target, bench.description, bench.taken.journals, None)
         return compared(bench.recovered(target), bench.taken.at_end, _ALL)
 
 
+@FAMILY.tries(recoveries.ROLLFORWARD_START_BETWEEN_RECORDS_REFUSED)
 def start_between_records_refused(bench: Bench) -> Observation:
     start = bench.taken.journals.start
     beside = Position(journal_file=start.journal_file, offset_bytes=start.offset_bytes + 1)
@@ -189,12 +209,14 @@ def start_between_records_refused(bench: Bench) -> Observation:
         return _refused(bench, target, replace(bench.taken.journals, start=beside))
 
 
+@FAMILY.tries(recoveries.ROLLFORWARD_STOP_AT_MARKER)
 def stop_at_marker(bench: Bench) -> Observation:
     with bench.restored() as target:
         roll_forward(target, bench.description, bench.taken.journals, bench.taken.point)
         return compared(bench.recovered(target), bench.taken.at_point, f"{_ALL} by then")
 
 
+@FAMILY.tries(recoveries.ROLLFORWARD_SKIPPED_IS_REPORTED)
 def skipped_is_reported(bench: Bench) -> Observation:
     """One database is left without its journals, or where all share them, without being mounted."""
     folder, journals = _copies(bench)
@@ -212,11 +234,13 @@ def skipped_is_reported(bench: Bench) -> Observation:
     return _skipped(answer, place)
 
 
+@FAMILY.tries(recoveries.BOOT_RECOVERS)
 def boot_recovers(bench: Bench) -> Observation:
     with bench.booted() as booted:
         return compared(bench.recovered(booted), bench.taken.at_freeze, _SNAPSHOT)
 
 
+@FAMILY.tries(recoveries.BOOT_FROZEN_IMAGE_STARTS_THAWED)
 def frozen_image_starts_thawed(bench: Bench) -> Observation:
     with bench.booted() as booted:
         now = state_word(session(booted, "##class(Backup.General).IsWDSuspendedExt()"))
@@ -269,26 +293,4 @@ def _skipped(answer: RollforwardAnswer, place: Path) -> Observation:
     return Observation(observed=word, holds=False)
 
 
-PROBES: dict[str, Probe] = {
-    "freeze.files_are_current": files_are_current,
-    "journals.switch_closes": switch_closes,
-    "journals.linked": linked,
-    "journals.copy_reads_alike": copy_reads_alike,
-    "rollforward.missing_middle_is_seen": missing_middle_is_seen,
-    "journals.truncated_is_seen": truncated_is_seen,
-    "journals.foreign_refused": foreign_refused,
-    "journals.compressed_alone": compressed_alone,
-    "journals.last_committed": last_committed,
-    "state.tells_what_work_did": tells_what_work_did,
-    "state.other_data_is_seen": other_data_is_seen,
-    "restore.place_and_mount": place_and_mount,
-    "integrity.clean_verdict": clean_verdict,
-    "integrity.closing_verdict": closing_verdict,
-    "integrity.damage_is_seen": damage_is_seen,
-    "rollforward.start_position": start_position,
-    "rollforward.start_between_records_refused": start_between_records_refused,
-    "rollforward.stop_at_marker": stop_at_marker,
-    "rollforward.skipped_is_reported": skipped_is_reported,
-    "boot.recovers": boot_recovers,
-    "boot.frozen_image_starts_thawed": frozen_image_starts_thawed,
-}
+PROBES: dict[str, Probe] = FAMILY.probes

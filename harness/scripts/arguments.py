@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from harness.scripts.lint.engine import split_arguments
-from harness.scripts.model import Call
+from harness.lint.engine import split_arguments
+from harness.scripts.model import RecordedCall
 
 _TIME = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _METHOD = re.compile(r"Backup\.General\)?\s*\.\s*\w+\s*\((.*)\)", re.IGNORECASE | re.DOTALL)
 
 
-def call_of(line: str) -> Call | None:
+def call_of(line: str) -> RecordedCall | None:
     """None for a line that is not whole, as one that is being written, or that something else has written."""
     fields = line.split("\t", 6)
     if len(fields) != 7 or not (_TIME.fullmatch(fields[0]) and fields[1].isdecimal()):
@@ -20,7 +20,7 @@ def call_of(line: str) -> Call | None:
     text = re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), words.replace("\x1f", "\0"))
     method = _METHOD.search(text.replace("\0", " "))
     arguments = tuple(map(_unquoted, split_arguments(method[1]))) if method else tuple(text.split("\0"))
-    return Call(
+    return RecordedCall(
         at=float(at),
         user=int(user),
         program=program,

@@ -1,7 +1,8 @@
 """Runs the scenarios on a pair of scripts, several at a time, each in a machine of its own.
 
-The first one, `one-instance`, also shows where the scripts keep their log; those that spoil the log need that. The
-last word has `restored`: its backup is restored, rolled forward and held against the ledger, as `harness run` does.
+The first one, `one-instance`, also shows where the scripts keep their log, which scenarios that spoil the log need.
+`restored` decides by the data: its backup is restored, rolled forward and compared with the ledger, as `harness run`
+does.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from harness.scripts import scenarios
 from harness.scripts.guard import Contained
 from harness.scripts.model import Outcome, Report, Scripts
 from harness.scripts.scenarios.base import Need, Scenario
-from harness.scripts.scene import NotHere, Scene, opened
+from harness.scripts.scene import DoesNotApply, Learned, Scene, opened
 
 FIRST = "one-instance"
-_UNTOLD = f"the scripts froze nothing in {FIRST}, so it is not known whether this applies to them"
+_UNKNOWN = f"the scripts froze nothing in {FIRST}, so it is unknown whether this scenario applies to them"
 _LISTINGS = {"qlist", "list", "all", "qall"}
 _ALONE = threading.Lock()
-"""One check at a time in a process: what a run makes carries its token, which is one variable of the process."""
+"""One check at a time in a process: everything a run makes carries its token, a variable of the process."""
 
 Tell = Callable[[Outcome], object]
 
@@ -43,10 +44,10 @@ def chosen(names: Collection[str]) -> list[Scenario]:
 
 
 def check(scripts: Scripts, *, only: Collection[str], folder: Path, jobs: int, tell: Tell) -> Report:
-    """Run the scenarios. Interrupted, it ends the machines at once; nothing of them is left.
+    """Run the scenarios. An interrupt ends the machines at once and leaves nothing of them.
 
     Args:
-        folder: The run's folder; what each scenario left to read is below `scenarios/`.
+        folder: The run's folder; what each scenario leaves is below `scenarios/`.
         jobs: How many machines at a time.
         tell: Called with each outcome as it comes.
     Raises:
@@ -54,7 +55,7 @@ def check(scripts: Scripts, *, only: Collection[str], folder: Path, jobs: int, t
         PreconditionError: machines cannot be made here; nothing is left.
     """
     with _ALONE:
-        # what the machines are told is read by their users too; the run's folder keeps the mode it has
+        # users of the machines read files below it too; the run's folder keeps the mode it has
         before = os.umask(0o022)
         try:
             return _check(scripts, chosen(only), folder, jobs, tell)
@@ -97,25 +98,26 @@ def _check(scripts: Scripts, wanted: Sequence[Scenario], folder: Path, jobs: int
 
 
 def _require_answers(scripts: Scripts, work: Path) -> None:
-    """Before the first scenario: an instance can be made here, and scripts can come to it. Raises PreconditionError;
-    what follows would be held against the scripts.
+    """Raises PreconditionError if no instance can be made here, or scripts cannot reach it.
+
+    Checked before the first scenario: the scripts would be blamed for it.
     """
     try:
         with opened(scripts, work / "probe", work / "probe-kept") as scene:
             scene.install()
             scene.instance(scene.first, load=False)
-            scene.require_answers()
+            scene.setup.require_answers(scene.first)
     except PreconditionError:
         raise
     except HarnessError as error:
         raise PreconditionError(
             f"no instance of the stand-in runs in the machine, so no script can be judged: {error}",
-            "`harness doctor` tells what is missing",
+            "`harness doctor` says what is missing",
         ) from error
 
 
 class _Scenes:
-    """Those that are played, so that an interrupted check can end their machines and need not wait for them."""
+    """The scenes at work, so that an interrupted check can end their machines at once."""
 
     def __init__(self) -> None:
         self._known: list[Scene] = []
@@ -133,31 +135,31 @@ class _Scenes:
 
 
 class _Discovered:
-    """What the first scenario shows of the scripts, beside its outcome."""
+    """What the first scenario shows of the scripts besides its outcome."""
 
     def __init__(self) -> None:
         self.log_file = ""
         self.engine = ""
         self.program_called = False
         self.unmet: set[Need] = set()
-        self.untold: set[Need] = set()
-        """What nothing is known of, as the scripts did not come so far."""
+        self.unknown: set[Need] = set()
+        """Needs that the scripts did not get far enough to show."""
 
     def learn(self, scene: Scene, scripts: Scripts) -> None:
-        self.program_called = scene.took
+        self.program_called = scene.job.took
         self.engine = scene.engine
-        logs = scene.logs()
+        logs = scene.recorder.logs()
         self.log_file = logs[0] if logs else ""
         if not logs:
             froze = scene.calls("externalfreeze") or scene.calls("freeze")
-            (self.unmet if froze else self.untold).add(Need.LOG_FILE)
+            (self.unmet if froze else self.unknown).add(Need.LOG_FILE)
         if not scene.machine.users:
             self.unmet.add(Need.SEVERAL_USERS)
         if scripts.instances:
             if len(scripts.instances) < 2:
                 self.unmet.add(Need.TWO_INSTANCES)
             if not any(call.what in _LISTINGS for call in scene.calls()):
-                (self.unmet if scene.calls() else self.untold).add(Need.LISTING)
+                (self.unmet if scene.calls() else self.unknown).add(Need.LISTING)
         if not scripts.credentials:
             self.unmet.add(Need.CREDENTIALS)
         if scripts.freeze[0] != scripts.thaw[0] or len(scripts.freeze) < 2:
@@ -201,23 +203,23 @@ def _play(
         return outcome(Verdict.SKIPPED, scripts.skip[scenario.name]), None
     if missing := [need for need in scenario.needs if need in first.unmet]:
         return outcome(Verdict.SKIPPED, missing[0].value), None
-    if any(need in first.untold for need in scenario.needs):
-        finding = Finding(code="not_measured", message=_UNTOLD, verdict=Verdict.UNKNOWN)
-        return outcome(Verdict.UNKNOWN, _UNTOLD, [finding]), None
+    if any(need in first.unknown for need in scenario.needs):
+        finding = Finding(code="not_measured", message=_UNKNOWN, verdict=Verdict.UNKNOWN)
+        return outcome(Verdict.UNKNOWN, _UNKNOWN, [finding]), None
     kept = folder / "scenarios" / scenario.name
     try:
-        with opened(scripts, work / scenario.name, kept) as scene:
+        learned = Learned(log_file=first.log_file, program_called=first.program_called)
+        with opened(scripts, work / scenario.name, kept, learned) as scene:
             scenes.add(scene)
-            scene.log_file, scene.program_called = first.log_file, first.program_called
             findings = _each_once(scenario.play(scene))
             seen = "; ".join(scene.notes)
             return outcome(
                 Verdict.worst([Verdict.PASS, *(one.verdict for one in findings)]), seen, findings
             ), scene
-    except NotHere as reason:
+    except DoesNotApply as reason:
         return outcome(Verdict.SKIPPED, str(reason)), scene
     except Contained as error:
-        finding = Finding(code="contained", message=f"{error}, because of the scripts")
+        finding = Finding(code="contained", message=f"the scripts exceeded a sandbox limit: {error}")
         return outcome(Verdict.FAIL, "; ".join(scene.notes if scene else ()), [finding]), scene
     except PreconditionError:
         raise

@@ -1,32 +1,31 @@
-"""Watches what a machine takes, and ends it when that is too much: a script must not harm the one it is tried on."""
+"""Limits what the scripts in a machine use, and ends the machine past a limit: they must not harm the real one."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-import re
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError, InstanceError
 from harness.instance.base import Limits, Machine
+from harness.scripts import processes
 
 LIMITS = Limits()
 _MEMORY_MAX = 3 << 30
 _MEMORY_LEFT = 192 << 20
-"""Of the real machine. Not all memory shows in processes: a file without a name, a segment nobody has attached."""
+"""Of the real machine. Some memory belongs to no process: files without a name, segments that are not attached."""
 _DISK_MAX, _FILES_MAX = 1 << 30, 100_000
 _LOOK_EVERY_S = 0.25
 
 
 class Contained(HarnessError):
-    """A script took more than the machine gives; the machine was ended. The text says what."""
+    """The scripts exceeded a limit of the machine, and the machine was ended. The text says which."""
 
 
 class Guard:
-    """Looks at a machine from `start` to `close`."""
+    """Watches a machine from `start` to `close`."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -39,34 +38,34 @@ class Guard:
 
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_EVERY_S):
-            processes = self._machine.processes()
+            running = self._machine.processes()
             why = ""
-            if len(processes) > LIMITS.processes - 10:
-                why = f"it had {len(processes)} processes"
-            elif (memory := _resident(processes)) > _MEMORY_MAX:
+            if len(running) > LIMITS.processes - 10:
+                why = f"it had {len(running)} processes"
+            elif (memory := processes.resident_bytes(running)) > _MEMORY_MAX:
                 why = f"it took {memory >> 20} MB of memory"
             else:
                 why = _too_much(self._machine.inside)
             if why:
                 self._contained = Contained(f"the machine was ended: {why}")
-            elif _memory_left() < _MEMORY_LEFT:
-                self._contained = InstanceError("the machine was ended: no memory is left here")
+            elif (left := processes.available_bytes()) is not None and left < _MEMORY_LEFT:
+                self._contained = InstanceError("the machine was ended: this computer has no memory left")
             if self._contained:
                 self._machine.close()
 
     def last_look(self) -> None:
-        """Raises Contained for what was taken since the watch looked last."""
+        """Raises Contained if a limit was exceeded since the last look."""
         self.check()
         if why := _too_much(self._machine.inside):
             raise Contained(f"the machine was ended: {why}")
 
     def check(self) -> None:
-        """Raises Contained, or InstanceError if this machine itself was about to run out of memory."""
+        """Raises Contained, or InstanceError if the real machine was about to run out of memory."""
         if self._contained:
             raise self._contained
 
     def why(self, error: HarnessError) -> HarnessError:
-        """What ended the machine, if it was this guard."""
+        """The reason why this guard ended the machine, or the error itself."""
         return self._contained or error
 
     def close(self) -> None:
@@ -76,22 +75,8 @@ class Guard:
             self._thread.join()
 
 
-def _resident(processes: Sequence[int]) -> int:
-    total = 0
-    for number in processes:
-        with contextlib.suppress(OSError, IndexError, ValueError):
-            total += int(Path(f"/proc/{number}/statm").read_text().split()[1])
-    return total * os.sysconf("SC_PAGESIZE")
-
-
-def _memory_left() -> int:
-    """Bytes this machine can still give. Source: proc_meminfo(5), MemAvailable."""
-    found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
-    return int(found[1]) << 10 if found else _MEMORY_LEFT
-
-
 def _too_much(folder: Path) -> str:
-    """What of a folder is past the limits; empty if nothing is. Not by os.walk, which ends at a thousand levels."""
+    """Which limit a folder exceeds; empty if none. os.walk is of no use here: it ends at a thousand levels."""
     left, size, files = [str(folder)], 0, 0
     while left:
         try:

@@ -76,7 +76,7 @@ def _write_one(path: Path, file: ReferenceFile) -> None:
         new.touch(mode=0o600, exist_ok=False)
         new.write_text(file.text, encoding="utf-8")
         new.chmod(file.mode)
-        new.replace(path)  # a script that is running goes on with the old file
+        new.replace(path)  # a script that is running keeps the old file
     except OSError as error:
         raise PreconditionError(
             f"cannot write {path}: {error.strerror}", "Choose another folder with --out."

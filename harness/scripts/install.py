@@ -47,7 +47,7 @@ class Program:
     Attributes:
         planted: Where it is written.
         over: Programs of that name in folders that are lent read-only: it is mounted over them.
-        guessed: Nothing of that name is installed here, so nobody knows in which folder it lies.
+        guessed: Nothing of that name is installed here, so its folder is unknown.
     """
 
     planted: tuple[Planted, ...]
@@ -56,7 +56,7 @@ class Program:
 
 
 def program(machine: Machine, scripts: Scripts) -> Program:
-    """Wherever its name is found here, or a job that calls it by another path calls the real one."""
+    """Cover every place where the name is found here, so that no job calls the real program."""
     name = posixpath.basename(scripts.program)
     found = [f"{folder}/{name}" for folder in _PROGRAMS if Path(folder, name).is_file()]
     over = [f"{folder}/{name}" for folder in _NOT_MERGED if _is_own(folder) and Path(folder, name).is_file()]

@@ -1,4 +1,4 @@
-"""What is given, seen and said of a pair of backup scripts. Frozen data; times are monotonic seconds."""
+"""The scripts under check, what was seen of them, and the report. Frozen data; times are monotonic seconds."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Scripts:
         freeze, thaw: Argument lists; the first word is the script.
         snapshot: Argument list of what takes the snapshot; empty if the harness does.
         program: With it `freeze` and `thaw` are one job that freezes, takes the snapshot by this program, and thaws;
-            in the machine that program tells the harness and waits until it has looked.
+            in the machine that program signals the harness and waits until the harness has looked at the instances.
         user: Who runs them: root, irisowner, backup or somebody.
         success: Exit statuses that their caller takes for success.
         timeout_s: How long their caller waits.
-        instances: Names the scripts expect; empty if they look for themselves.
+        instances: Names the scripts expect; empty if they find the instances themselves.
         install: Path in the machine → file here that is put there, executable.
         environment: Variables their caller sets.
         credentials: Path in the machine where they expect a file with a user and a password; empty if nowhere.
@@ -70,7 +70,7 @@ def _name(status: int) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class RecordedCall:
     """One call of `iris` or its kin by a script.
 
     Attributes:
@@ -98,10 +98,10 @@ class Seen:
 
     Attributes:
         expected: Instances that have to be frozen for the snapshot to be good.
-        frozen_after: Instance → whether it was frozen when the freeze script had ended; None: it did not tell.
-        held: Those that were frozen from before the snapshot until after it, by their own log as well.
+        frozen_after: Instance → whether it was frozen when the freeze script had ended; None: it did not answer.
+        held: Those that were frozen from before the snapshot until after it, also according to their log.
         taken: Whether the snapshot was taken; of a job: whether it called its program.
-        known: Of a job that did not call it: whether it is certain that it takes its snapshot by it.
+        known: Of a job that did not call its program: whether it certainly takes its snapshot by it.
         left_frozen: Instances frozen when everything was over.
         left_running: Commands of processes that the scripts left behind.
     """
@@ -119,7 +119,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of one scenario. `seen` is a line for people."""
+    """The result of one scenario. `seen` is a line for people."""
 
     name: str
     family: str
@@ -144,6 +144,6 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """What was not tried for a stated reason (SKIPPED) does not count; nothing tried is UNKNOWN."""
+        """The worst verdict; SKIPPED does not count, and without any other verdict it is UNKNOWN."""
         tried = [one.verdict for one in self.outcomes if one.verdict is not Verdict.SKIPPED]
         return Verdict.worst(tried)

@@ -153,7 +153,7 @@ def _heading(report: Report) -> list[str]:
 
 
 def _bad(report: Report) -> Sequence[Outcome]:
-    """What is wrong, before what could not be told."""
+    """What is wrong, before what is inconclusive."""
     return [one for verdict in _WRONG for one in report.outcomes if one.verdict is verdict]
 
 
@@ -181,7 +181,7 @@ def _said(one: Outcome) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text in which Markdown finds nothing of its own."""
+    """Text with the special characters of Markdown escaped."""
     return _SPECIAL.sub(r"\\\1", _line(text))
 
 

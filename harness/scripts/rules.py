@@ -1,12 +1,12 @@
-"""What a right script does, held against what was seen. Every function gives findings, none if all is well.
+"""What a correct script does, compared with what was seen. Every function yields findings, none if all is well.
 
 The rules and where they come from:
 
-* A class call ends a session with 5 (done) or 3 (failed), anything else never got there; callers want 0. Class
-  reference 2024.1, Backup.General; VMware and others read the 5 as a failure.
-* After a failed ExternalThaw the system may still be suspended. The same.
-* A freeze does not end by itself but for WDSuspendLimit; then any backup not finished must be treated as failed. The
-  same; to know that it happened, ask IsWDSuspendedExt before the thaw.
+* A class call ends a session with 5 (done) or 3 (failed). With any other status the call was never made. Callers want
+  0; VMware and others read the 5 as a failure. Class reference 2024.1, Backup.General.
+* After a failed ExternalThaw the system may still be suspended. Same source.
+* Only WDSuspendLimit ends a freeze by itself. A backup that is not finished by then must be treated as failed. Same
+  source. IsWDSuspendedExt, called before the thaw, says whether that has happened.
 * ExternalSetHistory counts as a successful backup for the purge of journals. Data Integrity Guide.
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.model import Finding, Verdict
-from harness.scripts.model import Call, Ran, Scripts, Seen
+from harness.scripts.model import Ran, RecordedCall, Scripts, Seen
 from harness.scripts.scene import Scene
 
 HISTORY = "externalsethistory"
@@ -23,7 +23,7 @@ _ENDS = ("stop", "force", "restart", "stopstart", "stopnoshut", "delete")
 
 
 def must_succeed(seen: Seen, scripts: Scripts) -> Iterator[Finding]:
-    """A backup that can be made: both scripts say so, and it was one."""
+    """For a backup that can be made: both scripts say success, and the backup is good."""
     yield from honest(seen, scripts)
     if unknown := _never_called(seen, scripts):
         if seen.freeze.status not in scripts.success:
@@ -34,85 +34,85 @@ def must_succeed(seen: Seen, scripts: Scripts) -> Iterator[Finding]:
         if all_frozen and seen.freeze.status == 5:
             yield Finding(
                 code="freeze.unmapped",
-                message="everything was frozen, but the freeze script ended with the session's 5: its caller takes "
+                message="the freeze script froze everything and ended with the session's 5: its caller takes "
                 "that for a failure and leaves the instances frozen",
                 witness=_last_line(seen.freeze),
             )
         else:
             yield Finding(
                 code="freeze.refused",
-                message=f"the freeze script {seen.freeze}, though nothing stood in its way",
+                message=f"the freeze script {seen.freeze}, although nothing prevented the freeze",
                 witness=_last_line(seen.freeze),
             )
     held = seen.taken and set(seen.held) == set(seen.expected)
     lost = [name for name in seen.expected if seen.taken and name not in seen.held]
     if lost and (seen.thaw is None or seen.thaw.status not in scripts.success):
-        # a thaw script that says so is honest, and yet there is no backup
+        # a thaw script that reports this is honest, but there is still no backup
         yield Finding(
             code="freeze.not_held",
-            message=f"{', '.join(lost)} did not stay frozen until the snapshot was over, though nothing but the "
-            "scripts and the limits they gave could end the freeze",
+            message=f"{', '.join(lost)} did not stay frozen until the snapshot was over, although only the scripts "
+            "and the limits they set could end the freeze",
             witness=_last_line(seen.thaw) if seen.thaw else "",
         )
     if held and seen.thaw and seen.thaw.status not in (*scripts.success, None):
         yield Finding(
             code="thaw.refused",
-            message=f"the thaw script {seen.thaw}, though the freeze had held",
+            message=f"the thaw script {seen.thaw}, although the freeze had held",
             witness=_last_line(seen.thaw),
         )
 
 
 def must_refuse(seen: Seen, scripts: Scripts, why: str) -> Iterator[Finding]:
-    """A backup that cannot be good: the freeze script must not end with success, and leaves nothing frozen."""
+    """For a backup that cannot be good: the freeze script reports failure and leaves nothing frozen."""
     if seen.freeze.status in scripts.success:
         yield Finding(
             code="freeze.claimed",
-            message=f"the freeze script ended with {seen.freeze.status}, though {why}",
+            message=f"the freeze script ended with {seen.freeze.status}, although {why}",
             witness=_last_line(seen.freeze),
         )
     if scripts.program and seen.taken:
         yield Finding(
             code="snapshot.taken",
-            message=f"the job took its snapshot, though {why}: an image that looks like a backup is left",
+            message=f"the job took its snapshot, although {why}: it leaves an image that looks like a backup",
         )
     yield from in_time(seen.freeze, "freeze")
     yield from nothing_left(seen)
 
 
 def refused(seen: Seen, scripts: Scripts, why: str) -> Iterator[Finding]:
-    """A freeze that must not be called a success, whatever else is frozen."""
+    """For a freeze that must not be reported as success, whatever else is frozen."""
     yield from claims(seen.freeze, scripts, "freeze", why)
     if scripts.program and seen.taken:
         yield Finding(
             code="snapshot.taken",
-            message=f"the job took its snapshot, though {why}: an image that looks like a backup is left",
+            message=f"the job took its snapshot, although {why}: it leaves an image that looks like a backup",
         )
 
 
 def nothing_taken(seen: Seen, scripts: Scripts) -> Finding:
-    """No snapshot was taken, so what comes after it could not be seen."""
-    return _never_called(seen, scripts) or not_told(
+    """No snapshot was taken, so nothing after it could be observed."""
+    return _never_called(seen, scripts) or inconclusive(
         f"the job {seen.freeze}, without a snapshot" if scripts.program else "the freeze script froze nothing"
     )
 
 
 def _never_called(seen: Seen, scripts: Scripts) -> Finding | None:
-    """A job that did not call what `--program` names, and may well have taken its snapshot by something else."""
+    """A job that did not call what `--program` names, and may have taken its snapshot by other means."""
     if not scripts.program or seen.taken or seen.known:
         return None
-    return not_told(
-        f"{scripts.program} of --program was never called, so nothing is known of the snapshot; was it called by "
-        f"another path or name? The job {seen.freeze}"
+    return inconclusive(
+        f"{scripts.program} of --program was never called, so nothing is known of the snapshot; check whether the "
+        f"job calls it by another path or name. The job {seen.freeze}"
     )
 
 
 def honest(seen: Seen, scripts: Scripts) -> Iterator[Finding]:
-    """Whatever could be done, the caller was told the truth and nothing stayed frozen."""
+    """The scripts report the truth to their caller, whatever it is, and nothing stays frozen."""
     yield from in_time(seen.freeze, "freeze")
     if seen.freeze.status in scripts.success and scripts.program and not seen.taken:
         yield _never_called(seen, scripts) or Finding(
             code="freeze.claimed",
-            message=f"the job ended with {seen.freeze.status} and took no snapshot: {scripts.program} was not called",
+            message=f"the job ended with {seen.freeze.status} without a snapshot: it never called {scripts.program}",
             witness=_last_line(seen.freeze),
         )
     elif seen.freeze.status in scripts.success:
@@ -124,23 +124,23 @@ def honest(seen: Seen, scripts: Scripts) -> Iterator[Finding]:
                     witness=_last_line(seen.freeze),
                 )
     if seen.thaw:
-        yield from thaw_told(seen, seen.thaw, scripts)
+        yield from honest_thaw(seen, seen.thaw, scripts)
     yield from nothing_left(seen)
 
 
-def thaw_told(seen: Seen, thaw: Ran, scripts: Scripts) -> Iterator[Finding]:
-    """The thaw script says success only if the freeze held until it came, and ended."""
+def honest_thaw(seen: Seen, thaw: Ran, scripts: Scripts) -> Iterator[Finding]:
+    """The thaw script reports success only if the freeze held until the thaw, and ended then."""
     yield from in_time(thaw, "thaw")
     if thaw.status not in scripts.success:
         return
-    # a job is looked at when its snapshot begins: by then one that thaws too early may have thawed already
+    # a job is observed from the beginning of its snapshot: one that thaws too early may have thawed by then
     frozen = [name for name in seen.expected if scripts.program or seen.frozen_after.get(name) is True]
     for name in frozen:
         if seen.taken and name not in seen.held:
             yield Finding(
                 code="thaw.claimed",
-                message=f"the thaw script ended with {thaw.status}, but {name} had not been frozen until then: the "
-                "snapshot is not what it is taken for",
+                message=f"the thaw script ended with {thaw.status}, but {name} did not stay frozen until then: the "
+                "snapshot is torn",
                 witness=_last_line(thaw),
             )
     for name in seen.left_frozen:
@@ -152,36 +152,36 @@ def thaw_told(seen: Seen, thaw: Ran, scripts: Scripts) -> Iterator[Finding]:
 
 
 def nothing_left(seen: Seen) -> Iterator[Finding]:
-    """No instance is frozen when it is over."""
+    """No instance stays frozen when the scripts have ended."""
     for name in seen.left_frozen:
         yield Finding(
             code="left_frozen",
-            message=f"{name} was left frozen: its users are blocked when ExternalFreezeTimeOut is over, until "
-            "somebody thaws it",
+            message=f"{name} was left frozen: its users are blocked once ExternalFreezeTimeOut is over, until "
+            "an administrator thaws it",
         )
     for words in seen.left_running:
-        yield not_told(
-            f"{words[:100]!r} still ran when the scripts had ended; what it does later was not seen"
+        yield inconclusive(
+            f"{words[:100]!r} was still running after the scripts had ended; what it did later was not observed"
         )
 
 
 def in_time(ran: Ran, hook: str) -> Iterator[Finding]:
-    """A script ends while its caller waits. Nobody need wait for a job: one with a limit of its own may be right."""
+    """A script ends while its caller waits. No caller waits for a job, so one with its own limit may be correct."""
     if ran.status is None and ran.limit:
-        yield not_told(
-            f"the job had not ended when the check ended it ({ran.killed}), but `{ran.limit[:60]}` would "
-            "have; give a longer --timeout"
+        yield inconclusive(
+            f"the check ended the job ({ran.killed}) before its own `{ran.limit[:60]}` could; "
+            "give a longer --timeout"
         )
     elif ran.status is None:
         yield Finding(
             code=f"{hook}.no_end",
-            message=f"the {hook} script did not end by itself while its caller waited ({ran.killed})",
+            message=f"the {hook} script did not end while its caller waited ({ran.killed})",
             witness=_last_line(ran),
         )
 
 
-def no_history(calls: Sequence[Call], when: str) -> Iterator[Finding]:
-    """ExternalSetHistory was not called; `when` says why it must not be."""
+def no_history(calls: Sequence[RecordedCall], when: str) -> Iterator[Finding]:
+    """ExternalSetHistory was not called; `when` says why it must not be called."""
     for call in calls:
         if call.what == HISTORY:
             yield Finding(
@@ -193,59 +193,62 @@ def no_history(calls: Sequence[Call], when: str) -> Iterator[Finding]:
 
 
 def claims(ran: Ran, scripts: Scripts, hook: str, why: str) -> Iterator[Finding]:
-    """A single run that must not end with success."""
+    """For a single run that must not end with success."""
     yield from in_time(ran, hook)
     if ran.status in scripts.success:
         yield Finding(
             code=f"{hook}.claimed",
-            message=f"the {hook} script ended with {ran.status}, though {why}",
+            message=f"the {hook} script ended with {ran.status}, although {why}",
             witness=_last_line(ran),
         )
 
 
 def thaws_itself(scene: Scene) -> Iterator[Finding]:
-    """WDSuspendLimit ends a freeze in time; the instances' clocks are hurried on for that."""
-    limited = scene.limited()
-    scene.hurry()
-    left = scene.wait_thawed(20.0 if limited else 0.0)
+    """WDSuspendLimit ends a freeze in time. The clocks of the instances run faster meanwhile."""
+    limited = scene.recorder.limited()
+    scene.administrator.hurry()
+    left = scene.observer.wait_thawed(20.0 if limited else 0.0)
     if left:
         why = "its WDSuspendLimit does not end it" if limited else "the freeze has no WDSuspendLimit"
         yield Finding(code="left_frozen", message=f"{', '.join(left)} stays frozen: {why}")
 
 
 def unanswered(scene: Scene) -> Iterator[Finding]:
-    """Instances that did not answer when something rested on it: nobody can say then what the scripts did."""
-    for name in scene.silent():
+    """Instances that did not answer when a verdict depended on it."""
+    for name in scene.observer.silent():
         ended = [call for call in scene.calls() if call.what in _ENDS and call.instance == name]
         if ended:
             yield Finding(
                 code="instance.ended",
-                message=f"{name} does not answer any more: the scripts called `{ended[-1].program} {ended[-1].what}`",
+                message=f"{name} no longer answers: the scripts called `{ended[-1].program} {ended[-1].what}`",
             )
-        elif scene.killed(name):
+        elif scene.observer.killed(name):
             yield Finding(
                 code="instance.ended",
-                message=f"{name} has ended: the scripts, which call `kill`, ended its processes",
+                message=f"{name} has ended: the scripts call `kill`, and its processes are gone",
             )
         else:
-            yield not_told(f"{name} did not answer when it was asked whether it is frozen")
+            yield inconclusive(f"{name} did not answer when asked whether it is frozen")
 
 
-def came_about(scene: Scene) -> Iterator[Finding]:
-    """What was planted was met, every freeze was noted, and nothing that answers rest on was changed."""
-    for what in scene.never_called():
-        yield not_told(f"the situation did not come about: no call of {what} came")
-    for name in scene.bypassed():
-        yield not_told(f"{name} was frozen by a way that is not recorded, so nothing is known of that call")
-    for path in scene.tampered():
+def situation_arose(scene: Scene) -> Iterator[Finding]:
+    """The planted answers were given, every freeze was recorded, and no file that answers rest on was changed."""
+    for what in scene.recorder.never_called():
+        yield inconclusive(f"the situation did not arise: the scripts never called {what}")
+    for name in scene.unrecorded():
+        yield inconclusive(f"{name} was frozen by a call that was not recorded, so its arguments are unknown")
+    for path in scene.seal.broken():
         yield Finding(
-            code="tampered", message=f"the scripts changed {path}: nothing that was seen after that counts"
+            code="tampered", message=f"the scripts changed {path}: nothing observed after that counts"
         )
 
 
-def not_told(what: str) -> Finding:
-    """Something could not be measured."""
+def inconclusive(what: str) -> Finding:
+    """Something could not be measured, for the reason given."""
     return Finding(code="not_measured", message=what, verdict=Verdict.UNKNOWN)
+
+
+not_told = inconclusive
 
 
 def _last_line(ran: Ran) -> str:

@@ -99,7 +99,7 @@ def require_runnable(scripts: Scripts) -> Scripts:
         if not path.is_file():
             raise UsageError(f"there is no script {path}")
         if not os.access(path, os.R_OK):
-            raise UsageError(f"{path} cannot be read by whoever runs the harness")
+            raise UsageError(f"{path} cannot be read by the user who runs the harness")
     return scripts
 
 
@@ -113,9 +113,9 @@ def _split(words: str) -> list[str]:
     try:
         parts = shlex.split(words)
     except ValueError as error:
-        raise UsageError(f"{words!r} is no command line: {str(error).lower()}") from error
+        raise UsageError(f"{words!r} is not a command line: {str(error).lower()}") from error
     if not parts or not parts[0]:
-        raise UsageError(f"{words!r} is no command line: it names no script")
+        raise UsageError(f"{words!r} is not a command line: it names no script")
     return parts
 
 

@@ -16,7 +16,7 @@ _ARGUMENT = re.compile(
 
 
 @dataclass(frozen=True)
-class Call:
+class ClassCall:
     """A class method call; arguments are strings, by-reference ones are empty."""
 
     cls: str
@@ -24,12 +24,12 @@ class Call:
     arguments: tuple[str, ...]
 
 
-def parse(text: str) -> Call:
+def parse(text: str) -> ClassCall:
     """Raises ValueError, with the words IRIS uses for a line it cannot read."""
     match = _CALL.fullmatch(text)
     if match is None:
         raise ValueError(f"<SYNTAX>: {text}")
-    return Call(match["cls"], match["method"], _arguments(match["arguments"]))
+    return ClassCall(match["cls"], match["method"], _arguments(match["arguments"]))
 
 
 def _arguments(text: str) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from pathlib import Path
 from .accounts import Accounts
 from .agent import Agent, Run
 from .backup import BackupGeneral, Refused
-from .call import Call, parse
+from .call import ClassCall, parse
 from .gtm import Engine, GTMError
 from .journal_file import Unreadable
 from .layout import Layout, log_message
@@ -190,7 +190,7 @@ class Control:
             return self._backup_call(client, call, opened)
         return f"1\n<CLASS DOES NOT EXIST> {call.cls}\n"
 
-    def _backup_call(self, client: _Client, call: Call, opened: str) -> str:
+    def _backup_call(self, client: _Client, call: ClassCall, opened: str) -> str:
         if call.method in ("IsWDSuspendedExt", "IsWDSuspended"):
             return f"{DONE if self._backup.suspended else FAILED}\n"
         if call.method not in _BACKUP_METHODS:
@@ -219,7 +219,7 @@ class Control:
         except TypeError:
             return f"1\n<PARAMETER> {method}\n"
 
-    def _agent_verb(self, call: Call) -> str:
+    def _agent_verb(self, call: ClassCall) -> str:
         if self._backup.blocked:
             return _no_login()
         try:

@@ -19,7 +19,7 @@ from harness.model import Verdict
 from harness.scripts import install
 from harness.scripts.check import check
 from harness.scripts.model import Outcome, Scripts
-from harness.scripts.scene import Scene
+from harness.scripts.scene.caller import Caller
 from tests.script_faults import FOLDER, scripts_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
@@ -125,22 +125,22 @@ def test_an_instance_that_falls_silent_is_not_held_against_the_scripts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, when: str
 ) -> None:
     """Its processes end, by no doing of the scripts: UNKNOWN, whatever the scripts do then."""
-    asked = Scene.call
+    asked = Caller.call
 
-    def ended(scene: Scene) -> None:
-        if scene.folder.name == name:
-            for process in scene._control(scene.first):
+    def ended(caller: Caller) -> None:
+        if caller._runner._folder.name == name:
+            for process in caller._observer.control("IRISA"):
                 os.kill(process, signal.SIGKILL)
 
-    def call(scene: Scene, hook: str, **options: object) -> object:
+    def call(caller: Caller, hook: str, **options: object) -> object:
         if hook == "freeze" and when.startswith("before"):
-            ended(scene)
-        ran = asked(scene, hook, **options)  # type: ignore[arg-type]
+            ended(caller)
+        ran = asked(caller, hook, **options)  # type: ignore[arg-type]
         if hook == "freeze" and when.startswith("after"):
-            ended(scene)
+            ended(caller)
         return ran
 
-    monkeypatch.setattr(Scene, "call", call)
+    monkeypatch.setattr(Caller, "call", call)
     outcome = _outcomes(scripts_of("right"), [name], tmp_path)[name]
     assert Verdict.UNKNOWN is outcome.verdict, outcome
     assert [] == [one for one in outcome.findings if one.verdict is Verdict.FAIL]

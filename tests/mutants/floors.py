@@ -21,7 +21,8 @@ FLOORS: tuple[tuple[str, float], ...] = (
     ("harness/freeze.py", 90.0),
     ("harness/case_record.py", 90.0),
     ("harness/watchdog.py", 90.0),
-    ("harness/scripts/lint/*.py", 90.0),
+    ("harness/lint/*.py", 90.0),
+    ("harness/lint/*/*.py", 90.0),
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import harness.scripts
 from harness.scripts.arguments import call_of
-from harness.scripts.model import Call
+from harness.scripts.model import RecordedCall
 
 RECORDER = Path(harness.scripts.__file__).parent / "machine" / "iris.pl"
 FREEZE = '##class(Backup.General).ExternalFreeze("/var/log/a b.log","say ""x"", y",1,,,,600,,,300)'
@@ -20,7 +20,7 @@ def test_a_method_has_its_arguments_unquoted() -> None:
     """By their documented position; those that were not given are empty."""
     words = f"session\x1firisa\x1f-U%SYS\x1f{FREEZE}"
     call = call_of(f"1790000000.250000\t51773\tiris\texternalfreeze\tIRISA\t0\t{words}")
-    assert call == Call(
+    assert call == RecordedCall(
         at=1790000000.25,
         user=51773,
         program="iris",

@@ -10,7 +10,7 @@ import pytest
 
 from harness.model import Finding, Verdict
 from harness.scripts import rules
-from harness.scripts.model import Call, Ran, Scripts, Seen
+from harness.scripts.model import Ran, RecordedCall, Scripts, Seen
 
 PAIR = Scripts(name="pair", freeze=("/pre",), thaw=("/post",))
 JOB = Scripts(name="job", freeze=("/job",), thaw=("/job",), program="lvcreate")
@@ -182,7 +182,7 @@ def test_a_single_run_must_not_say_success() -> None:
 
 def test_history_is_told_once() -> None:
     """However often it was called."""
-    call = Call(
+    call = RecordedCall(
         at=1.0,
         user=0,
         program="iris",
@@ -198,7 +198,7 @@ def test_history_is_told_once() -> None:
 
 def test_what_could_not_be_measured_is_unknown() -> None:
     """Neither PASS nor a finding against the scripts."""
-    assert Verdict.UNKNOWN is rules.not_told("no answer").verdict
+    assert Verdict.UNKNOWN is rules.inconclusive("no answer").verdict
 
 
 def test_a_finding_shows_the_last_line_that_was_said() -> None:

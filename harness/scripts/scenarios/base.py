@@ -18,14 +18,14 @@ ADMIN_GUIDE = "System Administration Guide, Controlling Instances"
 
 
 class Need(Enum):
-    """What must be there for a scenario to mean anything."""
+    """What a scenario needs to be meaningful."""
 
     SEVERAL_USERS = "the machine has one user only; run as root"
     TWO_INSTANCES = "the scripts name one instance only"
     LOG_FILE = "the scripts gave ExternalFreeze no log file with a path, so there is none to spoil"
     LISTING = "the scripts name their instances and list none"
     CREDENTIALS = "nothing says where the scripts expect their credentials"
-    ONE_SCRIPT = "freeze and thaw are not one script that is told by an argument which of them to do"
+    ONE_SCRIPT = "freeze and thaw are not one script whose argument chooses between them"
     MACHINE_ROOT = "the scripts are not run as root"
 
 
@@ -34,9 +34,9 @@ class Scenario:
     """One situation.
 
     Attributes:
-        name: In words with dashes; it is how a report and `--only` name it.
-        situation: What is the case, in a sentence.
-        right: What a right script does.
+        name: In words with dashes, as in a report and in `--only`.
+        situation: The situation, in a sentence.
+        right: What a correct script does.
         source: Where the rule comes from.
         play: Makes the situation, lets the caller do its part, gives findings.
         needs: What it needs; without it the scenario is SKIPPED with the need's text.
@@ -57,7 +57,7 @@ Look = Callable[[], Iterable[Finding]]
 
 
 def once_frozen(scene: Scene, look: Look) -> Iterator[Finding]:
-    """What is to be seen when the freeze script has ended well; of a job, when it takes its snapshot."""
+    """Findings once the freeze script has ended well; of a job, while it takes its snapshot."""
     found: list[Finding] = []
 
     def when_frozen() -> None:
@@ -110,8 +110,9 @@ class Family:
 
 
 def _doubted(play: Play) -> Play:
-    """After each scenario: did its situation come about, and can what was seen be believed? Where an instance did not
-    answer, through no doing of the scripts, nothing that was seen is held against them.
+    """Check after each scenario that its situation arose and that what was seen can be trusted.
+
+    Where an instance did not answer, and the scripts are not the cause, no finding counts against them.
     """
 
     def played(scene: Scene) -> Iterator[Finding]:
@@ -120,6 +121,6 @@ def _doubted(play: Play) -> Play:
         doubted = any(one.verdict is Verdict.UNKNOWN for one in silent)
         yield from (replace(one, verdict=Verdict.UNKNOWN) if doubted else one for one in found)
         yield from silent
-        yield from rules.came_about(scene)
+        yield from rules.situation_arose(scene)
 
     return played

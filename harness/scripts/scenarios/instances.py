@@ -16,7 +16,7 @@ _LISTS = "qlist|list|all|qall"
 
 @family.scenario(
     "none-running",
-    situation="an instance is listed, and it is down",
+    situation="the only instance listed is down",
     right="the freeze script does not say success: nothing was frozen",
     source="a loop over running instances that never runs ends with 0 (seed article, AWS's published document)",
 )
@@ -47,7 +47,7 @@ def none_listed(scene: Scene) -> Iterator[Finding]:
 def listing_fails(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(_LISTS, "end", 1)
+    scene.recorder.plant(_LISTS, "end", 1)
     seen = scene.backup()
     yield from rules.must_refuse(seen, scene.scripts, "it could not learn which instances run")
 
@@ -71,25 +71,25 @@ def one_down(scene: Scene) -> Iterator[Finding]:
 
 @family.scenario(
     "sign-on-inhibited",
-    situation="an instance runs but lets nobody sign on",
+    situation="an instance runs but refuses every sign-on",
     right="the freeze script does not say success, and nothing stays frozen",
     source="status `sign-on inhibited` of qlist, as seen in the public isclib tests",
 )
 def sign_on_inhibited(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    named = bool(scene.scripts.instances)  # then the listing need not be asked for, and else no session
-    scene.plant(_LISTS, "list", scene.first, "sign-on inhibited", of="*", may=named)
+    named = bool(scene.scripts.instances)  # then scripts need no listing; otherwise they need no session
+    scene.recorder.plant(_LISTS, "list", scene.first, "sign-on inhibited", of="*", may=named)
     sessions = "session|externalfreeze|iswdsuspendedext|iswdsuspended|freeze"
-    scene.plant(sessions, "end", 1, "Sign-on inhibited", may=not named)
+    scene.recorder.plant(sessions, "end", 1, "Sign-on inhibited", may=not named)
     seen = scene.backup()
-    yield from rules.must_refuse(seen, scene.scripts, f"nobody could sign on to {scene.first}")
+    yield from rules.must_refuse(seen, scene.scripts, f"{scene.first} refused every sign-on")
 
 
 @family.scenario(
     "thirty-instances",
     situation="thirty instances are listed, two of them run, in folders with long names",
-    right="both are found: qall cuts its lines at 78 columns, qlist does not",
+    right="both are found, although qall cuts its lines at 78 columns, qlist does not",
     source=ADMIN_GUIDE,
     needs=(Need.TWO_INSTANCES,),
 )
@@ -102,7 +102,7 @@ def thirty_instances(scene: Scene) -> Iterator[Finding]:
         f"last used Fri May 13 22:07:02 2016^cache.cpf^{56772 + n}^{57772 + n}^{62972 + n}"
         for n in range(28)
     )
-    scene.plant(_LISTS, "list", "more", "\x1e".join(rows), of="*")
+    scene.recorder.plant(_LISTS, "list", "more", "\x1e".join(rows), of="*")
     yield from rules.must_succeed(scene.backup(), scene.scripts)
 
 
@@ -121,7 +121,7 @@ def odd_names(scene: Scene) -> Iterator[Finding]:
         "OLD^/opt/it's * an `id` $(touch /tmp/executed)/old iris^2018.1.1.643.0^"
         "down, last used Fri May 13 22:07:02 2016^cache.cpf^56772^57772^62972"
     )
-    scene.plant(_LISTS, "list", "more", row, of="*")
+    scene.recorder.plant(_LISTS, "list", "more", row, of="*")
     yield from rules.must_succeed(scene.backup(), scene.scripts)
     if scene.machine.tree.exists("/tmp/executed"):
         yield Finding(
@@ -132,7 +132,7 @@ def odd_names(scene: Scene) -> Iterator[Finding]:
 @family.scenario(
     "long-name",
     situation="a running instance has a name of 40 letters",
-    right="it is frozen: columns of a listing are not where they usually are",
+    right="it is frozen, although the columns of a listing are shifted",
     source=ADMIN_GUIDE,
     needs=(Need.LISTING,),
 )
@@ -168,7 +168,7 @@ def _one_of_two_refuses(scene: Scene, name: str) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     scene.instance(scene.second)
-    scene.plant(f"{FREEZE}|freeze", "end", 3, "ERROR #7200: System failed to quiesce", of=name)
+    scene.recorder.plant(f"{FREEZE}|freeze", "end", 3, "ERROR #7200: System failed to quiesce", of=name)
     yield from rules.must_refuse(scene.backup(), scene.scripts, f"{name} refused to freeze")
 
 

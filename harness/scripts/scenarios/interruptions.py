@@ -1,4 +1,4 @@
-"""The scripts, their caller or the freeze end before their time."""
+"""The scripts, their caller or the freeze end too early."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.model import Seen
 from harness.scripts.scenarios.base import CLASS_REFERENCE, INTEGRITY_GUIDE, Family, Need
-from harness.scripts.scene import Scene
+from harness.scripts.scene import Kill, Scene
 
 family = Family("interruptions")
 FREEZE = "externalfreeze|freeze"
 _THAW_OF_A_RUNNING_ONE = ("externalthaw", "end", 5)
-"""Need not be met. What ExternalThaw answers if nothing is frozen is not documented: do not rely on a refusal."""
+"""What ExternalThaw answers if nothing is frozen is not documented, so no script may rely on a refusal."""
 _SWITCH = CLASS_REFERENCE + ": WDSuspendLimit; ExternalFreezeTimeOut thaws nothing"
 
 
@@ -30,15 +30,15 @@ def caller_dies(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     job = bool(scene.scripts.program)
-    seen = scene.attempt(kill=(scene.asked_for(1), signal.SIGKILL) if job else None)
+    seen = scene.attempt(kill=Kill(when=scene.job.asked_for(1), signal=signal.SIGKILL) if job else None)
     if job and not seen.taken:
         yield rules.nothing_taken(seen, scene.scripts)
         return
     if not job and (seen.freeze.status not in scene.scripts.success or not scene.frozen(scene.first)):
-        yield rules.not_told(f"nothing was frozen: the freeze script {seen.freeze}")
+        yield rules.inconclusive(f"nothing was frozen: the freeze script {seen.freeze}")
         return
-    if job and not scene.events(scene.first):
-        yield rules.not_told(f"nothing was frozen: the job {seen.freeze}")
+    if job and not scene.observer.events(scene.first):
+        yield rules.inconclusive(f"nothing was frozen: the job {seen.freeze}")
         return
     yield from rules.thaws_itself(scene)
 
@@ -72,16 +72,18 @@ def _interrupted(scene: Scene, number: signal.Signals) -> Iterator[Finding]:
     scene.install()
     for name in (scene.first, scene.second):
         scene.instance(name)
-    # whichever comes second hangs: the first freeze goes through, every later one waits for ever
-    scene.plant_after(FREEZE, 1, "hang")
+    # whichever comes second hangs: the first freeze succeeds, every later one hangs
+    scene.recorder.plant_after(FREEZE, 1, "hang")
 
     def second_asked() -> bool:
-        return not scene.never_called() and any(scene.events(name) for name in scene.names)
+        return not scene.recorder.never_called() and any(
+            scene.observer.events(name) for name in scene.setup.names
+        )
 
-    seen = scene.attempt(kill=(second_asked, number))
+    seen = scene.attempt(kill=Kill(when=second_asked, signal=number))
     ran = seen.freeze
     if not ran.killed.startswith(number.name):
-        yield rules.not_told(f"the freeze script {ran}, before it asked for a second freeze")
+        yield rules.inconclusive(f"the freeze script {ran}, before it asked for a second freeze")
     yield from rules.refused(seen, scene.scripts, "it was interrupted before both were frozen")
     yield from rules.thaws_itself(scene)
 
@@ -98,7 +100,7 @@ def second_hangs(scene: Scene) -> Iterator[Finding]:
     scene.install()
     for name in (scene.first, scene.second):
         scene.instance(name)
-    scene.plant_after(FREEZE, 1, "hang")
+    scene.recorder.plant_after(FREEZE, 1, "hang")
     yield from rules.must_refuse(scene.backup(), scene.scripts, "the second instance did not answer")
 
 
@@ -114,12 +116,12 @@ def self_thaw(scene: Scene) -> Iterator[Finding]:
     scene.instance(scene.first)
 
     def wait() -> None:
-        if scene.limited():
-            scene.hurry()
-            scene.wait_thawed(20.0)
-        scene.plant(*_THAW_OF_A_RUNNING_ONE, may=True)
+        if scene.recorder.limited():
+            scene.administrator.hurry()
+            scene.observer.wait_thawed(20.0)
+        scene.recorder.plant(*_THAW_OF_A_RUNNING_ONE, may=True)
 
-    yield from _torn(scene, scene.backup(during=wait), "thawed itself in the snapshot")
+    yield from _torn(scene, scene.backup(during=wait), "thawed itself during the snapshot")
 
 
 @family.scenario(
@@ -133,19 +135,19 @@ def thawed_by_another(scene: Scene) -> Iterator[Finding]:
     scene.instance(scene.first)
 
     def thaw() -> None:
-        scene.thaw_oneself(scene.first)
-        scene.plant(*_THAW_OF_A_RUNNING_ONE, may=True)
+        scene.administrator.thaw(scene.first)
+        scene.recorder.plant(*_THAW_OF_A_RUNNING_ONE, may=True)
 
     seen = scene.backup(during=thaw)
-    yield from _torn(scene, seen, "was thawed by somebody else in the snapshot")
+    yield from _torn(scene, seen, "was thawed by an administrator during the snapshot")
 
 
 def _torn(scene: Scene, seen: Seen, why: str) -> Iterator[Finding]:
-    if not seen.taken or not scene.events(scene.first):
+    if not seen.taken or not scene.observer.events(scene.first):
         yield rules.nothing_taken(seen, scene.scripts)
         return
-    if len(scene.events(scene.first)) < 2:
-        yield rules.not_told("nothing ended the freeze: it has no WDSuspendLimit that would")
+    if len(scene.observer.events(scene.first)) < 2:
+        yield rules.inconclusive("nothing ended the freeze: it has no WDSuspendLimit")
         return
     yield from rules.honest(seen, scene.scripts)
     yield from rules.no_history(scene.calls(), f"although {scene.first} {why}")
@@ -153,9 +155,9 @@ def _torn(scene: Scene, seen: Seen, why: str) -> Iterator[Finding]:
 
 @family.scenario(
     "past-the-timeout",
-    situation="the snapshot takes longer than ExternalFreezeTimeOut: updates are blocked and nobody can log in, "
+    situation="the snapshot takes longer than ExternalFreezeTimeOut: updates are blocked and no login is possible, "
     "unless WDSuspendLimit has come first",
-    right="the thaw script thaws all the same: ExternalThaw needs no login",
+    right="the thaw script thaws: ExternalThaw needs no login",
     source=INTEGRITY_GUIDE + "; class reference: ExternalThaw on the command line bypasses authentication",
     waits_s=8,
 )
@@ -164,20 +166,20 @@ def past_the_timeout(scene: Scene) -> Iterator[Finding]:
     scene.instance(scene.first)
 
     def over() -> bool:
-        return scene.blocked(scene.first) or len(scene.events(scene.first)) > 1
+        return scene.observer.blocked(scene.first) or len(scene.observer.events(scene.first)) > 1
 
     def wait() -> None:
-        scene.hurry()
-        scene.wait_for(over, within_s=20)
-        if scene.blocked(scene.first):
-            scene.plant("iswdsuspendedext|iswdsuspended", "end", 1, "Sign-on inhibited", may=True)
+        scene.administrator.hurry()
+        scene.observer.wait_for(over, within_s=20)
+        if scene.observer.blocked(scene.first):
+            scene.recorder.plant("iswdsuspendedext|iswdsuspended", "end", 1, "Sign-on inhibited", may=True)
 
     seen = scene.backup(during=wait)
-    if not seen.taken or not scene.events(scene.first):
+    if not seen.taken or not scene.observer.events(scene.first):
         yield rules.nothing_taken(seen, scene.scripts)
     elif not over():
-        yield rules.not_told("neither limit of the freeze came")
-    elif scene.blocked(scene.first):
+        yield rules.inconclusive("neither limit of the freeze was reached")
+    elif scene.observer.blocked(scene.first):
         yield from rules.nothing_left(seen)
         if seen.thaw:
             yield from rules.in_time(seen.thaw, "thaw")
@@ -195,16 +197,16 @@ def instance_ends(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     scene.instance(scene.second)
-    seen = scene.backup(during=lambda: scene.force(scene.first))
+    seen = scene.backup(during=lambda: scene.administrator.force(scene.first))
     if not seen.taken:
         yield rules.nothing_taken(seen, scene.scripts)
         return
     if seen.thaw:
-        yield from rules.claims(seen.thaw, scene.scripts, "thaw", f"{scene.first} ended in the snapshot")
+        yield from rules.claims(seen.thaw, scene.scripts, "thaw", f"{scene.first} ended during the snapshot")
     left = [name for name in seen.left_frozen if name != scene.first]
     if left:
         yield Finding(
-            code="left_frozen", message=f"{', '.join(left)} was left frozen, since {scene.first} had ended"
+            code="left_frozen", message=f"{', '.join(left)} was left frozen because {scene.first} had ended"
         )
 
 
@@ -227,16 +229,16 @@ def two_at_once(scene: Scene) -> Iterator[Finding]:
     if len(won) > 1:
         yield Finding(
             code="freeze.claimed",
-            message="both freeze scripts said success: the thaw of the one tears the other's snapshot",
+            message="both freeze scripts said success: the thaw of one tears the snapshot of the other",
         )
     if not scene.calls():
-        yield rules.not_told("neither freeze script asked anything of an instance")
+        yield rules.inconclusive("neither freeze script called an instance")
     if won and scene.frozen(scene.first) is not True:
         yield Finding(
             code="freeze.claimed",
-            message="one freeze script said success, and the other one thawed what it had frozen",
+            message="one freeze script said success, and the other thawed what it had frozen",
         )
-    if not won and scene.wait_thawed(1.0):
+    if not won and scene.observer.wait_thawed(1.0):
         yield Finding(
             code="left_frozen", message="both freeze scripts said failure and left the instance frozen"
         )
@@ -244,33 +246,33 @@ def two_at_once(scene: Scene) -> Iterator[Finding]:
 
 def _two_jobs(scene: Scene) -> Iterator[Finding]:
     """The second may wait until the first is done: then each has a freeze of its own."""
-    rans, held, snapshots = scene.jobs_at_once()
-    won = [ran for ran in rans if ran.status in scene.scripts.success]
-    freezes = [line for line in scene.events(scene.first) if "System suspended" in line]
-    if not snapshots:
-        yield rules.not_told(f"neither job called {scene.scripts.program}")
+    both = scene.job.two_at_once()
+    won = [ran for ran in both.rans if ran.status in scene.scripts.success]
+    freezes = scene.observer.freezes(scene.first)
+    if not both.snapshots:
+        yield rules.inconclusive(f"neither job called {scene.scripts.program}")
         return
-    if len(won) > len(freezes):
+    if len(won) > freezes:
         yield Finding(
             code="freeze.claimed",
-            message=f"both jobs said success, and {scene.first} was frozen once: the thaw of the one tears the "
-            "other's snapshot",
+            message=f"both jobs said success, and {scene.first} was frozen once: the thaw of one tears the "
+            "snapshot of the other",
         )
-    if won and not held:
+    if won and not both.held:
         yield Finding(
             code="freeze.claimed",
-            message="one job said success, and the other one thawed what it had frozen",
+            message="one job said success, and the other thawed what it had frozen",
         )
-    for ran in rans:
+    for ran in both.rans:
         yield from rules.in_time(ran, "freeze")
-    for name in scene.wait_thawed(1.0):
-        yield Finding(code="left_frozen", message=f"both jobs have ended and left {name} frozen")
+    for name in scene.observer.wait_thawed(1.0):
+        yield Finding(code="left_frozen", message=f"both jobs ended and left {name} frozen")
 
 
 @family.scenario(
     "snapshot-fails",
     situation="the snapshot fails: its program ends with 1, is not there (127), or is killed; of a pair, the caller "
-    "calls the thaw script all the same",
+    "calls the thaw script anyway",
     right="everything is thawed, and a job says failure",
     source=INTEGRITY_GUIDE + ": freeze, snapshot, thaw; no thaw comes from elsewhere",
 )
@@ -278,7 +280,7 @@ def snapshot_fails(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     for ends in ("1", "127", "killed") if scene.scripts.program else ("1",):
-        seen = scene.fail_snapshot(ends)
+        seen = scene.caller.fail_snapshot(ends)
         if not seen.taken:
             yield rules.nothing_taken(seen, scene.scripts)
             return
@@ -286,11 +288,11 @@ def snapshot_fails(scene: Scene) -> Iterator[Finding]:
         if scene.scripts.program and seen.freeze.status in scene.scripts.success:
             yield Finding(
                 code="snapshot.claimed",
-                message=f"the job ended with {seen.freeze.status}, though its snapshot had failed ({ends})",
+                message=f"the job ended with {seen.freeze.status}, although its snapshot had failed ({ends})",
             )
         yield from rules.nothing_left(seen)
         for name in seen.left_frozen:
-            scene.thaw_oneself(name)
+            scene.administrator.thaw(name)
 
 
 SCENARIOS = family.scenarios

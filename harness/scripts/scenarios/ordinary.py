@@ -1,4 +1,4 @@
-"""Nothing is wrong: what the scripts must do every night, and what a restore needs them to keep."""
+"""Ordinary nights: what the scripts must do, and what a restore needs them to keep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.scenarios.base import CLASS_REFERENCE, INTEGRITY_GUIDE, Family, Need, once_frozen
-from harness.scripts.scene import NotHere, Scene, cron_environment
+from harness.scripts.scene import CRON_ENVIRONMENT, DoesNotApply, Scene
 
 family = Family("ordinary")
 FREEZE, THAW = "externalfreeze", "externalthaw"
@@ -25,7 +25,7 @@ _TIMEOUT_DEFAULT_S, _TIMEOUT_MAX_S = 600, 1200
 def one_instance(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.describe()
+    scene.engine = scene.setup.engine(scene.first)
     seen = scene.backup()
     yield from rules.must_succeed(seen, scene.scripts)
 
@@ -60,8 +60,8 @@ def slow_snapshot(scene: Scene) -> Iterator[Finding]:
 @family.scenario(
     "two-nights",
     situation="a backup, and another one after it",
-    right="the second goes as the first did",
-    source="what a first backup leaves (log, state, lock) must not be in the way of the next",
+    right="the second succeeds as the first did",
+    source="what a first backup leaves (log, state, lock) must not hinder the next",
 )
 def two_nights(scene: Scene) -> Iterator[Finding]:
     scene.install()
@@ -72,20 +72,20 @@ def two_nights(scene: Scene) -> Iterator[Finding]:
 
 @family.scenario(
     "night-after-a-failure",
-    situation="yesterday the freeze was refused; today nothing is wrong",
+    situation="yesterday the freeze was refused; today it would succeed",
     right="the backup is made",
-    source="what a failed backup leaves must not be in the way of the next",
+    source="what a failed backup leaves must not hinder the next",
 )
 def night_after_a_failure(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(f"{FREEZE}|freeze", "end", 3, "ERROR #7200: System failed to quiesce")
+    scene.recorder.plant(f"{FREEZE}|freeze", "end", 3, "ERROR #7200: System failed to quiesce")
     scene.attempt()
     if not scene.scripts.program:
         scene.call("thaw")
-    scene.unplant()
-    for name in scene.which_frozen():
-        scene.thaw_oneself(name)
+    scene.recorder.unplant()
+    for name in scene.observer.which_frozen():
+        scene.administrator.thaw(name)
     yield from rules.must_succeed(scene.backup(), scene.scripts)
 
 
@@ -104,7 +104,7 @@ def only_iris(scene: Scene) -> Iterator[Finding]:
 @family.scenario(
     "only-cache",
     situation="only Caché is installed: no iris, no irissession",
-    right="the commands of Caché are used; or the freeze script says that there is nothing it can freeze",
+    right="the commands of Caché are used; or the freeze script says that it can freeze nothing",
     source="System Administration Guide: ccontrol and csession are Caché's names",
 )
 def only_cache(scene: Scene) -> Iterator[Finding]:
@@ -114,27 +114,27 @@ def only_cache(scene: Scene) -> Iterator[Finding]:
 
 
 def _one_product(scene: Scene, *absent: str) -> Iterator[Finding]:
-    """Scripts for one product may refuse where the other is; they must not call it a success."""
-    scene.take_away(*absent)
+    """Scripts for one product may refuse where only the other is installed; they must not report success."""
+    scene.setup.take_away(*absent)
     yield from rules.honest(scene.backup(), scene.scripts)
 
 
 @family.scenario(
     "cron",
     situation="cron starts the scripts: a short PATH, no LANG, no terminal",
-    right="as ever",
+    right="freeze, say 0; thaw, say 0",
     source="crontab(5)",
 )
 def cron(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    yield from rules.must_succeed(scene.backup(environment=cron_environment()), scene.scripts)
+    yield from rules.must_succeed(scene.backup(environment=CRON_ENVIRONMENT), scene.scripts)
 
 
 @family.scenario(
     "no-environment",
     situation="the scripts start with an empty environment",
-    right="as ever, or an honest refusal",
+    right="freeze and thaw, or an honest refusal",
     source="callers such as guest agents give no more",
 )
 def no_environment(scene: Scene) -> Iterator[Finding]:
@@ -146,14 +146,14 @@ def no_environment(scene: Scene) -> Iterator[Finding]:
 @family.scenario(
     "other-locale",
     situation="the caller names a Turkish locale, installed or not, and a time zone in Nepal",
-    right="as ever: neither case nor dates decide anything",
+    right="freeze and thaw: nothing depends on letter case or on dates",
     source="locale(7)",
 )
 def other_locale(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     environment = {
-        **cron_environment(),
+        **CRON_ENVIRONMENT,
         "LANG": "tr_TR.UTF-8",
         "LC_ALL": "tr_TR.UTF-8",
         "LANGUAGE": "tr",
@@ -171,16 +171,16 @@ def other_locale(scene: Scene) -> Iterator[Finding]:
 def journal_switched(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    before = scene.journals(scene.first)
+    before = scene.observer.journals(scene.first)
 
     def look() -> Iterator[Finding]:
-        if not scene.journals(scene.first).keys() - before.keys() or any(
+        if not scene.observer.journals(scene.first).keys() - before.keys() or any(
             call.argument(3).strip() == "0" for call in scene.calls(FREEZE)
         ):
             yield Finding(
                 code="marker.none",
-                message="ExternalFreeze was called with SwitchJournalFile 0: there is no journal marker, and nobody "
-                "knows where a roll-forward has to begin",
+                message="ExternalFreeze was called with SwitchJournalFile 0: there is no journal marker, and the "
+                "start of a roll-forward is unknown",
             )
 
     yield from once_frozen(scene, look)
@@ -195,16 +195,16 @@ def journal_switched(scene: Scene) -> Iterator[Finding]:
 def marker_kept(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    before = scene.journals(scene.first)
+    before = scene.observer.journals(scene.first)
 
     def look() -> Iterator[Finding]:
-        new = {name: at for name, at in scene.journals(scene.first).items() if name not in before}
-        if not any(_tells(text, new) for _, text in scene.written()):
+        new = {name: at for name, at in scene.observer.journals(scene.first).items() if name not in before}
+        if not any(_names(text, new) for _, text in scene.recorder.written()):
             yield Finding(
                 code="marker.not_kept",
                 message="no file holds the journal marker of this freeze: ExternalFreeze was given no log file, and "
-                "its words were not kept. Whoever restores this backup has to search for the place to roll forward "
-                "from",
+                "its output was not kept. The start of a roll-forward has to be searched for when this backup is "
+                "restored",
             )
 
     yield from once_frozen(scene, look)
@@ -226,7 +226,7 @@ def dead_mans_switch(scene: Scene) -> Iterator[Finding]:
                 yield Finding(
                     code="limit.none",
                     message=f"{'iris freeze has' if call.what == 'freeze' else 'ExternalFreeze was given'} no "
-                    "WDSuspendLimit: an instance whose backup job died stays frozen, and its users are blocked when "
+                    "WDSuspendLimit: an instance whose backup job died stays frozen, and its users are blocked once "
                     "ExternalFreezeTimeOut is over",
                     witness=", ".join(call.arguments),
                 )
@@ -252,7 +252,7 @@ def freeze_timeout(scene: Scene) -> Iterator[Finding]:
                 yield Finding(
                     code="timeout.too_long",
                     message=f"ExternalFreezeTimeOut is {asked} s, of which {_TIMEOUT_MAX_S} count: users are blocked "
-                    "earlier than whoever wrote this expects",
+                    "earlier than the script expects",
                     witness=", ".join(call.arguments),
                 )
 
@@ -261,7 +261,7 @@ def freeze_timeout(scene: Scene) -> Iterator[Finding]:
 
 @family.scenario(
     "no-history",
-    situation="a backup whose copy nobody has looked at yet",
+    situation="a backup whose copy has not been verified yet",
     right="neither script calls ExternalSetHistory",
     source=INTEGRITY_GUIDE
     + ": freeze, snapshot, thaw, copy, then ExternalSetHistory; it lets journals be purged",
@@ -279,8 +279,8 @@ def no_history(scene: Scene) -> Iterator[Finding]:
     "logs-apart",
     situation="two instances run",
     right="each freeze has a log of its own, or one log in which no marker is lost",
-    source="Class reference 2024.1, ExternalFreeze: the file is appended to; with two instances in it nobody can "
-    "tell the markers apart",
+    source="Class reference 2024.1, ExternalFreeze: the file is appended to; the markers of two "
+    "instances in it cannot be told apart",
     needs=(Need.TWO_INSTANCES,),
 )
 def logs_apart(scene: Scene) -> Iterator[Finding]:
@@ -290,21 +290,21 @@ def logs_apart(scene: Scene) -> Iterator[Finding]:
     seen = scene.attempt()
     logs = {call.instance: call.argument(1) for call in scene.calls(FREEZE)}
     if scene.calls("freeze"):
-        raise NotHere("`iris freeze` has no log")
+        raise DoesNotApply("`iris freeze` has no log")
     if len(logs) < 2:
         yield _nothing_frozen() if seen.known else rules.nothing_taken(seen, scene.scripts)
     elif len(set(logs.values())) < 2 and set(logs.values()) not in ({""}, {"0"}):
         yield Finding(
             code="log.shared",
-            message=f"both instances log their freeze to {next(iter(logs.values()))}: which marker belongs to which "
-            "cannot be told",
+            message=f"both instances log their freeze to {next(iter(logs.values()))}: it is unknown which marker "
+            "belongs to which",
         )
 
 
 @family.scenario(
     "files-guarded",
     situation="the script files as they lie here",
-    right="they can be executed, and nobody but their owner and root can change them",
+    right="they can be executed, and only their owner and root can change them",
     source="VMware Tools run pre-freeze-script and post-thaw-script as root; the seed article gives them mode 0700",
 )
 def files_guarded(scene: Scene) -> Iterator[Finding]:
@@ -314,7 +314,7 @@ def files_guarded(scene: Scene) -> Iterator[Finding]:
         if mode & 0o022:
             yield Finding(
                 code="file.writable",
-                message=f"{path} may be changed by others (mode {mode:04o}); the {hook} script runs with rights",
+                message=f"{path} may be changed by others (mode {mode:04o}); the {hook} script runs with privileges",
             )
         if not mode & 0o100:
             yield Finding(code="file.not_executable", message=f"{path} cannot be executed (mode {mode:04o})")
@@ -324,7 +324,7 @@ def _nothing_frozen() -> Finding:
     return Finding(code="freeze.none", message="the freeze script froze nothing")
 
 
-def _tells(text: str, journals: dict[str, int]) -> bool:
+def _names(text: str, journals: dict[str, int]) -> bool:
     """Whether a text names a journal and the offset of its marker, in whatever words."""
     return any(name in text and re.search(rf"\b{at}\b", text) for name, at in journals.items())
 

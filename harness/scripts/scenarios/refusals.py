@@ -1,4 +1,4 @@
-"""The freeze does not come about, or nobody can tell."""
+"""The freeze is refused, is late, or its result is unknown."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from harness.instance.base import Planted
 from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.scenarios.base import CLASS_REFERENCE, Family, Need
-from harness.scripts.scene import SECRET, NotHere, Scene
+from harness.scripts.scene import DoesNotApply, Scene
 
 family = Family("refusals")
 FREEZE = "externalfreeze|freeze"
+_SECRET = "Zwiebel-7-Kranz"
 _UNDOCUMENTED = (1, 2, 4, 6, 127, 255)
 _LISTINGS = ("qlist", "list", "all", "qall")
 _SESSIONS = "session|terminal|externalfreeze|externalthaw|iswdsuspendedext|iswdsuspended|freeze"
@@ -32,13 +33,13 @@ def _refused(scene: Scene, why: str) -> Iterator[Finding]:
 def freeze_ends_3(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(FREEZE, "end", 3, "ERROR #7200: System failed to quiesce")
+    scene.recorder.plant(FREEZE, "end", 3, "ERROR #7200: System failed to quiesce")
     yield from _refused(scene, "ExternalFreeze ended with 3")
 
 
 @family.scenario(
     "freeze-ends-1",
-    situation="the session ends with a status that nobody documents: 1, 2, 4, 6, 127, 255",
+    situation="the session ends with an undocumented status: 1, 2, 4, 6, 127, 255",
     right="the freeze script says failure: only 5 is success",
     source=CLASS_REFERENCE,
     waits_s=5,
@@ -47,8 +48,8 @@ def freeze_ends_1(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     for status in _UNDOCUMENTED:
-        scene.unplant()
-        scene.plant(FREEZE, "end", status, "<DIRECTORY>")
+        scene.recorder.unplant()
+        scene.recorder.plant(FREEZE, "end", status, "<DIRECTORY>")
         yield from _refused(scene, f"the session ended with {status}")
 
 
@@ -61,23 +62,23 @@ def freeze_ends_1(scene: Scene) -> Iterator[Finding]:
 def freeze_ends_0(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant("externalfreeze", "end", 0)
+    scene.recorder.plant("externalfreeze", "end", 0)
     seen = scene.backup()
     if scene.calls("freeze"):
-        raise NotHere("the scripts use `iris freeze`, which ends with 0 if all is well")
+        raise DoesNotApply("the scripts use `iris freeze`, which ends with 0 if all is well")
     yield from rules.must_refuse(seen, scene.scripts, "the session ended with 0 and nothing was frozen")
 
 
 @family.scenario(
     "frozen-but-1",
     situation="the instance is frozen, but the session breaks off with 1",
-    right="the freeze script says failure and thaws what is frozen all the same",
-    source=CLASS_REFERENCE + ": IsWDSuspendedExt tells",
+    right="the freeze script says failure and thaws what was frozen nevertheless",
+    source=CLASS_REFERENCE + ": IsWDSuspendedExt says so",
 )
 def frozen_but_1(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(FREEZE, "then", 1, "<DISCONNECT>")
+    scene.recorder.plant(FREEZE, "then", 1, "<DISCONNECT>")
     yield from _refused(scene, "the session broke off with 1")
 
 
@@ -97,7 +98,7 @@ def login_refused(scene: Scene) -> Iterator[Finding]:
 
 @family.scenario(
     "owner-only",
-    situation="the instance trusts the operating-system user that owns it, and nobody else",
+    situation="the instance trusts only the operating-system user that owns it",
     right="the scripts become the owner, or the freeze script says failure",
     source="seed article, comments: csession has to run as the manager user",
     needs=(Need.SEVERAL_USERS,),
@@ -118,8 +119,8 @@ def owner_only(scene: Scene) -> Iterator[Finding]:
 def credentials(scene: Scene) -> Iterator[Finding]:
     scene.install()
     _with_accounts(scene, owner=False)
-    (scene.machine.told / "secret").write_text(SECRET + "\n")
-    given = Planted(path=scene.scripts.credentials, content=f"backup\n{SECRET}\n".encode(), mode=0o600)
+    (scene.machine.told / "secret").write_text(_SECRET + "\n")
+    given = Planted(path=scene.scripts.credentials, content=f"backup\n{_SECRET}\n".encode(), mode=0o600)
     scene.machine.put([given])
     scene.notes.append("credentials given")
     seen = scene.backup()
@@ -131,8 +132,12 @@ def credentials(scene: Scene) -> Iterator[Finding]:
             message=f"the password stood in the arguments or the environment of {shown[0].program} ({shown[0].what})",
         )
     outputs = [ran.output for ran in (seen.freeze, seen.thaw) if ran]
-    kept = [path for path, text in scene.written() if SECRET in text and path != scene.scripts.credentials]
-    if any(SECRET in text for text in outputs) or kept:
+    kept = [
+        path
+        for path, text in scene.recorder.written()
+        if _SECRET in text and path != scene.scripts.credentials
+    ]
+    if any(_SECRET in text for text in outputs) or kept:
         yield Finding(
             code="secret.shown",
             message=f"the password was written to {', '.join(kept) or 'the output'}",
@@ -148,7 +153,7 @@ def credentials(scene: Scene) -> Iterator[Finding]:
 def licence_exhausted(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first, load=False)
-    scene.plant(_SESSIONS, "end", 1, "<LICENSE LIMIT EXCEEDED>")
+    scene.recorder.plant(_SESSIONS, "end", 1, "<LICENSE LIMIT EXCEEDED>")
     yield from _refused(scene, "no session was let in")
 
 
@@ -162,10 +167,10 @@ def licence_exhausted(scene: Scene) -> Iterator[Finding]:
 def session_hangs(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.stopped(scene.first, signal.SIGSTOP)
-    seen = scene.attempt(after=lambda: scene.stopped(scene.first, signal.SIGCONT))
+    scene.administrator.send(scene.first, signal.SIGSTOP)
+    seen = scene.attempt(after=lambda: scene.administrator.send(scene.first, signal.SIGCONT))
     if not [call for call in scene.calls() if call.what not in _LISTINGS]:
-        yield rules.not_told("the situation did not come about: no session was asked for")
+        yield rules.inconclusive("the situation did not arise: the scripts started no session")
     yield from rules.refused(seen, scene.scripts, "no session got an answer")
 
 
@@ -179,13 +184,13 @@ def session_hangs(scene: Scene) -> Iterator[Finding]:
 def slow_freeze(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(FREEZE, "delay", 3)
+    scene.recorder.plant(FREEZE, "delay", 3)
     yield from rules.must_succeed(scene.backup(), scene.scripts)
 
 
 @family.scenario(
     "too-slow-freeze",
-    situation="the freeze takes longer than the caller waits, and comes about afterwards",
+    situation="the freeze takes longer than the caller waits, and happens afterwards",
     right="the freeze script gives up in time, says failure, and WDSuspendLimit ends the late freeze",
     source=CLASS_REFERENCE + ": WDSuspendLimit; Azure's hook waits 30 s, VSS 60 s",
     waits_s=45,
@@ -193,11 +198,13 @@ def slow_freeze(scene: Scene) -> Iterator[Finding]:
 def too_slow_freeze(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(FREEZE, "late", scene.scripts.timeout_s + 4, times=1)
+    scene.recorder.plant(FREEZE, "late", scene.scripts.timeout_s + 4, times=1)
     seen = scene.attempt()
-    yield from rules.refused(seen, scene.scripts, "the freeze had not come about")
-    if not scene.wait_for(lambda: bool(scene.events(scene.first)), within_s=scene.scripts.timeout_s + 20):
-        yield rules.not_told("the late freeze did not come about")
+    yield from rules.refused(seen, scene.scripts, "the freeze had not happened")
+    if not scene.observer.wait_for(
+        lambda: bool(scene.observer.events(scene.first)), within_s=scene.scripts.timeout_s + 20
+    ):
+        yield rules.inconclusive("the late freeze did not happen")
     yield from rules.thaws_itself(scene)
 
 
@@ -210,13 +217,13 @@ def too_slow_freeze(scene: Scene) -> Iterator[Finding]:
 def frozen_by_another(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.freeze_oneself(scene.first)
+    scene.administrator.freeze(scene.first)
     why = "it did not freeze anything: another backup had"
     yield from rules.refused(scene.attempt(), scene.scripts, why)
     if scene.frozen(scene.first) is not True:
         yield Finding(
             code="other.thawed",
-            message=f"the freeze script thawed {scene.first}, which another backup had frozen: that one is torn now",
+            message=f"the freeze script thawed {scene.first}, which another backup had frozen: it is torn now",
         )
 
 
@@ -233,7 +240,7 @@ def freeze_twice(scene: Scene) -> Iterator[Finding]:
 
     def again() -> None:
         if scene.frozen(scene.first) is not True:
-            found.append(rules.not_told("the first freeze was not made"))
+            found.append(rules.inconclusive("the first freeze was not made"))
             return
         why = "everything was frozen already, by another run"
         found.extend(rules.refused(scene.attempt(), scene.scripts, why))
@@ -248,13 +255,13 @@ def freeze_twice(scene: Scene) -> Iterator[Finding]:
     elif scene.call("freeze").status in scene.scripts.success:
         again()
     else:
-        found.append(rules.not_told("the first freeze was not made"))
+        found.append(rules.inconclusive("the first freeze was not made"))
     yield from found
 
 
 @family.scenario(
     "stale-log",
-    situation="the freeze fails, and the log of yesterday tells of a good one",
+    situation="the freeze fails, and the log of yesterday records a good one",
     right="the freeze script says failure",
     source="a log is appended to: words in it may be of any day",
     needs=(Need.LOG_FILE,),
@@ -264,23 +271,23 @@ def stale_log(scene: Scene) -> Iterator[Finding]:
     scene.instance(scene.first)
     good = scene.backup()
     if good.freeze.status not in scene.scripts.success:
-        yield rules.not_told("no good backup could be made first")
+        yield rules.inconclusive("no good backup could be made first")
         return
-    if not [path for path in scene.logs() if scene.machine.tree.exists(path)]:
-        yield rules.not_told("the situation did not come about: the scripts keep no log of yesterday")
+    if not [path for path in scene.recorder.logs() if scene.machine.tree.exists(path)]:
+        yield rules.inconclusive("the situation did not arise: the scripts keep no log of yesterday")
         return
-    scene.plant(FREEZE, "end", 3, "ERROR #7200: System failed to quiesce")
-    yield from _refused(scene, "ExternalFreeze ended with 3, and its log tells of yesterday")
+    scene.recorder.plant(FREEZE, "end", 3, "ERROR #7200: System failed to quiesce")
+    yield from _refused(scene, "ExternalFreeze ended with 3, and its log records the freeze of yesterday")
 
 
 def _with_accounts(scene: Scene, *, owner: bool) -> None:
     users = scene.machine.told / "users"
-    users.write_text(f"backup:{SECRET}\n")
+    users.write_text(f"backup:{_SECRET}\n")
     users.chmod(0o644)
     options = [f"users={users}", *(["os_authentication=1"] if owner else [])]
     scene.instance(scene.first, *options, load=owner)
     destroy.file(users, destroy.Ground(folder=scene.machine.told, right="this scenario wrote it"))
-    scene.require_denied("somebody")
+    scene.setup.require_denied(scene.first, "somebody")
 
 
 SCENARIOS = family.scenarios

@@ -1,4 +1,4 @@
-"""The thaw does not go as it should, or nothing is frozen."""
+"""The thaw fails, or nothing is frozen."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FREEZE, THAW = "externalfreeze|freeze", "externalthaw|thaw"
 def thaw_fails(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(THAW, "end", 3, "ERROR #7200: System failed to resume")
-    scene.plant("stat", "end", 1, may=True)
+    scene.recorder.plant(THAW, "end", 3, "ERROR #7200: System failed to resume")
+    scene.recorder.plant("stat", "end", 1, may=True)
     seen = scene.backup()
     if not seen.taken:
         yield rules.nothing_taken(seen, scene.scripts)
@@ -42,12 +42,12 @@ def thaw_fails(scene: Scene) -> Iterator[Finding]:
 def thaw_fails_once(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(THAW, "end", 1, "<DISCONNECT>", times=1)
+    scene.recorder.plant(THAW, "end", 1, "<DISCONNECT>", times=1)
     seen = scene.backup()
     if not seen.taken:
         yield rules.nothing_taken(seen, scene.scripts)
     elif seen.thaw:
-        yield from rules.thaw_told(seen, seen.thaw, scene.scripts)
+        yield from rules.honest_thaw(seen, seen.thaw, scene.scripts)
 
 
 @family.scenario(
@@ -61,8 +61,8 @@ def one_thaw_of_two_fails(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     scene.instance(scene.second)
-    scene.plant(THAW, "end", 3, "ERROR #7200: System failed to resume", of=scene.first)
-    scene.plant("stat", "end", 1, of=scene.first, may=True)
+    scene.recorder.plant(THAW, "end", 3, "ERROR #7200: System failed to resume", of=scene.first)
+    scene.recorder.plant("stat", "end", 1, of=scene.first, may=True)
     seen = scene.backup()
     if not seen.taken:
         yield rules.nothing_taken(seen, scene.scripts)
@@ -72,7 +72,7 @@ def one_thaw_of_two_fails(scene: Scene) -> Iterator[Finding]:
     if scene.second in seen.left_frozen:
         yield Finding(
             code="left_frozen",
-            message=f"{scene.second} was left frozen, since {scene.first} could not be thawed",
+            message=f"{scene.second} was left frozen because {scene.first} could not be thawed",
         )
 
 
@@ -80,32 +80,32 @@ def one_thaw_of_two_fails(scene: Scene) -> Iterator[Finding]:
     "thaw-without-freeze",
     situation="the thaw script is called, and nothing is frozen",
     right="it says failure: whatever was backed up was not frozen",
-    source="AWS's published document ends with 205 then; IsWDSuspendedExt tells",
+    source="AWS's published document ends with 205 then; IsWDSuspendedExt says so",
 )
 def thaw_without_freeze(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    # what ExternalThaw answers if nothing is frozen is not documented: whoever relies on a refusal may be wrong
-    scene.plant("externalthaw", "end", 5, may=True)
+    # what ExternalThaw answers if nothing is frozen is not documented, so no script may rely on a refusal
+    scene.recorder.plant("externalthaw", "end", 5, may=True)
     yield from rules.claims(scene.call("thaw"), scene.scripts, "thaw", "nothing had been frozen")
     yield from rules.no_history(scene.calls(), "although nothing had been frozen")
 
 
 @family.scenario(
     "thaw-after-failed-freeze",
-    situation="the freeze was refused, and the caller calls the thaw script all the same",
+    situation="the freeze was refused, and the caller calls the thaw script anyway",
     right="it does no harm",
     source="some callers call both scripts whatever happens",
 )
 def thaw_after_failed_freeze(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
-    scene.plant(FREEZE, "end", 3, "ERROR #7200: System failed to quiesce")
+    scene.recorder.plant(FREEZE, "end", 3, "ERROR #7200: System failed to quiesce")
     scene.call("freeze")
     ran = scene.call("thaw")
     yield from rules.in_time(ran, "thaw")
     yield from rules.no_history(scene.calls(), "although the freeze had failed")
-    for name in scene.which_frozen():
+    for name in scene.observer.which_frozen():
         yield Finding(code="left_frozen", message=f"{name} was left frozen")
 
 
@@ -120,12 +120,12 @@ def wrong_argument(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first)
     for words in (["freez"], []):
-        ran = scene.call_with(scene.scripts.freeze[0], *words)
+        ran = scene.caller.call_with(scene.scripts.freeze[0], *words)
         said = " ".join(words) or "nothing"
         yield from rules.claims(ran, scene.scripts, "freeze", f"its argument was {said}")
         if scene.frozen(scene.first) is not False:
             yield Finding(code="left_frozen", message=f"called with {said} it froze the instance")
-            scene.thaw_oneself(scene.first)
+            scene.administrator.thaw(scene.first)
 
 
 SCENARIOS = family.scenarios

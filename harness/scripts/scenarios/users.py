@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.scenarios.base import Family, Need
-from harness.scripts.scene import NotHere, Scene, usual_environment
+from harness.scripts.scene import ROOT_ENVIRONMENT, DoesNotApply, Scene
 
 family = Family("users")
 _OWN = "seed article, comments: the user needs rights in the instance, or a session asks for a login"
@@ -17,7 +17,7 @@ _OWN = "seed article, comments: the user needs rights in the instance, or a sess
 @family.scenario(
     "as-root",
     situation="root runs the scripts",
-    right="as ever",
+    right="freeze, say 0; thaw, say 0",
     source="VMware Tools and cron run them as root",
 )
 def as_root(scene: Scene) -> Iterator[Finding]:
@@ -29,7 +29,7 @@ def as_root(scene: Scene) -> Iterator[Finding]:
 @family.scenario(
     "as-owner",
     situation="the owner of the instance runs the scripts",
-    right="as ever, or an honest refusal: he may not write everywhere",
+    right="freeze and thaw, or an honest refusal: the owner may not write everywhere",
     source=_OWN,
     needs=(Need.SEVERAL_USERS,),
 )
@@ -39,7 +39,7 @@ def as_owner(scene: Scene) -> Iterator[Finding]:
 
 @family.scenario(
     "as-somebody",
-    situation="a user without any right in the instance runs the scripts",
+    situation="a user without any rights in the instance runs the scripts",
     right="the freeze script says failure, in time",
     source=_OWN,
     needs=(Need.SEVERAL_USERS,),
@@ -53,9 +53,9 @@ def _as(scene: Scene, user: str) -> Iterator[Finding]:
     for argv in (scene.scripts.freeze, scene.scripts.thaw):
         status = scene.machine.tree.status(argv[0])
         if not status.st_mode & 0o001:
-            raise NotHere(f"{user} may not run {argv[0]} (mode {stat.S_IMODE(status.st_mode):04o})")
+            raise DoesNotApply(f"{user} may not run {argv[0]} (mode {stat.S_IMODE(status.st_mode):04o})")
     scene.instance(scene.first)
-    environment = {**usual_environment(), "HOME": f"/home/{user}", "LOGNAME": user, "USER": user}
+    environment = {**ROOT_ENVIRONMENT, "HOME": f"/home/{user}", "LOGNAME": user, "USER": user}
     yield from rules.honest(scene.backup(user=user, environment=environment), scene.scripts)
 
 

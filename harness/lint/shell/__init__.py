@@ -1,0 +1,1 @@
+"""Shell scripts: the tree, the steps, and what becomes of an exit status."""
