@@ -19,9 +19,9 @@ from pairs import Say, alternately
 from sides import fill_in_container, opened_in, plan, scratch
 from window_series import DATABASE_MB, harness_window
 
-from harness.backup import load_provider, snapshot_source
 from harness.plan.model import Commit, SnapshotSpec
-from harness.setting import Setting
+from harness.session.session import Setting
+from harness.stages.backup import load_provider, snapshot_source
 
 TARGET = 1.25
 

@@ -18,8 +18,8 @@ from typing import Any
 from work import Work
 
 import harness
-from harness.backup import Backup, back_up
 from harness.cycle import opened
+from harness.evidence.backup import Backup
 from harness.instance.base import Place
 from harness.model import Check, RecoveryMode, Verdict
 from harness.plan.expand import expand
@@ -33,9 +33,10 @@ from harness.plan.model import (
     SnapshotSpec,
     WorkloadSpec,
 )
-from harness.progress import SilentProgress
-from harness.recovery import recover
-from harness.setting import Setting, Stages
+from harness.session.progress import SilentProgress
+from harness.session.session import Setting, Stages
+from harness.stages.backup import back_up
+from harness.stages.recovery import recover
 
 AGENT = Path(harness.__file__).parent / "instance" / "agent"
 FLOOR = Path(__file__).parent / "floor.sh"
@@ -141,7 +142,7 @@ def harness_cycle(folder: Path, transactions: int, seed: int) -> CycleTimes:
 
 
 def share_of(seed: int) -> float:
-    """Where in its load the harness begins to freeze with a seed (`harness.backup`)."""
+    """Where in its load the harness begins to freeze with a seed (`harness.stages.backup`)."""
     return 0.3 + 0.3 * random.Random(seed).random()
 
 

@@ -19,14 +19,14 @@ from figures import Row
 from pairs import Say
 from sides import WRITERS, backed_up, floor_in, opened_in, plan, require_sound, scratch
 
-from harness.backup import Backup
+from harness.evidence.backup import Backup
 from harness.evidence.case import Evidence, Look
 from harness.instance.iris import Instance
-from harness.restore import expose, restore
-from harness.rollforward import roll_forward
-from harness.setting import Setting
+from harness.session.session import Setting
+from harness.stages.restore import expose, restore
+from harness.stages.rollforward import roll_forward
+from harness.stages.walk import read_state
 from harness.verify.judge import judge_all
-from harness.walk import read_state
 
 RATE_TARGET = 1_000_000.0
 MEMORY_TARGET_MB = 64.0

@@ -17,12 +17,12 @@ from figures import Row
 from pairs import Say, alternately
 from sides import floor_in, opened_in, plan, scratch
 
-from harness import freeze
-from harness.backup import load_provider, snapshot_source
-from harness.load import Driver
 from harness.plan.model import Commit, SnapshotSpec
-from harness.setting import Setting
+from harness.session.session import Setting
 from harness.snapshot.base import SnapshotProvider
+from harness.stages import freeze
+from harness.stages.backup import load_provider, snapshot_source
+from harness.stages.load import Driver
 
 DATABASE_MB = 256
 TARGETS = {"copy": 1.10, "reflink": 1.5}

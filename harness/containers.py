@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 RUN_LABEL = "iris-restore-harness.run"
-"""Label of all that a run makes; its value is the run's token (see `harness.registered`)."""
+"""Label of all that a run makes; its value is the run's token (see `harness.session.leftovers`)."""
 TOKEN_VARIABLE = "HARNESS_RUN"  # as in harness.watchdog, which stands alone
 STAND_IN_IMAGE = "iris-stand-in"
 ANSWER_TIMEOUT_S = 60

@@ -24,24 +24,25 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from harness import destroy, registered, registry, store
-from harness.backup import back_up, discard
-from harness.case_record import without_backup
+from harness import destroy, plugins, store
 from harness.command import Transcript, recorded
-from harness.entry import Registered
 from harness.errors import HarnessError, ThawError, of_the_machine
 from harness.evidence.answers import Description
-from harness.freeze import released_on_failure
 from harness.instance.base import Host
 from harness.instance.iris import Instance
 from harness.model import CaseRecord, InstanceSummary, Record, Verdict
 from harness.plan.expand import expand
 from harness.plan.model import Case, InstanceSpec, Plan
-from harness.progress import Progress
-from harness.recovery import recover
-from harness.setting import Setting, log_folder
-from harness.targets import Targets
-from harness.watchdog import COMMANDS_FILE, Watchdog
+from harness.session import leftovers
+from harness.session.entry import Registered
+from harness.session.progress import Progress
+from harness.session.session import Setting, log_folder
+from harness.session.targets import Targets
+from harness.session.watchdog import COMMANDS_FILE, Watchdog
+from harness.stages.backup import back_up, discard
+from harness.stages.case_record import without_backup
+from harness.stages.freeze import released_on_failure
+from harness.stages.recovery import recover
 from harness.workload.ledger import Ledger
 
 _OTHER_SESSIONS = 3
@@ -118,7 +119,7 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
     transcript = Transcript(folder / COMMANDS_FILE)
     hosts = [_host(spec, work, transcript) for spec in (plan.instance, plan.target) if spec]
     host, target_host = hosts[0], hosts[-1]
-    entry = registered.register(work, containers=any(one.in_containers for one in hosts))
+    entry = leftovers.register(work, containers=any(one.in_containers for one in hosts))
     log = log_folder(work) / store.FREEZE_LOG
     targets = watchdog = ledger = None
     with recorded(transcript), destroy.logged(folder / destroy.LOG_FILE):
@@ -239,7 +240,7 @@ def _open_log(log: Path, description: Description, *, way: bool) -> tuple[str, .
 
 
 def _host(spec: InstanceSpec, folder: Path, transcript: Transcript) -> Host:
-    made: Host = registry.load("harness.hosts", spec.host, _HOST)(spec, folder, transcript)
+    made: Host = plugins.load("harness.hosts", spec.host, _HOST)(spec, folder, transcript)
     return made
 
 
@@ -252,7 +253,7 @@ def _close(
 ) -> None:
     """Everything is closed whatever the others raise; the last of them is raised."""
     with contextlib.ExitStack() as ending:
-        ending.callback(registered.finish, entry)
+        ending.callback(leftovers.finish, entry)
         if ledger:
             ending.callback(ledger.close)
         for host in hosts:

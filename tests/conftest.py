@@ -17,8 +17,8 @@ from harness.instance.docker import DockerHost
 from harness.instance.local import LocalHost
 from harness.model import RecoveryMode
 from harness.plan.model import Commit, FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
-from harness.progress import SilentProgress
-from harness.setting import Setting
+from harness.session.progress import SilentProgress
+from harness.session.session import Setting
 
 # a busy machine is no defect: examples have no time limit
 settings.register_profile("harness", deadline=None, suppress_health_check=[HealthCheck.too_slow])

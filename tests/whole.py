@@ -23,7 +23,7 @@ from harness.evidence.journals import JournalSet
 from harness.evidence.state import RestoredState
 from harness.freeze_log import FreezeEntry
 from harness.model import Position, RecoveryMode
-from harness.walk import read_state
+from harness.stages.walk import read_state
 from tests.property.histories import (
     SEED,
     Done,

@@ -17,9 +17,9 @@ def clean_command() -> int:
     named, and all others are cleaned.
     """
     # Imported here because only this verb and a run need it.
-    from harness import registered
+    from harness.session import leftovers
 
-    done = registered.clean()
+    done = leftovers.clean()
     emit("".join(f"{_shown(line)}\n" for line in done.removed) or "nothing to remove\n")
     for line in done.skipped:
         tell(f"skipped {_shown(line)}")

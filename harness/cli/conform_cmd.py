@@ -12,7 +12,7 @@ from harness.cli.interrupt import interruptible
 from harness.cli.output import hand_out, tell
 from harness.errors import ExitCode, PreconditionError, UsageError
 from harness.facts import known
-from harness.facts.record import Conformance, FactResult, dumps
+from harness.facts.codec import Conformance, FactResult, dumps
 from harness.model import Verdict
 from harness.plan.model import InstanceSpec
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from harness import containers, registry
+from harness import containers, plugins
 from harness.cli.output import emit
 from harness.command import Transcript, run
 from harness.errors import CommandError, ExitCode, HarnessError, PreconditionError
@@ -120,7 +120,7 @@ def can_check(rows: Sequence[Row]) -> Ability:
     if missing:
         return Ability(what=what, can=False, why=f"{', '.join(missing)} missing")
     with tempfile.TemporaryDirectory(prefix="harness-doctor-") as scratch:
-        host = registry.load("harness.hosts", "sandbox", ("probe", "machine", "close"))(
+        host = plugins.load("harness.hosts", "sandbox", ("probe", "machine", "close"))(
             InstanceSpec(host="sandbox"), Path(scratch)
         )
         try:
@@ -146,7 +146,7 @@ def can_contain(rows: Sequence[Row]) -> Ability:
         names = ", ".join(row.what for row in missing)
         return Ability(what=what, can=False, why=f"{names} missing: {missing[0].remedy}")
     with tempfile.TemporaryDirectory(prefix="harness-doctor-") as scratch:
-        host = registry.load("harness.hosts", "docker", ("probe", "close"))(
+        host = plugins.load("harness.hosts", "docker", ("probe", "close"))(
             InstanceSpec(host="docker"), Path(scratch), Transcript(None)
         )
         try:

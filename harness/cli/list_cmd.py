@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 
 import click
 
-from harness import registry
+from harness import plugins
 from harness.cli.output import emit
 from harness.errors import ExitCode, PreconditionError
 from harness.report.grid import grid
@@ -51,7 +51,7 @@ def _rows(kind: str, group: str) -> list[dict[str, str]]:
     }
     return [
         {"kind": kind, "name": shown, "from": origins.get(name, "unknown"), "help": help_}
-        for name in registry.names(group)
+        for name in plugins.names(group)
         for shown, help_ in _shown(kind, group, name)
     ]
 
@@ -61,14 +61,14 @@ def _shown(kind: str, group: str, name: str) -> list[tuple[str, str]]:
     if kind != "fault":
         return [(name, _help(group, name))]
     try:
-        return [(fault.name, fault.statement) for fault in registry.load(group, name, ())]
+        return [(fault.name, fault.statement) for fault in plugins.load(group, name, ())]
     except PreconditionError as error:
         return [(name, f"cannot be used: {error}")]
 
 
 def _help(group: str, name: str) -> str:
     try:
-        adapter = registry.load(group, name, ())
+        adapter = plugins.load(group, name, ())
     except PreconditionError as error:
         return f"cannot be used: {error}"
     lines = (adapter.__doc__ or "").strip().splitlines()

@@ -12,7 +12,7 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from harness.cli.output import tell
 from harness.model import CaseRecord, Verdict
-from harness.progress import Progress, SilentProgress
+from harness.session.progress import Progress, SilentProgress
 
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow", Verdict.SKIPPED: "cyan"}
 _REFRESHES_PER_S = 4

@@ -77,7 +77,7 @@ def matrix_command(names: tuple[str, ...], seed: int, jobs: int, format_: str, o
 
 def _alone(wanted: Sequence[str], seed: int) -> Matrix:
     from harness.fault import matrix
-    from harness.progress import SilentProgress
+    from harness.session.progress import SilentProgress
 
     folder = Path(tempfile.mkdtemp(prefix="harness-matrix-"))
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness import registry
+from harness import plugins
 from harness.errors import PreconditionError
 from harness.model import Record
 from harness.report.base import Reporter
@@ -15,7 +15,7 @@ def reporter_named(name: str) -> Reporter:
         UsageError: no reporter has that name; says which there are.
         PreconditionError: it cannot be loaded.
     """
-    reporter: Reporter = registry.load("harness.reporters", name, ("render",))()
+    reporter: Reporter = plugins.load("harness.reporters", name, ("render",))()
     return reporter
 
 
@@ -25,6 +25,6 @@ def rendered(reporter: Reporter, name: str, record: Record) -> str:
         return reporter.render(record)
     except Exception as error:  # whatever a plug-in does, what was recorded is not lost
         raise PreconditionError(
-            f"the reporter {name} of {registry.origin('harness.reporters', name)} broke off: {error!r}",
+            f"the reporter {name} of {plugins.origin('harness.reporters', name)} broke off: {error!r}",
             "Nothing of the record is lost: ask another one, harness report RUN --format table.",
         ) from error

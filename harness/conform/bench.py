@@ -18,8 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness import destroy, freeze, freeze_log
-from harness.backup import load_provider, new_folder_to_read, snapshot_source
+from harness import destroy, freeze_log
 from harness.command import Completed
 from harness.errors import InstanceError
 from harness.evidence.files import FileStatus
@@ -27,14 +26,16 @@ from harness.evidence.journals import JournalSet
 from harness.evidence.window import Window
 from harness.freeze_log import FreezeEntry
 from harness.instance.iris import DONE, Instance
-from harness.load import Driver
 from harness.model import Position
 from harness.plan.model import Commit, FreezeSpec, WorkloadSpec
-from harness.restore import expose, require_isolated, restore
-from harness.rollforward import collect
-from harness.setting import Setting
+from harness.session.session import Setting
 from harness.snapshot.base import SnapshotProvider, Source
-from harness.walk import read_state
+from harness.stages import freeze
+from harness.stages.backup import load_provider, new_folder_to_read, snapshot_source
+from harness.stages.load import Driver
+from harness.stages.restore import expose, require_isolated, restore
+from harness.stages.rollforward import collect
+from harness.stages.walk import read_state
 from harness.workload.ledger import Vector
 
 SESSION_TIMEOUT_S = 20.0

@@ -18,8 +18,8 @@ from harness.facts import freezes, journals, recoveries
 from harness.files import Method, copy_paths
 from harness.instance.iris import Instance
 from harness.model import Position
-from harness.rollforward import roll_forward
-from harness.walk import read_state
+from harness.stages.rollforward import roll_forward
+from harness.stages.walk import read_state
 
 FAMILY = ProbeFamily()
 _ALL = "exactly what was acknowledged"

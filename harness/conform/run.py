@@ -23,12 +23,12 @@ from harness.conform.bench import Bench, NotHere, Probe
 from harness.cycle import opened
 from harness.errors import HarnessError, InstanceError, InstanceGone, ThawError
 from harness.facts.catalogue import FACTS, Fact
-from harness.facts.record import Conformance, FactResult
-from harness.freeze import make_sure_thawed
+from harness.facts.codec import Conformance, FactResult
 from harness.instance.iris import Instance
 from harness.model import Verdict
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
-from harness.progress import SilentProgress
+from harness.session.progress import SilentProgress
+from harness.stages.freeze import make_sure_thawed
 
 PROBES: dict[str, Probe] = {**probes_freeze.PROBES, **probes_recovery.PROBES}
 SEED = 20240101

@@ -1,4 +1,4 @@
-"""What restored databases hold, in sums and first differences; `harness.walk` reads it."""
+"""What restored databases hold, in sums and first differences; `harness.stages.walk` reads it."""
 
 from __future__ import annotations
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from harness.entry import state_folder
 from harness.evidence.answers import Description
 from harness.facts.catalogue import FACTS, Fact, resting
-from harness.facts.record import Conformance, FactResult, dumps, loads
+from harness.facts.codec import Conformance, FactResult, dumps, loads
 from harness.model import RecoveryMode, Verdict, impossible
+from harness.session.entry import state_folder
 
 SHIPPED = Path(__file__).parent / "known"
 

@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from harness import destroy
-from harness.backup import Backup, back_up, freeze_entry, load_provider
 from harness.command import Deadline
+from harness.evidence.backup import Backup
 from harness.instance.base import TO_READ
 from harness.instance.iris import Instance
 from harness.model import IMAGE, LOOKS, CaseRecord, RecoveryMode, Verdict
 from harness.plan.expand import expand
 from harness.plan.model import FreezeSpec, SnapshotSpec, WorkloadSpec
-from harness.recovery import Steps, recover
-from harness.setting import Setting
+from harness.session.session import Setting
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
+from harness.stages.backup import back_up, freeze_entry, load_provider
+from harness.stages.recovery import Steps, recover
 
 STATE = frozenset({"atomicity", "content", "consistent_cut", "floor", "ceiling", "recovery_point"})
 """The checks that judge what came back; damage upstream may show in any of them."""

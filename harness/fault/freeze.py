@@ -10,15 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from harness import destroy
-from harness.backup import Backup
 from harness.command import Completed, Prepared
 from harness.errors import FreezeError, InstanceError, ThawError
 from harness.evidence.answers import FreezeAnswer
+from harness.evidence.backup import Backup
 from harness.fault.base import EVERYTHING, Planted, Scene, fault
-from harness.freeze import image_status
 from harness.instance.iris import Instance
 from harness.model import RecoveryMode, Verdict
 from harness.plan.model import FreezeSpec, Limits, SnapshotSpec, WorkloadSpec
+from harness.stages.freeze import image_status
 
 _TORN = EVERYTHING - {"marker"}
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from harness.fault.base import EVERYTHING, WORDS, Fault, Planted, Scene, state_of
 from harness.instance.iris import Instance
 from harness.model import RecoveryMode
-from harness.recovery import Steps
+from harness.stages.recovery import Steps
 
 _WRITER = 2
 _MORE = {"older": ("image.consistent_cut",)}

@@ -18,7 +18,7 @@ from harness.errors import InstanceError
 from harness.fault.base import STATE, Fault, Planted, Scene, contents, overwrite, planted_in
 from harness.instance.iris import Instance
 from harness.model import Position, RecoveryMode
-from harness.rollforward import roll_forward
+from harness.stages.rollforward import roll_forward
 
 _ALL = STATE | {"chain", "marker"}
 _HEADER_BYTES = 65536

@@ -13,16 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import registry
-from harness.backup import Backup, back_up
+from harness import plugins
 from harness.cycle import opened
 from harness.errors import HarnessError, ThawError, UsageError
+from harness.evidence.backup import Backup
 from harness.fault.base import Fault, Planted, Scene, recovered
 from harness.model import IMAGE, CaseRecord, Finding, RecoveryMode, Verdict
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
-from harness.progress import Progress
 from harness.report.cause import cause
-from harness.setting import Setting
+from harness.session.progress import Progress
+from harness.session.session import Setting
+from harness.stages.backup import back_up
 
 GROUP = "harness.faults"
 DETECTS, ECHO, SILENT, BLIND, ALARM, MISSED = "detects", "echo", "-", "blind", "ALARM", "MISSED"
@@ -103,8 +104,8 @@ def alone(matrix: Matrix) -> dict[str, list[str]]:
 def faults() -> dict[str, Fault]:
     """Every registered fault by its name, family after family. Raises PreconditionError."""
     found: dict[str, Fault] = {}
-    for family in registry.names(GROUP):
-        for fault in registry.load(GROUP, family, ("__iter__",)):
+    for family in plugins.names(GROUP):
+        for fault in plugins.load(GROUP, family, ("__iter__",)):
             found[fault.name] = fault
     return found
 

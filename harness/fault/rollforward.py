@@ -14,9 +14,9 @@ from harness.fault.base import STATE, Planted, Scene, fault, planted_in
 from harness.instance.base import Place
 from harness.instance.iris import Instance
 from harness.model import Position, RecoveryMode, RollforwardSummary, Verdict
-from harness.recovery import Steps
-from harness.rollforward import roll_forward
-from harness.targets import Targets
+from harness.session.targets import Targets
+from harness.stages.recovery import Steps
+from harness.stages.rollforward import roll_forward
 
 
 def _skipped(scene: Scene) -> Planted:

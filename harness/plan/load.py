@@ -23,7 +23,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from harness import registry
+from harness import plugins
 from harness.errors import PlanError
 from harness.model import RecoveryMode
 from harness.plan.document import Place, read
@@ -182,7 +182,7 @@ def _shown(value: object) -> str:
 
 
 def _host_problems(raw: dict[str, Any]) -> Iterator[Problem]:
-    known = registry.names("harness.hosts")
+    known = plugins.names("harness.hosts")
     for place in (("instance", "host"), ("target", "host")):
         host = _at(raw, place)
         if isinstance(host, str) and host not in known:
@@ -237,7 +237,7 @@ def _is_number(value: object) -> bool:
 
 
 def _snapshot_problems(raw: object) -> Iterator[Problem]:
-    known = registry.names("harness.snapshots")
+    known = plugins.names("harness.snapshots")
     seen: dict[str, Place] = {}
     for place, entry in _entries(raw, "snapshot"):
         if isinstance(entry, dict) and isinstance(entry.get("timeout"), str):
@@ -249,7 +249,7 @@ def _snapshot_problems(raw: object) -> Iterator[Problem]:
         if provider not in known:
             yield Problem(named, f"no snapshot provider is called {provider!r}{nearest(provider, known)}")
             continue
-        adapter = registry.load("harness.snapshots", provider, PROVIDER_MEMBERS)
+        adapter = plugins.load("harness.snapshots", provider, PROVIDER_MEMBERS)
         yield from shape_problems(adapter.options_schema, options, place)
         same = json.dumps([provider, options], sort_keys=True, default=str)
         if same in seen:

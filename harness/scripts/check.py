@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import registered
 from harness.errors import HarnessError, PreconditionError, UsageError
 from harness.model import Finding, Verdict
 from harness.scripts import scenarios
@@ -23,6 +22,7 @@ from harness.scripts.guard import Contained
 from harness.scripts.model import Outcome, Report, Scripts
 from harness.scripts.scenarios.base import Need, Scenario
 from harness.scripts.scene import DoesNotApply, Learned, Scene, opened
+from harness.session import leftovers
 
 FIRST = "one-instance"
 _UNKNOWN = f"the scripts froze nothing in {FIRST}, so it is unknown whether this scenario applies to them"
@@ -66,7 +66,7 @@ def check(scripts: Scripts, *, only: Collection[str], folder: Path, jobs: int, t
 def _check(scripts: Scripts, wanted: Sequence[Scenario], folder: Path, jobs: int, tell: Tell) -> Report:
     began, started = time.monotonic(), datetime.now(UTC)
     work = folder / "work"
-    entry = registered.register(work)
+    entry = leftovers.register(work)
     try:
         _require_answers(scripts, work)
         outcome, first = _discover(scripts, folder, work)
@@ -86,7 +86,7 @@ def _check(scripts: Scripts, wanted: Sequence[Scenario], folder: Path, jobs: int
                 scenes.end()
                 raise
     finally:
-        registered.finish(entry)
+        leftovers.finish(entry)
     order = [one.name for one in wanted]
     return Report(
         scripts=scripts,

@@ -10,9 +10,8 @@ Facts measured on GT.M V7.0-005 (Debian package fis-gtm 7.0-005-1):
 * A copied database keeps the user that froze the live one; for another user `mupip freeze -off` waits for ever
   unless it is told to `-override`.
 * A writer that ends as a freeze begins may wait for the end of that freeze and hold the semaphores of its region
-  meanwhile, which `mupip freeze -off` waits for (seen once in 1,500 kills). `dse`, in which the region is open since
-  before the freeze, needs none of them: `change -fileheader -override -freeze=false` ends the freeze, and the writer.
-  (`all -override -nofreeze` must not be used: with two regions it writes the header of one into the other.)
+  meanwhile, which `mupip freeze -off` waits for (seen once in 1,500 kills): then neither ever ends. What it committed
+  is in shared memory and in the journal, so it may be killed; the kernel gives the semaphores back.
 * `dse crit -seize` holds a region's critical section: every updater of it waits, the file stays as it is.
 * The header of a copied database names the shared memory of the live one, so a copy may be opened only in an
   IPC namespace of its own; there `mupip rundown -file` and `freeze -off` make it usable.
@@ -25,15 +24,14 @@ import contextlib
 import hashlib
 import os
 import re
-import select
 import shutil
+import signal
 import subprocess
 import threading
-import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from .layout import DATABASES, Layout, registry_folder, replace_file
+from .layout import DATABASES, Layout, log_message, registry_folder, replace_file
 
 REGIONS = {"one": "DEFAULT", "two": "TWO"}
 
@@ -57,7 +55,6 @@ _OTHER_NODES = 1000
 
 _LOCKED_S = 1.0
 """A thaw that takes longer may be waiting for a process that waits for the thaw."""
-_DSE_S = 10.0
 
 
 class GTMError(Exception):
@@ -90,7 +87,6 @@ class Engine:
             raise GTMError("GT.M is not installed: apt-get install fis-gtm")
         self.dist = dist
         self.layout = layout
-        self._way_out: WayOut | None = None
         self.routines = Path(__file__).parent.parent / "instance" / "agent"
         self.environment = {
             **os.environ,
@@ -175,15 +171,14 @@ class Engine:
 
     def freeze(self) -> None:
         """Hold both database files still at one instant."""
-        self._way_out = self._way_out or WayOut(self)
         self.mupip("freeze", "-on", "-online", "-noautorelease", "*", timeout_s=30.0)
 
     def thaw(self) -> None:
         """Let both go on. A region of which mupip says that it is unfrozen is, whatever else it had to report: on a
         full disk it ends with an error because it could not write something else (seen). Raises GTMError.
         """
-        waits = threading.Timer(_LOCKED_S, self._take_way_out)
-        waits.start()
+        late = threading.Timer(_LOCKED_S, self._end_who_waits_for_the_thaw)
+        late.start()
         try:
             self.mupip("freeze", "-off", "*", timeout_s=30.0)
         except GTMError as error:
@@ -191,15 +186,17 @@ class Engine:
             if not all(re.search(rf"\b{name} is (now )?UNFROZEN", said, re.I) for name in REGIONS.values()):
                 raise
         finally:
-            waits.cancel()
-        if self._way_out:
-            self._way_out.close()
-            self._way_out = None
+            late.cancel()
 
-    def _take_way_out(self) -> None:
-        if self._way_out:
-            with contextlib.suppress(GTMError, OSError):  # then mupip says what is wrong
-                self._way_out.take()
+    def _end_who_waits_for_the_thaw(self) -> None:
+        mark = f"iris_root={self.layout.root}".encode()
+        for pid in _holders():
+            with contextlib.suppress(OSError):
+                if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                    log_message(
+                        self.layout, f"process {pid} waits for the thaw and holds it up: killed", severity=2
+                    )
+                    os.kill(pid, signal.SIGKILL)
 
     def forget(self, file: Path) -> None:
         """Make a copied file of any database one whose structure can be checked: no foreign memory."""
@@ -248,34 +245,23 @@ def _unused_memory() -> set[int]:
     return {int(row[1]) for row in rows if row[6] == "0"}
 
 
-class WayOut:
-    """Has every region open since before the freeze, each in a dse of its own, and ends it without a semaphore."""
-
-    def __init__(self, engine: Engine) -> None:
-        """Returns when they are open. Raises GTMError if one is not."""
-        self._processes = {region: _dse(engine, subprocess.PIPE) for region in REGIONS.values()}
-        for region, process in self._processes.items():
-            _tell(process, f"find -region={region}\n")
-        try:
-            for region, process in self._processes.items():
-                _await(process, rf"Region\s+{region}\s")
-        except GTMError:
-            self.close()
-            raise
-
-    def take(self) -> None:
-        """Let the regions go on. Raises GTMError if a dse does not say that it did."""
-        for process in self._processes.values():
-            _tell(process, "change -fileheader -override -freeze=false\n")
-        for region, process in self._processes.items():
-            _await(process, rf"\b{region} is (now )?UNFROZEN")
-
-    def close(self) -> None:
-        """They end by themselves, in a moment; before the thaw they would wait for it."""
-        for process in self._processes.values():
-            with contextlib.suppress(OSError):
-                _tell(process, "exit\n")
-            threading.Thread(target=process.communicate, daemon=True).start()
+def _holders() -> list[int]:
+    """Processes that hold a semaphore by which GT.M opens and leaves a database. These sets have a key; the first of a
+    set is 1 while a process holds it, whose number it tells. Source: ipcs(1), semctl(2).
+    """
+    rows = (line.split() for line in Path("/proc/sysvipc/sem").read_text().splitlines()[1:])
+    found = []
+    for key, number, *_ in rows:
+        if key != "0":
+            said = subprocess.run(
+                ["ipcs", "-s", "-i", number],
+                capture_output=True,
+                text=True,
+                env={**os.environ, "LC_ALL": "C"},
+            )
+            if held := re.search(r"(?m)^0\s+1\s+\d+\s+\d+\s+(\d+)\s*$", said.stdout):
+                found.append(int(held[1]))
+    return found
 
 
 class Barrier:
@@ -304,29 +290,16 @@ class Barrier:
                     holder.communicate()
 
 
-def _dse(engine: Engine, output: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+def _dse(engine: Engine) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [str(engine.dist / "dse")],
         stdin=subprocess.PIPE,
-        stdout=output,
-        stderr=subprocess.STDOUT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         env=engine.environment,
         cwd=engine.layout.gtm,
         text=True,
     )
-
-
-def _await(dse: subprocess.Popen[str], text: str) -> None:
-    """Read until it has said a text. Raises GTMError if it does not."""
-    assert dse.stdout
-    said, deadline = "", time.monotonic() + _DSE_S
-    while not re.search(text, said):
-        if not select.select([dse.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            raise GTMError(f"dse gave no answer within {_DSE_S:.0f} s: {said.strip()}")
-        read = os.read(dse.stdout.fileno(), 1 << 16)
-        if not read:
-            raise GTMError(f"dse ended: {said.strip()}")
-        said += read.decode("utf-8", "replace")
 
 
 def _tell(dse: subprocess.Popen[str], command: str) -> None:

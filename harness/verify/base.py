@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Protocol
 
-from harness import registry
+from harness import plugins
 from harness.evidence.case import Evidence
 from harness.model import Check, Finding, Verdict
 
@@ -49,7 +49,7 @@ def broken(name: str, error: Exception) -> Finding:
     """The finding of a check that could not be loaded, or raised."""
     return Finding(
         code=f"{name}.broken",
-        message=f"the check {name} of {registry.origin('harness.checkers', name)} broke off, so it says nothing. Its "
+        message=f"the check {name} of {plugins.origin('harness.checkers', name)} broke off, so it says nothing. Its "
         "author must mend it",
         witness="".join(traceback.format_exception_only(error)).strip(),
         verdict=Verdict.UNKNOWN,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness import registry
+from harness import plugins
 from harness.evidence.case import Evidence
 from harness.model import CHECKS, IMAGE, Check, Finding
 from harness.verify.base import (
@@ -23,7 +23,7 @@ from harness.verify.base import (
 
 def judge_all(evidence: Evidence) -> list[Check]:
     """Every registered check, those of `CHECKS` first. One that cannot be loaded, or raises, is UNKNOWN."""
-    registered = registry.names("harness.checkers")
+    registered = plugins.names("harness.checkers")
     of_image = evidence.of_image()
     return [
         *(_judged(name, of_image if name.startswith(IMAGE) else evidence) for name in CHECKS),
@@ -34,7 +34,7 @@ def judge_all(evidence: Evidence) -> list[Check]:
 def _judged(name: str, evidence: Evidence) -> Check:
     plain = name.removeprefix(IMAGE)
     try:
-        checker: Checker = registry.load("harness.checkers", plain, ("check",))()
+        checker: Checker = plugins.load("harness.checkers", plain, ("check",))()
     except Exception as error:  # noqa: BLE001 # whatever a plug-in does when it is loaded
         return checked(name, (broken(plain, error),))
     check = judge(plain, checker, evidence)

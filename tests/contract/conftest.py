@@ -15,7 +15,7 @@ from harness.instance.base import TO_READ, Host
 from harness.instance.docker import DockerHost
 from harness.instance.local import LocalHost
 from harness.plan.model import InstanceSpec
-from harness.setting import log_folder
+from harness.session.session import log_folder
 from tests.conftest import required
 
 IRIS_IMAGE = os.environ.get("HARNESS_IRIS_IMAGE", "intersystems/iris-community:latest-em")

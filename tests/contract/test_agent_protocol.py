@@ -169,7 +169,7 @@ def test_restored_instance_cannot_see_the_live_journals(target: Instance, there:
 
 def test_routines_agree_with_the_oracle(live: Instance) -> None:
     """What RVWORK stored is what the oracle computes, node for node."""
-    from harness.walk import read_state
+    from harness.stages.walk import read_state
 
     history = read_state(live, 1, 1).writers[1].history
     assert (None, None, 0) == (history.altered, history.unreadable, history.missing)

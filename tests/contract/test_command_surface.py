@@ -184,7 +184,7 @@ def test_files_hold_still_while_updates_go_on(place: Place, shared: Path) -> Non
 
 
 _WAITS_FOR_A_THAW = """
-import ctypes, pathlib, sys, time
+import ctypes, pathlib, time
 libc = ctypes.CDLL(None, use_errno=True)
 rows = [line.split() for line in pathlib.Path("/proc/sysvipc/sem").read_text().splitlines()[1:]]
 named = [int(row[1]) for row in rows if row[0] != "0"]
@@ -192,10 +192,7 @@ for semaphores in named:  # semop(2): wait until it is free, take it, give it ba
     operations = (ctypes.c_short * 6)(0, 0, 0, 0, 1, 0x1000)
     assert 0 == libc.semop(semaphores, operations, 2), ctypes.get_errno()
 print(len(named), flush=True)
-switched = lambda: len(list(pathlib.Path(sys.argv[1]).glob("*.mjl_*")))
-there, deadline = switched(), time.monotonic() + 60
-while switched() < there + 2 and time.monotonic() < deadline:  # a thaw switches both journals
-    time.sleep(0.01)
+time.sleep(600)
 """
 
 
@@ -209,14 +206,14 @@ def test_a_writer_that_waits_for_the_thaw_with_semaphores_in_its_hands_does_not_
     writer = _writer(instance, 0)
     assert writer.stdout and writer.stdout.readline() == b"ready\n"
     assert 5 == _call(place, f'ExternalFreeze("{shared}/l")').status
-    journals = str(instance.describe().root / "mgr" / "gtm")
+    ours = f"iris_root={instance.describe().root}"
     with subprocess.Popen(
-        place.argv([sys.executable, "-c", _WAITS_FOR_A_THAW, journals]), stdout=subprocess.PIPE
+        place.argv(["env", ours, sys.executable, "-c", _WAITS_FOR_A_THAW]), stdout=subprocess.PIPE
     ) as waits:
         assert waits.stdout and 2 <= int(waits.stdout.readline())
         answer = instance.thaw(shared / "l")
         assert answer.suspended and answer.returned_s - answer.called_s < 20
-        assert 0 == waits.wait()
+        assert 0 != waits.wait(), "it was killed"
     assert not _suspended(place)
     instance.stop_writers()
     assert writer.stdout.read().endswith(b"end\n")

@@ -16,16 +16,16 @@ import pytest
 from harness.command import Completed
 from harness.conform import probes_recovery, run
 from harness.conform.bench import Bench
-from harness.entry import state_folder
 from harness.errors import CommandTimeout, InstanceError, ThawError
 from harness.evidence.answers import JournalFile
 from harness.facts import known
 from harness.facts.catalogue import FACTS, Fact
-from harness.facts.record import FactResult, loads
+from harness.facts.codec import FactResult, loads
 from harness.instance.iris import Instance
 from harness.model import Verdict
 from harness.plan.model import InstanceSpec
-from harness.setting import Setting
+from harness.session.entry import state_folder
+from harness.session.session import Setting
 from tests.conftest import Opener
 
 pytestmark = pytest.mark.e2e

@@ -18,8 +18,8 @@ from harness.errors import CommandError, CommandTimeout, InstanceError, Instance
 from harness.instance.base import TO_READ, CanPause, CanRestart, CanTellStuns, Host, Place
 from harness.instance.iris import Instance
 from harness.plan.model import Commit, FreezeSpec
-from harness.restore import require_isolated
-from harness.setting import log_folder
+from harness.session.session import log_folder
+from harness.stages.restore import require_isolated
 from tests.runs import wait_for
 
 pytestmark = pytest.mark.e2e

@@ -20,7 +20,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from harness import containers, registry
+from harness import containers, plugins
 from harness.command import Deadline
 from harness.errors import PreconditionError, SnapshotError, UsageError
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
@@ -566,4 +566,4 @@ class TestCommand:
 def test_registered(name: str) -> None:
     """Every built-in provider is found by its name and has the members of the port."""
     members = ("options_schema", "probe", "capture", "expose", "release")
-    assert registry.load("harness.snapshots", name, members) is not None
+    assert plugins.load("harness.snapshots", name, members) is not None

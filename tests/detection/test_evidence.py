@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness import registry
+from harness import plugins
 from harness.fault import matrix, report
 from harness.fault.base import Fault
 from harness.fault.matrix import Matrix
@@ -128,8 +128,8 @@ def test_no_check_is_idle(monkeypatch: pytest.MonkeyPatch, check: str) -> None:
     fault = KNOWN[WITNESSES[check]]
     row = recorded.rows()[fault.name]
     assert check in fault.sees and row.judged(fault).caught
-    names = registry.names
-    monkeypatch.setattr(registry, "names", lambda group: [n for n in names(group) if n != check])
+    names = plugins.names
+    monkeypatch.setattr(plugins, "names", lambda group: [n for n in names(group) if n != check])
     monkeypatch.setattr(judge, "CHECKS", tuple(name for name in judge.CHECKS if name != check))
     judged = row.judged(fault)
     assert matrix.MISSED == judged.cells[check] and not judged.caught

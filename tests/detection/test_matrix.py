@@ -12,7 +12,7 @@ from harness.fault import matrix, report
 from harness.fault.base import Fault, Scene
 from harness.fault.matrix import Matrix, Row
 from harness.plan.model import InstanceSpec
-from harness.progress import SilentProgress
+from harness.session.progress import SilentProgress
 from harness.verify import judge
 from tests.evidence import recorded
 

@@ -14,10 +14,10 @@ from harness.fault import matrix
 from harness.fault.base import Planted, Scene
 from harness.model import CHECKS, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec
-from harness.progress import SilentProgress
-from harness.recovery import Steps
-from harness.restore import require_separate
-from harness.rollforward import roll_forward
+from harness.session.progress import SilentProgress
+from harness.stages.recovery import Steps
+from harness.stages.restore import require_separate
+from harness.stages.rollforward import roll_forward
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
 

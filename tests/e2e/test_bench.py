@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.backup import load_provider
+from harness.stages.backup import load_provider
 from tests.bench_modules import bench_module
 from tests.conftest import Opener, small_plan
 

@@ -8,9 +8,9 @@ import pytest
 
 from harness.cycle import back_up_and_recover
 from harness.errors import InstanceError
-from harness.load import Driver
 from harness.model import RecoveryMode, Verdict
 from harness.plan.expand import expand
+from harness.stages.load import Driver
 from tests.conftest import Opener, small_plan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]

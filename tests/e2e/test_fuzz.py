@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import registry
+from harness import plugins
 from harness.model import RecoveryMode, Verdict
-from harness.recovery import Steps
+from harness.stages.recovery import Steps
 from harness.verify import judge
 from tests.runs import left_below
 from tests.soak import cases, planting
@@ -79,9 +79,9 @@ def test_a_dozen_cases(tmp_path: Path) -> None:
 
 def without(patch: pytest.MonkeyPatch, *checks: str) -> None:
     """A harness that lacks these checks."""
-    names = registry.names
+    names = plugins.names
     left = tuple(name for name in judge.CHECKS if name.removeprefix("image.") not in checks)
-    patch.setattr(registry, "names", lambda group: [n for n in names(group) if n not in checks])
+    patch.setattr(plugins, "names", lambda group: [n for n in names(group) if n not in checks])
     patch.setattr(judge, "CHECKS", left)
 
 

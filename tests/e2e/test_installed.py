@@ -20,8 +20,8 @@ from harness.command import Transcript
 from harness.errors import InstanceError, ParseError
 from harness.instance.installed import InstalledPlace
 from harness.instance.iris import Instance
-from harness.load import Driver
 from harness.plan.model import WorkloadSpec
+from harness.stages.load import Driver
 from harness.workload.ledger import Ledger
 from tests.runs import HELD, Run, wait_for
 

@@ -117,7 +117,7 @@ def test_the_sweep_tells_of_a_watchdog_that_does_nothing(
     deaf = folder / "deaf.py"
     deaf.write_text("import sys\nsys.stdin.buffer.read()\n")
     (folder / "sitecustomize.py").write_text(
-        f"from harness import watchdog\nwatchdog.__file__ = {str(deaf)!r}\n"
+        f"from harness.session import watchdog\nwatchdog.__file__ = {str(deaf)!r}\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(folder))
     monkeypatch.setattr(kills, "_END_TIMEOUT_S", 8.0)

@@ -29,15 +29,16 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness import recovery, registered
-from harness.case_record import lasting
 from harness.errors import ThawError
 from harness.evidence.case import Evidence
 from harness.fault import matrix, report
 from harness.fault.base import Fault, Planted, Scene
 from harness.model import CaseRecord, Check, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec
-from harness.progress import SilentProgress
+from harness.session import leftovers
+from harness.session.progress import SilentProgress
+from harness.stages import recovery
+from harness.stages.case_record import lasting
 from harness.standin.gtm import installation, version
 from harness.verify.judge import judge_all
 from tests.evidence.written import Stale, decoded, encoded
@@ -273,7 +274,7 @@ def main() -> int:
                     print(f"{number:4} {row.name}", flush=True)
             finally:
                 _write(kept)
-                registered.clean()
+                leftovers.clean()
     if chosen.write:
         rows.cache_clear()
         chosen.write.write_text(report.markdown(matrix_of_rows(), "./dev evidence --write"), encoding="utf-8")

@@ -18,4 +18,4 @@ def target(raw: bytes) -> None:
 
 
 if __name__ == "__main__":
-    fuzzing.main(target, SEEDS, ["harness.walk", "harness.workload.oracle"])
+    fuzzing.main(target, SEEDS, ["harness.stages.walk", "harness.workload.oracle"])

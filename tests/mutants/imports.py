@@ -1,6 +1,6 @@
 """Which test files can see a module at all, told from imports alone: the others need not be run to find out.
 
-Adapters are found by entry point, so whatever imports `harness.registry` counts as importing all of them. What a
+Adapters are found by entry point, so whatever imports `harness.plugins` counts as importing all of them. What a
 conftest imports does not count: its fixtures start engines, and tests with an engine are not run for mutants.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 FOLDERS = ("tests/unit", "tests/property")
 ALONE = ("tests/detection/test_evidence.py",)
 """Tests of other folders that need no engine."""
-ANYWAY = {"harness/watchdog.py": ("tests/unit/test_watchdog.py",)}
+ANYWAY = {"harness/session/watchdog.py": ("tests/unit/test_watchdog.py",)}
 """Modules that run as a process of their own, where nobody notes lines: these tests see all of them."""
 
 
@@ -74,7 +74,7 @@ def _imported(root: Path, file: str, adapters: bool) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     names |= {above for name in names for above in _above(name)}
-    if adapters and "harness.registry" in names:
+    if adapters and "harness.plugins" in names:
         names |= _adapters(root)
     return frozenset(path for name in names if name and (path := _file_of(root, file, name)))
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError, InstanceError, ParseError
-from harness.load import Driver, _Writer
 from harness.plan.model import WorkloadSpec
+from harness.stages.load import Driver, _Writer
 
 FIRST = 7
 

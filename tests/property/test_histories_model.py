@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from harness.errors import HarnessError
 from harness.evidence.state import RestoredState
 from harness.model import RecoveryMode, Verdict
+from harness.stages.walk import read_state
 from harness.verify.judge import judge_all
-from harness.walk import read_state
 from harness.workload import oracle
 from tests.property.histories import (
     SEED,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.evidence.state import RestoredState
 from harness.model import RecoveryMode, Verdict
-from harness.open_transactions import taken_back
+from harness.stages.open_transactions import taken_back
 from harness.verify.judge import judge_all
 from harness.workload import oracle
 from tests.property.histories import SEED, Done, Nodes, lines_of_history, lines_of_summary

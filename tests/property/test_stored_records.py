@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness import record_json
 from harness.evidence.answers import Description
-from harness.facts import record as conformance
+from harness.facts import codec as conformance
 from harness.facts.catalogue import FACTS
 from harness.facts.known import SHIPPED, unconfirmed
 from harness.model import CaseRecord, Record, Verdict

@@ -17,19 +17,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import backup as backups
-from harness.backup import Backup, back_up
 from harness.cycle import opened
 from harness.evidence.answers import JournalFile
+from harness.evidence.backup import Backup
 from harness.evidence.journals import order
 from harness.evidence.window import Window
-from harness.freeze import image_status
 from harness.instance.base import TO_READ
 from harness.model import RecoveryMode
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
-from harness.progress import SilentProgress
-from harness.setting import Setting
+from harness.session.progress import SilentProgress
+from harness.session.session import Setting
 from harness.snapshot.base import SnapshotProvider, Source
+from harness.stages import backup as backups
+from harness.stages.backup import back_up
+from harness.stages.freeze import image_status
 from tests.soak.extracts import Extractor
 
 _SNAPSHOT_LIMIT_S = 60.0

@@ -25,9 +25,9 @@ from harness.instance.iris import Instance
 from harness.model import CaseRecord, RecoveryMode, Verdict
 from harness.plan import model
 from harness.plan.expand import expand
-from harness.recovery import Steps, recover
 from harness.report.cause import cause
-from harness.targets import Targets
+from harness.session.targets import Targets
+from harness.stages.recovery import Steps, recover
 from tests.soak.batch import Batch, plan
 from tests.soak.extracts import DATABASES, Extract
 from tests.soak.hands.changes import DATABASE

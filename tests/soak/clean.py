@@ -29,15 +29,16 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from harness import containers, registered
+from harness import containers
 from harness.cycle import back_up_and_recover, opened
 from harness.errors import HarnessError
 from harness.instance.docker import DockerHost
 from harness.model import CaseRecord, RecoveryMode, Verdict
 from harness.plan.expand import expand
 from harness.plan.model import InstanceSpec, Plan
-from harness.progress import SilentProgress
-from harness.setting import Setting
+from harness.session import leftovers
+from harness.session.progress import SilentProgress
+from harness.session.session import Setting
 from harness.workload.ledger import Ledger
 from tests.soak.draw import Cycle, Home, changed, difference, draw, seeds, simpler
 from tests.soak.volumes import KINDS, CannotMake, volume
@@ -373,7 +374,7 @@ def main(argv: list[str] | None = None) -> int:
             try:
                 soak(tally, cycles, places, 1 if asked.replay is not None else asked.jobs)
             finally:
-                registered.clean()
+                leftovers.clean()
     finally:  # one that is interrupted tells what it has seen
         print(tally.table(), flush=True)
     if tally.alarms:

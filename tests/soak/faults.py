@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.freeze import THAW_GRACE_S
+from harness.stages.freeze import THAW_GRACE_S
 from tests.runs import Run
 from tests.soak.victims import Sandboxes, carrying, signal_all
 

@@ -28,9 +28,9 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from harness import registered
-from harness import walk as state
 from harness.model import RecoveryMode, Verdict
+from harness.session import leftovers
+from harness.stages import walk as state
 from tests.runs import left_below
 from tests.soak.batch import Batch, keep, made, opened_again
 from tests.soak.cases import Outcome, clean, run, shrunk
@@ -284,7 +284,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         fuzz(tally, _asked(asked, folder), asked.jobs)
     finally:  # one that is interrupted tells what it has seen
-        registered.clean()
+        leftovers.clean()
         if asked.only:
             for outcome in tally.outcomes:
                 print(f"{outcome.word.value}: {outcome.case}", *_told(outcome), sep="\n")

@@ -13,15 +13,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.backup import Backup, freeze_entry, new_folder_to_read
 from harness.command import Deadline
 from harness.errors import HarnessError
+from harness.evidence.backup import Backup
 from harness.evidence.journals import between
 from harness.instance.iris import Instance
 from harness.model import Position
-from harness.recovery import Steps
-from harness.rollforward import JOURNAL_LOG
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
+from harness.stages.backup import freeze_entry, new_folder_to_read
+from harness.stages.recovery import Steps
+from harness.stages.rollforward import JOURNAL_LOG
 from tests.soak.batch import Batch
 from tests.soak.hands.changes import Nothing, contents
 from tests.soak.hands.image import IMAGE_HANDS, Image

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.backup import Backup, Promise
 from harness.command import Transcript
 from harness.evidence.answers import Description
+from harness.evidence.backup import Backup, Promise
 from harness.model import RecoveryMode
 from harness.plan.model import Case, Limits, SnapshotSpec
-from harness.progress import SilentProgress
-from harness.setting import Setting
+from harness.session.progress import SilentProgress
+from harness.session.session import Setting
 from harness.snapshot.base import Source
 from tests.conftest import small_plan
 from tests.whole import whole

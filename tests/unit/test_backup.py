@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from harness import backup as module
-from harness.backup import back_up, discard, freeze_entry, load_provider, snapshot_source
 from harness.errors import (
     FreezeError,
     HarnessError,
@@ -27,8 +25,10 @@ from harness.errors import (
 )
 from harness.model import Position, RecoveryMode
 from harness.plan.model import FreezeSpec, Limits, SnapshotSpec
-from harness.setting import Setting
+from harness.session.session import Setting
 from harness.snapshot.base import SnapshotProvider, Source
+from harness.stages import backup as module
+from harness.stages.backup import back_up, discard, freeze_entry, load_provider, snapshot_source
 from tests.unit import settings
 from tests.unit.settings import description, setting
 from tests.whole import whole
@@ -390,7 +390,7 @@ def test_a_provider_has_a_folder_of_its_own(tmp_path: Path) -> None:
 def test_a_provider_that_cannot_be_made_is_a_missing_precondition(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: type[HarnessError]
 ) -> None:
-    monkeypatch.setattr(module.registry, "load", lambda *_: raising(error))
+    monkeypatch.setattr(module.plugins, "load", lambda *_: raising(error))
     with pytest.raises(expected) as raised:
         load_provider(setting(tmp_path), COPY)
     assert ("could not be made" in str(raised.value)) is isinstance(error, ValueError)

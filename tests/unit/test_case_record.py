@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.case_record import case_record, without_backup
 from harness.evidence.case import Evidence
 from harness.model import CaseRecord, Check, Finding, RecoveryMode, RestoreSummary, Stage, Verdict
-from harness.setting import Setting
+from harness.session.session import Setting
+from harness.stages.case_record import case_record, without_backup
 from tests.unit.settings import backup, case, limited, setting
 from tests.whole import END, ONE, WRITERS, recovered, whole
 from tests.windows import window
@@ -210,7 +210,7 @@ def test_without_a_backup_nobody_confirmed_more_than_with_one(
 ) -> None:
     """Facts that the mode rests on are missing for what was recovered, those of the freeze for its image."""
     known = {ROLLFORWARD: {"content": ("applied",)}, RecoveryMode.AS_OF_FREEZE: {"content": ("held",)}}
-    monkeypatch.setattr("harness.case_record.unconfirmed", lambda *engines, mode: known[mode])
+    monkeypatch.setattr("harness.stages.case_record.unconfirmed", lambda *engines, mode: known[mode])
     made = setting(tmp_path)
     found = {check.name: check for check in without_backup(made, case(ROLLFORWARD), made.stages("x")).checks}
     said = {

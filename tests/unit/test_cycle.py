@@ -25,7 +25,7 @@ from harness.errors import (
 from harness.instance.base import Host as Host_
 from harness.model import CaseRecord, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec
-from harness.setting import Setting
+from harness.session.session import Setting
 from tests.conftest import small_plan
 from tests.unit.settings import Noting, backup, case, description, setting
 from tests.windows import window
@@ -419,8 +419,8 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNames
         "Instance": Source,
     }.items():
         monkeypatch.setattr(cycle, name, value)
-    monkeypatch.setattr(cycle.registered, "register", _registered(there))
-    monkeypatch.setattr(cycle.registered, "finish", lambda _: there.said.append("finish"))
+    monkeypatch.setattr(cycle.leftovers, "register", _registered(there))
+    monkeypatch.setattr(cycle.leftovers, "finish", lambda _: there.said.append("finish"))
     return there
 
 

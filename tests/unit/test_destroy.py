@@ -22,7 +22,7 @@ from tests.unit.foreign import is_whole
 PACKAGE = Path(harness.__file__).parent
 ALLOWED = {
     "destroy.py": "it is the place",
-    "watchdog.py": "it stands alone, with the standard library only, and ends its own child",
+    "session/watchdog.py": "it stands alone, with the standard library only, and ends its own child",
 }
 """Modules that may, and why; the stand-in plays a product, which ends its own processes."""
 

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness import freeze
 from harness.command import Deadline
 from harness.errors import (
     CommandError,
@@ -26,8 +25,9 @@ from harness.errors import (
 )
 from harness.evidence.answers import FreezeAnswer, ThawAnswer
 from harness.plan.model import FreezeSpec, Limits
+from harness.session.watchdog import Orders
 from harness.snapshot.base import Snapshot, Source
-from harness.watchdog import Orders
+from harness.stages import freeze
 
 
 class FakePrepared:

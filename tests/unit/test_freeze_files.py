@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import freeze
 from harness.evidence.files import ExpectedFile, FileStatus, written
 from harness.evidence.window import Window
-from harness.freeze import expected_files, image_status, listed
 from harness.snapshot.base import Snapshot, Source
+from harness.stages import freeze
+from harness.stages.freeze import expected_files, image_status, listed
 from tests.windows import status, window
 
 ONE = status("/db/IRIS.DAT")

@@ -10,7 +10,7 @@ import pytest
 from harness.cycle import within_licence
 from harness.evidence.answers import Description
 from harness.instance.iris import Instance
-from harness.walk import _walkers
+from harness.stages.walk import _walkers
 from tests.conftest import small_plan
 
 

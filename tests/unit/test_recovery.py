@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from harness import recovery
 from harness.errors import (
     CommandError,
     ImageError,
@@ -23,8 +22,9 @@ from harness.errors import (
 )
 from harness.evidence.case import Evidence
 from harness.model import Position, RecoveryMode, Verdict
-from harness.restore import Exposed
-from harness.setting import Setting
+from harness.session.session import Setting
+from harness.stages import recovery
+from harness.stages.restore import Exposed
 from tests.unit.settings import backup, case, description, setting
 from tests.whole import FREEZE, JOURNALS, REACHED, WRITERS, look, whole
 from tests.windows import window

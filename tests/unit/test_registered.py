@@ -18,11 +18,12 @@ from typing import Any
 
 import pytest
 
-from harness import destroy, registered
-from harness import entry as entries
-from harness.entry import MARK_FILE, HostId
+from harness import destroy
 from harness.errors import PreconditionError, RemovalError
-from harness.watchdog import TOKEN_VARIABLE
+from harness.session import entry as entries
+from harness.session import leftovers
+from harness.session.entry import MARK_FILE, HostId
+from harness.session.watchdog import TOKEN_VARIABLE
 from tests.runs import wait_for
 from tests.unit.foreign import is_whole
 
@@ -69,56 +70,56 @@ def vars_of(host: HostId) -> dict[str, str]:
     return {"boot": host.boot, "machine": host.machine, "name": host.name, "pids": host.pids}
 
 
-def nothing() -> registered.Cleaned:
-    return registered.Cleaned(removed=(), skipped=(), problems=())
+def nothing() -> leftovers.Cleaned:
+    return leftovers.Cleaned(removed=(), skipped=(), problems=())
 
 
 # --- a run registers and finishes
 
 
 def test_a_run_that_goes_on_is_left_alone(state: Path, run: Path) -> None:
-    entry = registered.register(run / "work")
-    assert nothing() == registered.clean()
+    entry = leftovers.register(run / "work")
+    assert nothing() == leftovers.clean()
     assert entry.file.exists() and (run / "work").is_dir()
-    registered.finish(entry)
-    registered.finish(entry)
+    leftovers.finish(entry)
+    leftovers.finish(entry)
     assert [] == list(state.iterdir()) and [] == list(run.iterdir())
 
 
 def test_what_a_run_registers_is_for_its_user_alone(run: Path) -> None:
     before = os.umask(0)
     try:
-        entry = registered.register(run / "work")
+        entry = leftovers.register(run / "work")
     finally:
         os.umask(before)
     try:
         assert 0o600 == stat.S_IMODE(entry.file.stat().st_mode) == stat.S_IMODE(entry.mark.stat().st_mode)
         assert 0o700 == stat.S_IMODE((run / "work").stat().st_mode)
     finally:
-        registered.finish(entry)
+        leftovers.finish(entry)
 
 
 def test_a_folder_that_is_there_is_not_removed(state: Path, run: Path) -> None:
     (run / "work").mkdir()
     with pytest.raises(PreconditionError, match="exists"):
-        registered.register(run / "work")
+        leftovers.register(run / "work")
     assert (run / "work").exists() and [] == list(state.iterdir())
 
 
 def test_the_mark_of_another_run_stays(state: Path, run: Path) -> None:
     """Two runs in one folder: the second is refused, and the first keeps all that is its own."""
-    first = registered.register(run / "work")
+    first = leftovers.register(run / "work")
     with pytest.raises(PreconditionError, match="cannot be registered"):
-        registered.register(run / "work")
+        leftovers.register(run / "work")
     assert first.token == first.mark.read_text() and [first.file] == list(state.iterdir())
-    assert [first.token] == list(registered._locks), "no lock of the one that was refused is held"
-    registered.finish(first)
+    assert [first.token] == list(leftovers._locks), "no lock of the one that was refused is held"
+    leftovers.finish(first)
 
 
 def test_others_may_not_write_where_entries_are_kept(state: Path, run: Path) -> None:
     state.chmod(0o777)
     with pytest.raises(PreconditionError, match="others may write there"):
-        registered.register(run / "work")
+        leftovers.register(run / "work")
     assert not (run / "work").exists()
 
 
@@ -128,15 +129,15 @@ def test_a_state_folder_that_cannot_be_made_is_a_precondition(
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file" / "below"))
     with pytest.raises(PreconditionError, match="cannot be registered"):
-        registered.register(run / "work")
+        leftovers.register(run / "work")
     assert [] == list(run.iterdir())
 
 
 def test_a_run_folder_of_any_umask_is_closed_to_others(run: Path) -> None:
     run.chmod(0o777)
-    entry = registered.register(run / "work")
+    entry = leftovers.register(run / "work")
     assert 0o755 == stat.S_IMODE(run.stat().st_mode)
-    registered.finish(entry)
+    leftovers.finish(entry)
 
 
 def test_an_entry_is_never_seen_half_written(state: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +149,7 @@ def test_an_entry_is_never_seen_half_written(state: Path, run: Path, monkeypatch
 
     monkeypatch.setattr(Path, "rename", killed)
     with pytest.raises(KeyboardInterrupt):
-        registered.register(run / "work")
+        leftovers.register(run / "work")
     assert [] == list(state.glob("*.json"))
 
 
@@ -160,15 +161,15 @@ def test_what_a_run_left_that_was_killed_while_it_registered_is_removed(
     """It named nothing, and had made nothing."""
     file = state / f"{TOKEN}{suffix}"
     file.write_text(text)
-    assert (f"removed entry {file}",) == registered.clean().removed
-    assert not file.exists() and nothing() == registered.clean()
+    assert (f"removed entry {file}",) == leftovers.clean().removed
+    assert not file.exists() and nothing() == leftovers.clean()
 
 
 def test_what_is_being_registered_stays(state: Path) -> None:
     """Its process is there."""
     file = state / f"{os.getpid()}-0123456789ab.new"
     file.write_text("")
-    assert nothing() == registered.clean() and file.exists()
+    assert nothing() == leftovers.clean() and file.exists()
 
 
 # --- the lock
@@ -178,8 +179,8 @@ def test_what_is_being_registered_stays(state: Path) -> None:
 def elsewhere(run: Path, *way: str) -> Iterator[subprocess.Popen[str]]:
     """A run in a process of its own, which has registered."""
     code = (
-        "import sys; from pathlib import Path; from harness import registered;"
-        "registered.register(Path(sys.argv[1])); print('ready', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from harness.session import leftovers;"
+        "leftovers.register(Path(sys.argv[1])); print('ready', flush=True); sys.stdin.read()"
     )
     process = subprocess.Popen(
         [*way, sys.executable, "-c", code, str(run / "work")],
@@ -235,9 +236,9 @@ def test_two_that_clean_at_once_do_not_meet(state: Path, run: Path) -> None:
     file = left(state, run)
     descriptor = os.open(file, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    assert nothing() == registered.clean() and (run / "work").exists()
+    assert nothing() == leftovers.clean() and (run / "work").exists()
     os.close(descriptor)
-    assert (f"removed folder {run / 'work'}",) == registered.clean().removed
+    assert (f"removed folder {run / 'work'}",) == leftovers.clean().removed
 
 
 # --- hosts
@@ -245,13 +246,13 @@ def test_two_that_clean_at_once_do_not_meet(state: Path, run: Path) -> None:
 
 def test_after_a_new_start_of_this_host_its_runs_are_gone(state: Path, run: Path) -> None:
     left(state, run, host={**vars_of(HostId.here()), "boot": "another"})
-    assert (f"removed folder {run / 'work'}",) == registered.clean().removed
+    assert (f"removed folder {run / 'work'}",) == leftovers.clean().removed
 
 
 @pytest.mark.parametrize("what", [{"name": "other"}, {"machine": "other"}, {"name": "o", "machine": "o"}])
 def test_runs_of_another_host_are_left_to_it(state: Path, run: Path, what: dict[str, str]) -> None:
     left(state, run, host={**vars_of(HostId.here()), "boot": "another", **what})
-    done = registered.clean()
+    done = leftovers.clean()
     assert () == done.removed and "another host" in done.skipped[0] and (run / "work").exists()
 
 
@@ -261,17 +262,17 @@ def test_runs_of_another_pid_namespace_are_left_to_it_where_they_cannot_be_seen(
     """Their processes may be there still; the machine's own namespace sees them all."""
     left(state, run, host={**vars_of(HostId.here()), "pids": "pid:[7]"})
     monkeypatch.setattr(entries, "_MACHINES_PIDS", "pid:[1]")
-    done = registered.clean()
+    done = leftovers.clean()
     assert () == done.removed and "another PID namespace" in done.skipped[0] and (run / "work").exists()
     monkeypatch.setattr(entries, "_MACHINES_PIDS", HostId.here().pids)
-    assert (f"removed folder {run / 'work'}",) == registered.clean().removed
+    assert (f"removed folder {run / 'work'}",) == leftovers.clean().removed
 
 
 def test_a_run_that_was_killed_before_it_made_anything_leaves_an_entry_alone(state: Path, run: Path) -> None:
     file = left(state, run)
     destroy.tree(run / "work", destroy.Ground(folder=run, right="a test"))
     (run / MARK_FILE).unlink()
-    assert (f"removed entry {file}",) == registered.clean().removed and [] == list(state.iterdir())
+    assert (f"removed entry {file}",) == leftovers.clean().removed and [] == list(state.iterdir())
 
 
 def test_an_entry_that_goes_while_it_is_looked_at_is_none(
@@ -286,10 +287,10 @@ def test_an_entry_that_goes_while_it_is_looked_at_is_none(
         return lockable(descriptor)
 
     monkeypatch.setattr(entries, "lockable", removed_meanwhile)
-    assert nothing() == registered.clean() and (run / "work").exists()
+    assert nothing() == leftovers.clean() and (run / "work").exists()
     listed = [state / f"{TOKEN}.json"]
     monkeypatch.setattr(Path, "glob", lambda self, pattern: iter(listed if pattern == "*.json" else []))
-    assert nothing() == registered.clean()
+    assert nothing() == leftovers.clean()
 
 
 # --- what is not believed
@@ -339,7 +340,7 @@ def test_an_entry_of_another_shape_is_skipped_and_named(
 ) -> None:
     file = left(state, run)
     SHAPES[shape](file)
-    done = registered.clean()
+    done = leftovers.clean()
     assert () == done.removed == done.problems
     assert 1 == len(done.skipped) and str(state) in done.skipped[0]
     assert (run / "work" / "target").exists() and is_whole(foreign)
@@ -381,7 +382,7 @@ def test_an_entry_with_a_wrong_field_is_skipped_and_named(
 ) -> None:
     file = left(state, run, **FIELDS[field])
     monkeypatch.chdir(foreign)
-    done = registered.clean()
+    done = leftovers.clean()
     assert () == done.removed == done.problems and done.skipped[0].startswith(f"{file}: ")
     assert (run / "work" / "target").exists() and is_whole(foreign)
 
@@ -429,7 +430,7 @@ def test_a_folder_that_is_not_proved_to_be_the_runs_stays(
 ) -> None:
     left(state, run)
     PLACES[place](run, foreign)
-    done = registered.clean()
+    done = leftovers.clean()
     assert () == done.removed == done.problems and 1 == len(done.skipped) and is_whole(foreign)
     assert os.path.lexists(run / "work")
 
@@ -480,7 +481,7 @@ def test_200_damaged_entries_and_the_good_ones_are_cleaned_all_the_same(
             json.dumps({**whole, "token": token, "folder": str(run / "work")})
         )
         good.append(f"removed folder {run / 'work'}")
-    done = registered.clean()
+    done = leftovers.clean()
     named = [line for line in done.skipped if line.startswith(str(state))]
     unreadable = [line for line in done.removed if line.startswith("removed entry ")]
     assert set(good) == set(done.removed) - set(unreadable) and () == done.problems
@@ -507,7 +508,7 @@ def test_no_process_is_ended_because_of_an_entry_that_is_not_believed(state: Pat
     try:
         left(state, run)
         (run / MARK_FILE).unlink()
-        registered.clean()
+        leftovers.clean()
         assert bystander.poll() is None
     finally:
         bystander.kill()
@@ -520,7 +521,7 @@ def test_a_stopped_process_of_a_run_is_ended_too(state: Path, run: Path) -> None
         own.send_signal(signal.SIGSTOP)
         left(state, run)
         began = time.monotonic()
-        assert any(line.startswith(f"ended process {own.pid} ") for line in registered.clean().removed)
+        assert any(line.startswith(f"ended process {own.pid} ") for line in leftovers.clean().removed)
         assert wait_for(lambda: own.poll() is not None, 10) and time.monotonic() - began < 10
     finally:
         own.kill()
@@ -529,38 +530,38 @@ def test_a_stopped_process_of_a_run_is_ended_too(state: Path, run: Path) -> None
 
 def test_a_folder_that_went_away_is_not_forgotten(state: Path, run: Path) -> None:
     """Once its entry was removed all the same: what came back with a disk was nobody's, and stayed."""
-    entry = registered.register(run / "work")
+    entry = leftovers.register(run / "work")
     (run / "work").rename(run / "elsewhere")
     with pytest.raises(RemovalError, match="is not where it was made"):
-        registered.finish(entry)
+        leftovers.finish(entry)
     assert [entry.file] == list(state.glob("*.json"))
     (run / "elsewhere").rename(run / "work")
-    assert (f"removed folder {run / 'work'}",) == registered.clean().removed
+    assert (f"removed folder {run / 'work'}",) == leftovers.clean().removed
     assert ["removed.log"] == [path.name for path in run.iterdir()] and [] == list(state.iterdir())
 
 
 def test_a_folder_that_is_gone_for_good_is_forgotten_by_clean(state: Path, run: Path) -> None:
-    entry = registered.register(run / "work")
+    entry = leftovers.register(run / "work")
     (run / "work").rmdir()
     with pytest.raises(RemovalError):
-        registered.finish(entry)
-    registered.clean()
+        leftovers.finish(entry)
+    leftovers.clean()
     assert ["removed.log"] == [path.name for path in run.iterdir()] and [] == list(state.iterdir())
 
 
 def test_finishing_twice_is_fine(run: Path) -> None:
-    entry = registered.register(run / "work")
-    registered.finish(entry)
-    registered.finish(entry)
+    entry = leftovers.register(run / "work")
+    leftovers.finish(entry)
+    leftovers.finish(entry)
 
 
 def test_another_folder_in_its_place_is_not_removed(state: Path, run: Path) -> None:
     """Once it was, and what had been moved away was forgotten."""
-    entry = registered.register(run / "work")
+    entry = leftovers.register(run / "work")
     (run / "work").rename(run / "elsewhere")
     (run / "work").mkdir()
     (run / "work" / "precious").touch()
     with pytest.raises(RemovalError, match="is not where it was made"):
-        registered.finish(entry)
+        leftovers.finish(entry)
     assert (run / "work" / "precious").exists()
     assert [entry.file] == list(state.glob("*.json"))

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
-from harness import registry
+from harness import plugins
 from harness.errors import PreconditionError, UsageError
 
 GROUP = "harness.test"
@@ -22,9 +22,9 @@ class Complete:
 @pytest.fixture(autouse=True)
 def forget() -> Iterator[None]:
     """The registry looks once a process; each test here has entry points of its own."""
-    registry._group.cache_clear()
+    plugins._group.cache_clear()
     yield
-    registry._group.cache_clear()
+    plugins._group.cache_clear()
 
 
 def install(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
@@ -33,27 +33,27 @@ def install(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
 
 def install_all(monkeypatch: pytest.MonkeyPatch, pairs: list[tuple[str, str]]) -> None:
     points = EntryPoints(EntryPoint(name=name, value=value, group=GROUP) for name, value in pairs)
-    monkeypatch.setattr(registry, "entry_points", lambda group: points.select(group=group))
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points.select(group=group))
 
 
 def test_loads_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The class comes back, and only what was asked for is imported."""
     install(monkeypatch, good=f"{__name__}:Complete", broken="no_such_module_here:Thing")
-    assert registry.load(GROUP, "good", ("probe", "capture")) is Complete
-    assert registry.names(GROUP) == ["broken", "good"]
+    assert plugins.load(GROUP, "good", ("probe", "capture")) is Complete
+    assert plugins.names(GROUP) == ["broken", "good"]
 
 
 def test_unknown_name_lists_the_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """A typing mistake is answered with what there is."""
     install(monkeypatch, copy=f"{__name__}:Complete", btrfs=f"{__name__}:Complete")
     with pytest.raises(UsageError, match=r"no 'cpoy' in harness\.test; there is: btrfs, copy"):
-        registry.load(GROUP, "cpoy", ())
+        plugins.load(GROUP, "cpoy", ())
 
 
 def test_empty_group() -> None:
     """A group nobody registered in says so."""
     with pytest.raises(UsageError, match="there is: nothing"):
-        registry.load("harness.nothing", "copy", ())
+        plugins.load("harness.nothing", "copy", ())
 
 
 @pytest.mark.parametrize("value", ["no_such_module_here:Thing", f"{__name__}:Absent"])
@@ -61,7 +61,7 @@ def test_what_cannot_be_imported(monkeypatch: pytest.MonkeyPatch, value: str) ->
     """A failed import is an error with its cause, not an adapter that is silently absent."""
     install(monkeypatch, broken=value)
     with pytest.raises(PreconditionError, match=r"'broken' in harness\.test .* cannot be loaded") as caught:
-        registry.load(GROUP, "broken", ())
+        plugins.load(GROUP, "broken", ())
     assert isinstance(caught.value.__cause__, ImportError | AttributeError)
 
 
@@ -69,17 +69,17 @@ def test_missing_members(monkeypatch: pytest.MonkeyPatch) -> None:
     """An adapter that lacks members of its port is refused here, and they are named."""
     install(monkeypatch, good=f"{__name__}:Complete")
     with pytest.raises(PreconditionError, match="lacks expose, release"):
-        registry.load(GROUP, "good", ("probe", "expose", "capture", "release"))
+        plugins.load(GROUP, "good", ("probe", "expose", "capture", "release"))
 
 
 def test_two_adapters_of_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which of two adapters is meant is not for us to guess."""
     install_all(monkeypatch, [("copy", f"{__name__}:Complete"), ("copy", "elsewhere:Copy")])
     with pytest.raises(PreconditionError, match="two adapters are called 'copy'"):
-        registry.names(GROUP)
+        plugins.names(GROUP)
 
 
 def test_one_adapter_seen_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same adapter, found in two places of the path, is one adapter."""
     install_all(monkeypatch, [("copy", f"{__name__}:Complete"), ("copy", f"{__name__}:Complete")])
-    assert registry.names(GROUP) == ["copy"]
+    assert plugins.names(GROUP) == ["copy"]

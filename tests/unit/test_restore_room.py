@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError, RestoreError, SnapshotError
-from harness.restore import _as_restore_error
+from harness.stages.restore import _as_restore_error
 
 
 @pytest.mark.parametrize(

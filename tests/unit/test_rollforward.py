@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from harness import rollforward
 from harness.errors import JournalError, JournalsGone
 from harness.evidence.answers import Description, JournalFile, RollforwardAnswer
 from harness.evidence.journals import JournalSet, between, order
 from harness.model import Position
-from harness.rollforward import collect, roll_forward
+from harness.stages import rollforward
+from harness.stages.rollforward import collect, roll_forward
 
 
 def _journal(name: str) -> JournalFile:

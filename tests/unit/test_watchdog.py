@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import watchdog
-from harness.watchdog import Orders, Watchdog
+from harness.session import watchdog
+from harness.session.watchdog import Orders, Watchdog
 from tests.runs import wait_for
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from harness import watchdog
-from harness.watchdog import _Post, _Thaw
+from harness.session import watchdog
+from harness.session.watchdog import _Post, _Thaw
 
 ORDER: dict[str, Any] = {"thaw": ["thaw"], "is_frozen": ["frozen?"], "is_there": ["there?"], "stdin": ""}
 

@@ -10,28 +10,28 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import registry
-from harness.backup import back_up, discard
+from harness import plugins
 from harness.command import Deadline
 from harness.errors import FreezeError, HarnessError
 from harness.evidence.answers import FreezeAnswer, ThawAnswer
 from harness.evidence.files import ExpectedFile, FileStatus
 from harness.evidence.window import Window
-from harness.freeze import database_files, expected_files, listed
 from harness.instance.iris import Instance
 from harness.model import CaseRecord, Finding, RecoveryMode, Verdict
 from harness.plan.expand import expand
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
-from harness.progress import SilentProgress
-from harness.recovery import recover
 from harness.report.cause import cause
 from harness.scripts import rules
 from harness.scripts.scenarios.base import INTEGRITY_GUIDE, Family
 from harness.scripts.scene import Scene
-from harness.setting import Setting
+from harness.session.progress import SilentProgress
+from harness.session.session import Setting
+from harness.session.targets import Targets
+from harness.session.watchdog import Watchdog
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
-from harness.targets import Targets
-from harness.watchdog import Watchdog
+from harness.stages.backup import back_up, discard
+from harness.stages.freeze import database_files, expected_files, listed
+from harness.stages.recovery import recover
 from harness.workload.ledger import Ledger
 
 family = Family("restored")
@@ -99,7 +99,7 @@ def _setting(scene: Scene, ending: ExitStack) -> Setting:
     root = scene.root(scene.first)
     work, folder = scene.work / "restored", scene.folder
     work.mkdir()
-    host = registry.load("harness.hosts", "local", _HOST)(InstanceSpec(), work)
+    host = plugins.load("harness.hosts", "local", _HOST)(InstanceSpec(), work)
     ending.callback(host.close)
     host.probe()
     targets = Targets(host, root, len(_PLAN.recovery))

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import destroy, registry
+from harness import destroy, plugins
 from harness.command import Transcript
 from harness.errors import InstanceError, InstanceGone, StartError
 from harness.instance.base import Machine
@@ -149,7 +149,7 @@ def opened(scripts: Scripts, work: Path, kept: Path, learned: Learned | None = N
     """
     work.mkdir(parents=True)
     kept.mkdir(parents=True)
-    host = registry.load("harness.hosts", "sandbox", _HOST)(
+    host = plugins.load("harness.hosts", "sandbox", _HOST)(
         InstanceSpec(host="sandbox"), work, Transcript(kept / "commands.log")
     )
     machine: Machine = host.machine()

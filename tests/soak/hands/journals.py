@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.evidence.journals import order
-from harness.rollforward import JOURNAL_LOG
+from harness.stages.rollforward import JOURNAL_LOG
 from tests.soak.batch import Batch
 from tests.soak.hands.changes import Nothing, altered, got, noise, put, roles, truncate
 from tests.soak.mutations import Mutation

@@ -12,7 +12,7 @@ from harness.evidence.journals import JournalSet
 from harness.instance.base import CanRestart
 from harness.instance.iris import Instance
 from harness.model import Position, RecoveryMode, RollforwardSummary
-from harness.rollforward import roll_forward
+from harness.stages.rollforward import roll_forward
 from tests.soak.batch import Batch
 from tests.soak.hands.changes import DATABASE, roles
 from tests.soak.mutations import Mutation

@@ -50,5 +50,5 @@ def test_the_load_pays_for_nothing_that_is_no_backup() -> None:
     """
     (load,) = re.findall(r"^load\(\) \{.*?^\}", FLOOR, re.DOTALL | re.MULTILINE)
     assert ">/dev/null &" in load and "|" not in load
-    (every,) = re.findall(r"LOOK_EVERY_S = ([\d.]+)", (ROOT / "harness/load.py").read_text())
+    (every,) = re.findall(r"LOOK_EVERY_S = ([\d.]+)", (ROOT / "harness/stages/load.py").read_text())
     assert f"hang {every}" in FLOOR and "tail -" not in FLOOR.partition("collect()")[0].partition("load()")[2]

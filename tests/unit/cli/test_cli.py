@@ -29,7 +29,7 @@ from harness.errors import (
 from harness.instance import local, namespaces
 from harness.model import Record, Verdict
 from harness.plan.load import load
-from harness.progress import SilentProgress
+from harness.session.progress import SilentProgress
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "tests" / "unit" / "report" / "record.json"
@@ -308,9 +308,9 @@ def test_list_names_every_adapter_with_origin_and_help() -> None:
 
 def test_clean_prints_what_it_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line for each thing, or that there was nothing."""
-    fake = types.ModuleType("harness.registered")
-    monkeypatch.setitem(sys.modules, "harness.registered", fake)
-    monkeypatch.setattr("harness.registered", fake, raising=False)
+    fake = types.ModuleType("harness.session.leftovers")
+    monkeypatch.setitem(sys.modules, "harness.session.leftovers", fake)
+    monkeypatch.setattr("harness.session.leftovers", fake, raising=False)
     answer = types.SimpleNamespace(removed=("instance A", "mount B"), skipped=(), problems=())
     monkeypatch.setattr(fake, "clean", lambda: answer, raising=False)
     done = call("clean")

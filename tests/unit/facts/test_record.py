@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 
 import pytest
 
+from harness.facts.codec import Conformance, FactResult, dumps, loads, timeless
 from harness.facts.known import SHIPPED
-from harness.facts.record import Conformance, FactResult, dumps, loads, timeless
 from harness.model import Verdict
 from tests.unit.facts.made import conformance
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.backup import snapshot_source
 from harness.command import Completed
 from harness.destroy import Ground
 from harness.errors import FreezeError
 from harness.evidence.answers import Description
 from harness.instance.iris import Instance
 from harness.plan.model import FreezeSpec
-from harness.restore import expose, restore
 from harness.snapshot.base import Snapshot, Source
+from harness.stages.backup import snapshot_source
+from harness.stages.restore import expose, restore
 
 
 def description(root: Path, one: Path, two: Path) -> Description:

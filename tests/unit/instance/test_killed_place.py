@@ -27,7 +27,7 @@ from harness.instance.docker import DockerPlace
 from harness.instance.first import FirstProcess
 from harness.instance.iris import Instance
 from harness.model import Position
-from harness.restore import _replace
+from harness.stages.restore import _replace
 
 SAID = [
     (1, "", "Error response from daemon: Container 0123 is not running\n"),

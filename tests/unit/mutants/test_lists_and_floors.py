@@ -150,7 +150,7 @@ def test_imports_tell_which_test_files_may_see_a_module() -> None:
     assert "tests/unit/verify/test_chain.py" in seen, "it imports it"
     assert "tests/unit/verify/test_witnesses.py" in seen, "it is found by its entry point"
     assert "tests/unit/test_destroy.py" not in seen
-    assert "harness/walk.py" in reached(ROOT, "tests/property/test_histories_model.py"), (
+    assert "harness/stages/walk.py" in reached(ROOT, "tests/property/test_histories_model.py"), (
         "by a helper beside it"
     )
 

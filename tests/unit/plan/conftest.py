@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
-from harness import registry
+from harness import plugins
 
 
 def _entry(group: str, name: str, value: str) -> EntryPoint:
@@ -30,7 +30,7 @@ ENTRIES = EntryPoints(
 def adapters() -> Iterator[None]:
     """The registry knows the adapters above and no others."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "entry_points", lambda group: ENTRIES.select(group=group))
-        registry._group.cache_clear()
+        patch.setattr(plugins, "entry_points", lambda group: ENTRIES.select(group=group))
+        plugins._group.cache_clear()
         yield
-    registry._group.cache_clear()
+    plugins._group.cache_clear()

@@ -16,8 +16,8 @@ from harness.evidence.answers import Description
 from harness.evidence.case import Evidence
 from harness.evidence.state import RestoredState
 from harness.model import CHECKS, RecoveryMode, Verdict
+from harness.stages.walk import read_state
 from harness.verify.judge import judge_all
-from harness.walk import read_state
 from harness.workload import oracle
 from tests.seen import cold_lines, history_row, seen, trail_lines
 

@@ -7,7 +7,7 @@ from copy import deepcopy
 import pytest
 
 from harness.evidence.state import History
-from harness.walk import read_state
+from harness.stages.walk import read_state
 from tests.property.histories import SEED, Nodes, lines_of_history, lines_of_summary, nodes_after, played
 from tests.property.walkers import Printing
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import registry
+from harness import plugins
 from harness.evidence.answers import DatabaseIntegrity, IntegrityReport
 from harness.evidence.case import Evidence, Look
 from harness.evidence.files import ExpectedFile
@@ -100,14 +100,14 @@ def test_a_check_that_breaks_is_unknown_and_the_others_go_on(
     checker: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It names the distribution that it came from."""
-    load, names = registry.load, registry.names
+    load, names = plugins.load, plugins.names
     monkeypatch.setattr(
-        judge.registry,
+        judge.plugins,
         "load",
         lambda group, name, required: checker if name == "boom" else load(group, name, required),
     )
-    monkeypatch.setattr(judge.registry, "names", lambda group: [*names(group), "boom"])
-    monkeypatch.setattr(judge.registry, "origin", lambda group, name: "boom-checks")
+    monkeypatch.setattr(judge.plugins, "names", lambda group: [*names(group), "boom"])
+    monkeypatch.setattr(judge.plugins, "origin", lambda group, name: "boom-checks")
     found = judge_all(seen(recovered=look(clean=True)))
     (broken,) = [check for check in found if check.name == "boom"]
     assert (Verdict.UNKNOWN, "boom.broken") == (broken.verdict, broken.findings[0].code)
@@ -120,7 +120,7 @@ def test_a_check_that_cannot_be_loaded_is_unknown(monkeypatch: pytest.MonkeyPatc
     def refuse(group: str, name: str, required: Sequence[str]) -> object:
         raise ImportError(name)
 
-    monkeypatch.setattr(judge.registry, "load", refuse)
+    monkeypatch.setattr(judge.plugins, "load", refuse)
     assert {(Verdict.UNKNOWN, 0.0)} == {(check.verdict, check.duration_s) for check in judge_all(seen())}
 
 

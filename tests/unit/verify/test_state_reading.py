@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from harness import destroy
-from harness import walk as module
 from harness.errors import InstanceError, InstanceGone, ParseError
 from harness.evidence.answers import Description
 from harness.evidence.state import History, RestoredState, Trail, WriterState
-from harness.walk import read_state
+from harness.stages import walk as module
+from harness.stages.walk import read_state
 from harness.workload import oracle
 from tests.property.histories import SEED, Nodes, lines_of_history, lines_of_summary, nodes_after, played
 from tests.property.walkers import DESCRIPTION, Printing

@@ -6,7 +6,7 @@ import pytest
 
 from harness.errors import ParseError
 from harness.evidence.state import RestoredState
-from harness.walk import read_state
+from harness.stages.walk import read_state
 from tests.property.histories import SEED, lines_of_history, lines_of_summary, nodes_after, played
 from tests.property.walkers import Printing
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from harness.evidence.state import RestoredState, WriterState
-from harness.open_transactions import taken_back
+from harness.stages.open_transactions import taken_back
 from harness.workload import oracle
 from tests.property.histories import SEED
 from tests.whole import WRITERS, state_after

@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 
 import harness
-from harness.case_record import _limits
 from harness.evidence.answers import Committed, DatabaseIntegrity
 from harness.evidence.case import Evidence, Look
 from harness.evidence.state import Cold, WriterState
 from harness.model import CHECKS, IMAGE, LOOKS, Position, RecoveryMode, RecoverySummary, Verdict
 from harness.plan.model import Limits
+from harness.stages.case_record import _limits
 from harness.verify.judge import judge_all
 from tests.whole import END, FREEZE, JOURNALS, ONE, TWO, Change, journal, whole
 from tests.windows import window

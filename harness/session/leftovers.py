@@ -4,8 +4,8 @@ Before a run makes anything it registers: one small file that names its folder, 
 makes afterwards carries the token: its processes in the environment, its containers as a label, its files and mounts
 below the folder. So `clean` can find everything of a run that is gone, even what was begun a moment before the kill.
 
-`clean` acts on entries that are believed (`harness.entry`) and that no run holds. What is not believed is skipped and
-named, and all others are cleaned.
+`clean` acts on entries that are believed (`harness.session.entry`) and that no run holds. What is not believed is
+skipped and named, and all others are cleaned.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from harness import containers as engine
 from harness import destroy
 from harness.command import Deadline
 from harness.destroy import Ground, mounts_below, unmount
-from harness.entry import (
+from harness.errors import HarnessError, PreconditionError, RemovalError
+from harness.owners import require_ours
+from harness.session.entry import (
     ASIDE,
     BYTES_MAX,
     TOKEN,
@@ -43,10 +45,8 @@ from harness.entry import (
     require_own_file,
     state_folder,
 )
-from harness.errors import HarnessError, PreconditionError, RemovalError
-from harness.owners import require_ours
+from harness.session.watchdog import LIMIT_S, TOKEN_VARIABLE, WATCHDOG_VARIABLE
 from harness.store import FREEZE_LOG, keep_log
-from harness.watchdog import LIMIT_S, TOKEN_VARIABLE, WATCHDOG_VARIABLE
 
 _ASKED_TIMEOUT_S = 1.0
 _GONE_TIMEOUT_S = 10.0

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from harness import destroy, freeze, freeze_log, registry
+from harness import destroy, freeze_log, plugins
 from harness.errors import (
     HarnessError,
     ImageError,
@@ -25,76 +25,22 @@ from harness.errors import (
     SnapshotTimeout,
 )
 from harness.evidence.answers import Committed, Description
-from harness.evidence.files import FileStatus
+from harness.evidence.backup import NOT_ROLLED, Backup, Promise
 from harness.evidence.journals import JournalSet
 from harness.evidence.window import Window
 from harness.instance.base import TO_READ, CanTellStuns
-from harness.load import Driver
-from harness.model import Position, RecoveryMode, Stage, Stun
+from harness.model import Position, RecoveryMode, Stun
 from harness.plan.model import SnapshotSpec
-from harness.rollforward import collect
-from harness.setting import Setting, Stages
+from harness.session.session import Setting, Stages
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from harness.snapshot.guarded import GuardedProvider
-from harness.workload.ledger import Ledger, Vector
+from harness.stages import freeze
+from harness.stages.load import Driver
+from harness.stages.rollforward import collect
+from harness.workload.ledger import Ledger
 
-NOT_ROLLED = {RecoveryMode.AS_OF_FREEZE, RecoveryMode.BOOT}
-"""Modes without a roll-forward of ours: they are held against what was committed before the marker."""
 _PROVIDER = ("options_schema", "probe", "capture", "expose", "release")
 _MARKER_TEXT = "harness recovery point"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
-    """A recovery point as the ledger saw it.
-
-    `floor` was acknowledged by then and must be there, nothing beyond `ceiling` was issued by then.
-    `at_s` is when it was (monotonic); `position` where it is in the journals, None for their end.
-    """
-
-    floor: Vector
-    ceiling: Vector
-    at_s: float
-    position: Position | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backup:
-    """One backup, before anything is recovered from it.
-
-    Attributes:
-        entry: The freeze as the engine logged it; None with `entry_problem`. `entry_stale` if nothing was
-            logged at all.
-        journals: From the marker to the end of the load; None if the marker is not known or copying failed.
-        journals_gone: Why there are none, if the instance no longer had a journal that is needed; else None.
-        committed: What the live journals had committed before the marker; None if no mode asks for it.
-        promises: Recovery mode → what a recovery in that mode has to bring back.
-        source: What was captured.
-        image: Status of the snapshot's files just after the thaw; None if nobody here can see them.
-        stuns: Times in which nothing of the instance ran; None where its host cannot tell.
-        open_in_image: Whether this engine writes what is not committed to its database files, so that an image may
-            hold a part of a transaction that a recovery takes back.
-        issued_later: How many transactions were issued after the freeze.
-        stages: What was done, and how long it took.
-        problems: Stage → why it could not be done.
-    """
-
-    provider: SnapshotProvider
-    source: Source
-    window: Window
-    image: tuple[FileStatus, ...] | None
-    stuns: tuple[Stun, ...] | None
-    open_in_image: bool
-    entry: freeze_log.FreezeEntry | None
-    entry_problem: str
-    entry_stale: bool
-    journals: JournalSet | None
-    journals_gone: str | None
-    committed: tuple[Committed, ...] | None
-    promises: dict[RecoveryMode, Promise]
-    issued_later: int
-    stages: tuple[Stage, ...]
-    problems: tuple[tuple[str, str], ...]
 
 
 Hold = Callable[[Setting, SnapshotProvider, Source], Window]
@@ -195,8 +141,8 @@ def discard(setting: Setting, backup: Backup) -> None:
 def load_provider(setting: Setting, spec: SnapshotSpec) -> SnapshotProvider:
     """A provider with a folder of its own. Raises UsageError or PreconditionError."""
     folder = _new_folder(setting.work, "snapshots")
-    name, distribution = spec.provider, registry.origin("harness.snapshots", spec.provider)
-    made = registry.load("harness.snapshots", name, _PROVIDER)
+    name, distribution = spec.provider, plugins.origin("harness.snapshots", spec.provider)
+    made = plugins.load("harness.snapshots", name, _PROVIDER)
     try:
         provider: SnapshotProvider = made(folder, spec.options)
     except HarnessError:

@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness import destroy
-from harness.backup import NOT_ROLLED, Backup, new_folder_to_read
-from harness.case_record import case_record
 from harness.errors import (
     HarnessError,
     ImageError,
@@ -39,23 +37,26 @@ from harness.evidence.answers import (
     MarkerReading,
     RollforwardAnswer,
 )
+from harness.evidence.backup import NOT_ROLLED, Backup
 from harness.evidence.case import Evidence, Look
 from harness.evidence.files import left_out
 from harness.facts.known import unconfirmed
 from harness.files import Method, copy_paths
-from harness.freeze import image_status
 from harness.instance.base import Place
 from harness.instance.iris import Instance
 from harness.model import CaseRecord, RecoveryMode, RestoreSummary, RollforwardSummary
-from harness.open_transactions import taken_back
 from harness.owners import hand_over
 from harness.plan.model import Case
-from harness.restore import Exposed, expose, others_of, require_isolated, require_nobody_elses, restore
-from harness.rollforward import JOURNAL_LOG, roll_forward
-from harness.setting import Setting
-from harness.targets import Targets
+from harness.session.session import Setting
+from harness.session.targets import Targets
+from harness.stages.backup import new_folder_to_read
+from harness.stages.case_record import case_record
+from harness.stages.freeze import image_status
+from harness.stages.open_transactions import taken_back
+from harness.stages.restore import Exposed, expose, others_of, require_isolated, require_nobody_elses, restore
+from harness.stages.rollforward import JOURNAL_LOG, roll_forward
+from harness.stages.walk import read_state
 from harness.verify.judge import judge_all
-from harness.walk import read_state
 
 Answer = TypeVar("Answer")
 

@@ -18,9 +18,9 @@ from harness.instance.base import Host
 from harness.instance.iris import Instance
 from harness.model import Stage
 from harness.plan.model import Plan
-from harness.progress import Progress
-from harness.targets import Targets
-from harness.watchdog import Watchdog
+from harness.session.progress import Progress
+from harness.session.targets import Targets
+from harness.session.watchdog import Watchdog
 from harness.workload.ledger import Ledger
 
 Answer = TypeVar("Answer")

@@ -40,8 +40,8 @@ from harness.evidence.window import Window
 from harness.files import digest_of, walk
 from harness.instance.iris import FREEZE_TIMEOUT_S, Instance
 from harness.plan.model import FreezeSpec, Limits
+from harness.session.watchdog import Orders, Watchdog
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
-from harness.watchdog import Orders, Watchdog
 
 THAW_GRACE_S = 3.0
 """A window that goes on for so long past the limit of its snapshot is ended by the watchdog."""

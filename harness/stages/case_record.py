@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.backup import Backup, Promise
+from harness.evidence.backup import Backup, Promise
 from harness.evidence.case import Evidence, Look
 from harness.evidence.window import Window
 from harness.facts.known import unconfirmed
@@ -26,7 +26,7 @@ from harness.model import (
     Verdict,
 )
 from harness.plan.model import Case, Limits
-from harness.setting import Setting, Stages
+from harness.session.session import Setting, Stages
 from harness.verify.judge import judge_all
 
 _RTO_STAGES = ("restore", "boot", "roll forward", "integrity", "walk")

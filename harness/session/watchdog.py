@@ -43,7 +43,7 @@ STARTS_MAX = 5
 COMMANDS_FILE = "commands.log"
 """Every command of a run, in the run's folder."""
 TOKEN_VARIABLE, WATCHDOG_VARIABLE = "HARNESS_RUN", "HARNESS_WATCHDOG"
-"""Environment variables that say which run a process belongs to (see `harness.registered`)."""
+"""Environment variables that say which run a process belongs to (see `harness.session.leftovers`)."""
 _FROZEN, _RUNNING = 5, 3
 _TIME_IS_OVER = "the time of the window is over"
 _notes_to: list[Path] = []

@@ -1,0 +1,1 @@
+"""A running instance and all that surrounds it: what is started, watched over, registered and ended."""
