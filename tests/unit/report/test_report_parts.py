@@ -22,7 +22,7 @@ from harness.model import (
     Stun,
     Verdict,
 )
-from harness.report import contradiction
+from harness.report import contradiction, table
 from harness.report.base import (
     case_verdict,
     contradictions,
@@ -34,7 +34,7 @@ from harness.report.base import (
     remarks,
     summary,
 )
-from harness.report.blocks import blind, blocks, is_blind
+from harness.report.blocks import Block, blind, blocks, is_blind
 from harness.report.columns import ALIGN, HEADERS, cells
 from harness.report.grid import grid
 from harness.report.junit import JUnitReporter
@@ -718,3 +718,12 @@ def test_a_word_with_a_hyphen_is_not_broken() -> None:
     long = replace(LOST, message="word " * 18 + "an-ordinary-name-with-hyphens that goes on")
     text = TableReporter().render(record_of((check("floor", long),)))
     assert "an-ordinary-name-with-hyphens" in text.partition("FAIL: floor.lost")[0]
+
+
+def test_every_case_and_check_that_a_finding_is_of_is_named_in_the_terminal() -> None:
+    """It is said once, so whoever looks for a case must find it there."""
+    places = ("cycle 1 · floor", "cycle 2 · floor", "cycle 3 · image.floor")
+    finding = Finding(code="floor.lost", message="lost", witness="writer 1")
+    shown = table._block(Block(verdict=FAIL, where=places, findings=(finding,))).splitlines()
+    assert [f"FAIL  {places[0]}", *(f"      {place}" for place in places[1:])] == shown[:3]
+    assert ["  floor.lost: lost", "    witness: writer 1"] == shown[3:]
