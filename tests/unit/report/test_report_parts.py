@@ -167,6 +167,7 @@ def test_one_contradiction_is_told_alone(case: CaseRecord, why: str) -> None:
     [
         *PASSED.cases,
         in_case("snapshot", duration_s=window(CASE)),
+        in_case("snapshot", duration_s=window(CASE) + 1e-6),
         in_case("recovery", rto_s=0.2),
         between(1.9, 0.9 + 1e-9),
         between(10.0, 11.9),
@@ -242,6 +243,18 @@ def test_a_case_that_says_pass_over_a_check_that_failed_is_doubted_all_the_same(
         replace(PASSED, cases=(odd,), planned=None)
     )
     assert FAIL is case_verdict(odd)
+
+
+def test_a_finding_of_a_check_that_did_not_pass_contradicts_nothing() -> None:
+    finding = Finding(code="floor.lost", message="lost", witness="")
+    for verdict, found in (
+        (FAIL, []),
+        (UNKNOWN, []),
+        (PASS, [f"the check {CASE.checks[0].name} passed and"]),
+    ):
+        checks = (replace(CASE.checks[0], verdict=verdict, findings=(finding,)), *CASE.checks[1:])
+        told = contradiction.of_case(replace(CASE, checks=checks))
+        assert found == [line.partition(" has")[0] for line in told]
 
 
 def failing() -> tuple[Check, ...]:
