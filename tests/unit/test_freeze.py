@@ -355,12 +355,13 @@ class Noting(FakeWatchdog):
 
 def test_the_watchdog_waits_for_the_freeze_and_then_for_the_snapshot_and_a_little(tmp_path: Path) -> None:
     """Armed before the freeze is asked for, with all that a thaw needs; after the freeze the window alone counts."""
-    watchdog = Noting()
-    hold(FakeInstance(), FakeProvider(), watchdog, tmp_path, limit_s=50.0)
+    watchdog, instance = Noting(), FakeInstance()
+    instance.stdin = "name and password"
+    hold(instance, FakeProvider(), watchdog, tmp_path, limit_s=50.0)
     orders, limit_s = watchdog.armed
     assert 60.0 + 50.0 + 3.0 == limit_s
     assert 52.0 < watchdog.held_s <= 53.0
-    assert (["thaw"], ["frozen?"], ["true"], "") == (
+    assert (["thaw"], ["frozen?"], ["true"], "name and password") == (
         orders.thaw,
         orders.is_frozen,
         orders.is_there,

@@ -97,6 +97,7 @@ def test_of_several_cases_the_worst_is_told() -> None:
     assert "chain.missing: what chain.missing says (here)" == cause_line(cases)
     assert "content.large: what content.large says" == cause_line(cases[:2])
     assert "" == cause_line(cases[:1])
+    assert next_step(cases[2:]) == next_step(cases) == next_step(cases[::-1]) != next_step(cases[:2])
 
 
 def test_a_case_that_passed_is_no_cause_whatever_stands_in_it() -> None:

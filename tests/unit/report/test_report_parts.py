@@ -22,7 +22,7 @@ from harness.model import (
     Stun,
     Verdict,
 )
-from harness.report import contradiction
+from harness.report import contradiction, table
 from harness.report.base import (
     case_verdict,
     contradictions,
@@ -34,7 +34,7 @@ from harness.report.base import (
     remarks,
     summary,
 )
-from harness.report.blocks import blind, blocks, is_blind
+from harness.report.blocks import Block, blind, blocks, is_blind
 from harness.report.columns import ALIGN, HEADERS, cells
 from harness.report.grid import grid
 from harness.report.junit import JUnitReporter
@@ -167,6 +167,7 @@ def test_one_contradiction_is_told_alone(case: CaseRecord, why: str) -> None:
     [
         *PASSED.cases,
         in_case("snapshot", duration_s=window(CASE)),
+        in_case("snapshot", duration_s=window(CASE) + 1e-6),
         in_case("recovery", rto_s=0.2),
         between(1.9, 0.9 + 1e-9),
         between(10.0, 11.9),
@@ -199,7 +200,7 @@ def test_what_is_within_bounds_contradicts_nothing(case: CaseRecord) -> None:
         (in_case("freeze", journal_file=None), ["the freeze has no marker", "the roll-forward starts at"]),
         (between(0.0, 0.0), ["the snapshot took longer", "the freeze window took 0.0 s"]),
         (
-            replace(in_case("recovery", rto_s=0.0), restore=replace(CASE.restore, duration_s=0.0)),  # type: ignore[type-var]
+            replace(in_case("recovery", rto_s=0.0), restore=replace(CASE.restore, duration_s=1e-6)),  # type: ignore[type-var]
             ["RTO is 0 s"],
         ),
     ],
@@ -242,6 +243,18 @@ def test_a_case_that_says_pass_over_a_check_that_failed_is_doubted_all_the_same(
         replace(PASSED, cases=(odd,), planned=None)
     )
     assert FAIL is case_verdict(odd)
+
+
+def test_a_finding_of_a_check_that_did_not_pass_contradicts_nothing() -> None:
+    finding = Finding(code="floor.lost", message="lost", witness="")
+    for verdict, found in (
+        (FAIL, []),
+        (UNKNOWN, []),
+        (PASS, [f"the check {CASE.checks[0].name} passed and"]),
+    ):
+        checks = (replace(CASE.checks[0], verdict=verdict, findings=(finding,)), *CASE.checks[1:])
+        told = contradiction.of_case(replace(CASE, checks=checks))
+        assert found == [line.partition(" has")[0] for line in told]
 
 
 def failing() -> tuple[Check, ...]:
@@ -718,3 +731,12 @@ def test_a_word_with_a_hyphen_is_not_broken() -> None:
     long = replace(LOST, message="word " * 18 + "an-ordinary-name-with-hyphens that goes on")
     text = TableReporter().render(record_of((check("floor", long),)))
     assert "an-ordinary-name-with-hyphens" in text.partition("FAIL: floor.lost")[0]
+
+
+def test_every_case_and_check_that_a_finding_is_of_is_named_in_the_terminal() -> None:
+    """It is said once, so whoever looks for a case must find it there."""
+    places = ("cycle 1 · floor", "cycle 2 · floor", "cycle 3 · image.floor")
+    finding = Finding(code="floor.lost", message="lost", witness="writer 1")
+    shown = table._block(Block(verdict=FAIL, where=places, findings=(finding,))).splitlines()
+    assert [f"FAIL  {places[0]}", *(f"      {place}" for place in places[1:])] == shown[:3]
+    assert ["  floor.lost: lost", "    witness: writer 1"] == shown[3:]
