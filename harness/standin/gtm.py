@@ -246,8 +246,8 @@ def _unused_memory() -> set[int]:
 
 
 def _holders() -> list[int]:
-    """Processes that hold a semaphore by which GT.M opens and leaves a database. These sets have a key; the first of a
-    set is 1 while a process holds it, whose number it tells. Source: ipcs(1), semctl(2).
+    """Processes that hold a semaphore by which GT.M opens and leaves a database. These sets have a key; the first of
+    a set is 1 while a process holds it, whose number it tells. Source: ipcs(1), semctl(2).
     """
     rows = (line.split() for line in Path("/proc/sysvipc/sem").read_text().splitlines()[1:])
     found = []
