@@ -9,7 +9,7 @@ from harness.lint.engine import CONTAINERS, EngineCall, Status, Verb
 from harness.lint.model import Level
 from harness.lint.rule import Hit, Rule, at
 from harness.lint.shell.reading import ShellReading
-from harness.lint.shell.script import Step
+from harness.lint.shell.steps import Step
 from harness.lint.shell.tree import text, walk
 
 RULE = Rule(
