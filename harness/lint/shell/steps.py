@@ -48,11 +48,6 @@ class Step:
         return " ".join(self.words)
 
     @property
-    def site(self) -> Node:
-        """The command outside of all functions through which the script comes to this step."""
-        return self.stack[0] if self.stack else self.node
-
-    @property
     def pattern(self) -> str:
         """What a grep searches for: the word after -e, or the first that is no option; empty if there is none."""
         words = iter(self.words[1:])
