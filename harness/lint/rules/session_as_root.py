@@ -16,7 +16,7 @@ RULE = Rule(
     id="session-as-root",
     level=Level.NOTE,
     faults=("F20",),
-    summary="the session is made by whoever runs the hook",
+    summary="the session is made by the user who runs the hook",
     source=sources.DATA_INTEGRITY_GUIDE,
     remedy="Run it as the instance's owner (su, sudo -u), or redirect credentials to it.",
 )
