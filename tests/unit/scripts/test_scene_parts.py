@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -111,15 +112,20 @@ def test_a_changed_file_breaks_the_seal(machine: Any, tmp_path: Path) -> None:
 
 def test_what_proc_says_of_a_process() -> None:
     """Its words, its children and its memory; nothing once it has ended."""
-    sleeps = "import time; time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-S", "-c", sleeps]) as child:
-        assert (sys.executable, "-S", "-c", sleeps) == processes.words(child.pid)
-        assert f"{sys.executable} -S -c {sleeps}" == processes.command(child.pid)
-        assert child.pid in processes.children(os.getpid())
-        assert processes.resident_bytes([child.pid]) > 0
-        child.kill()
-    assert () == processes.words(child.pid) and "" == processes.command(child.pid)
-    assert 0 == processes.resident_bytes([child.pid])
+    script = "sleep 60; exit 0"
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.DEVNULL) as shell:
+        deadline = time.monotonic() + 10
+        while not processes.children(shell.pid) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        (child,) = processes.children(shell.pid)  # now it is certain that the shell itself was started
+        assert ("sh", "-c", script) == processes.words(shell.pid)
+        assert f"sh -c {script}" == processes.command(shell.pid)
+        assert processes.resident_bytes([shell.pid]) > 0
+        os.kill(child, signal.SIGKILL)
+    assert () == processes.words(shell.pid) and "" == processes.command(shell.pid)
+    assert 0 == processes.resident_bytes([shell.pid])
+    with pytest.raises(OSError):
+        processes.children(shell.pid)
 
 
 def test_this_computer_says_how_much_memory_is_left() -> None:
