@@ -1,4 +1,4 @@
-"""Reads what machine/iris.pl notes of a call: a line with tabs, the words of the command last."""
+"""Reads a line that machine/iris.pl has written about a call: fields between tabs, the words of the command last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _METHOD = re.compile(r"Backup\.General\)?\s*\.\s*\w+\s*\((.*)\)", re.IGNORECASE 
 
 
 def call_of(line: str) -> RecordedCall | None:
-    """None for a line that is not whole, as one that is being written, or that something else has written."""
+    """The call, or None for a line that is not complete yet or that another program has written."""
     fields = line.split("\t", 6)
     if len(fields) != 7 or not (_TIME.fullmatch(fields[0]) and fields[1].isdecimal()):
         return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
@@ -228,8 +228,8 @@ def _play(
         return outcome(Verdict.UNKNOWN, "; ".join(scene.notes if scene else ()), [finding]), scene
 
 
-def _each_once(findings: object) -> list[Finding]:
+def _each_once(findings: Iterable[Finding]) -> list[Finding]:
     kept: dict[tuple[str, str], Finding] = {}
-    for one in findings:  # type: ignore[attr-defined]
+    for one in findings:
         kept.setdefault((one.code, one.message), one)
     return list(kept.values())

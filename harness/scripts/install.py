@@ -27,7 +27,7 @@ _COPIED_BYTES, _COPIED_FILES = 8 << 20, 200
 
 
 def commands(machine: Machine, scripts: Scripts, *, iris: bool, cache: bool) -> list[Planted]:
-    """The programs of machine/, under the names of the product that is there."""
+    """The programs of machine/, under the names of the product that is to be there."""
     names = (["iris", "irissession"] if iris else []) + (["ccontrol", "csession"] if cache else [])
     recorder = _filled("iris.pl", machine)
     become = (_OWN / "su.sh").read_bytes()
@@ -83,7 +83,7 @@ def _is_own(folder: str) -> bool:
 
 
 def files(machine: Machine, scripts: Scripts, results: Path) -> list[Planted]:
-    """The scripts with what lies beside them, as it is: some read a file next to them.
+    """The scripts and the files beside them, unchanged: some scripts read a file next to them.
 
     Args:
         results: Where checks leave their results, which are not copied.

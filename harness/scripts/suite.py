@@ -55,7 +55,7 @@ def load(path: Path) -> Scripts:
 
 
 def of_words(freeze: str, thaw: str, snapshot: str, timeout_s: float) -> Scripts:
-    """A suite of two command lines. Raises UsageError: a script is not there, or cannot be run here."""
+    """A suite of two command lines. Raises UsageError if a script is missing or cannot be run here."""
     hooks = [_command(freeze), _command(thaw), _command(snapshot) if snapshot else ()]
     return require_runnable(
         Scripts(name=_name(hooks[0]), freeze=hooks[0], thaw=hooks[1], snapshot=hooks[2], timeout_s=timeout_s)
@@ -63,7 +63,7 @@ def of_words(freeze: str, thaw: str, snapshot: str, timeout_s: float) -> Scripts
 
 
 def of_job(job: str, program: str, timeout_s: float) -> Scripts:
-    """A suite of one job that does everything, with the program by which it takes the snapshot. Raises UsageError."""
+    """A suite of one job that does everything, and of the program that takes its snapshot. Raises UsageError."""
     argv = _command(job)
     if not posixpath.basename(program):
         raise UsageError(f"--program {program!r} names no program by which the job takes its snapshot")
@@ -73,7 +73,7 @@ def of_job(job: str, program: str, timeout_s: float) -> Scripts:
 
 
 def alternatives(words: str) -> tuple[str, str]:
-    """Both command lines of one with alternatives: `backup.sh {freeze|thaw}`. Raises UsageError."""
+    """The two command lines that one with alternatives stands for: `backup.sh {freeze|thaw}`. Raises UsageError."""
     parts = _split(words)
     found = [re.fullmatch(r"\{([^{}|]+)\|([^{}|]+)\}", part) for part in parts]
     if sum(map(bool, found)) != 1:
@@ -89,7 +89,7 @@ def alternatives(words: str) -> tuple[str, str]:
 
 
 def require_runnable(scripts: Scripts) -> Scripts:
-    """The same. Raises UsageError: a file is not there or cannot be read, or is one that cannot be run here."""
+    """Return a suite as it is. Raises UsageError if a file of it is missing, unreadable, or cannot be run here."""
     called = (argv[0] for argv in (scripts.freeze, scripts.thaw, scripts.snapshot) if argv)
     for path in [*scripts.install.values(), *(Path(name) for name in called if name not in scripts.install)]:
         if path.suffix.lower() in _BATCH:
@@ -109,7 +109,7 @@ def _command(words: str) -> tuple[str, ...]:
 
 
 def _split(words: str) -> list[str]:
-    """The words of a command line, of which there is one at least. Raises UsageError."""
+    """The words of a command line. Raises UsageError if there is none."""
     try:
         parts = shlex.split(words)
     except ValueError as error:

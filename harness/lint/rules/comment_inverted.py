@@ -1,4 +1,4 @@
-"""A comment that says 5 is failure or 3 is success. Whoever edits the script next will believe it."""
+"""A comment that says 5 is failure or 3 is success: the next person who edits the script will believe it."""
 
 from __future__ import annotations
 

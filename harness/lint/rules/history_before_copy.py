@@ -12,7 +12,7 @@ from harness.lint.engine import Verb
 from harness.lint.model import Level
 from harness.lint.rule import Hit, Rule, at
 from harness.lint.shell.reading import ShellReading
-from harness.lint.shell.script import exclusive
+from harness.lint.shell.steps import exclusive
 
 RULE = Rule(
     id="history-before-copy",

@@ -45,7 +45,7 @@ def in_shell(reading: ShellReading) -> Iterator[Hit]:
             yield at(step.node, "This command removes the log, and with it the marker of the backup before.")
     for node in walk(script.root):
         if node.type == "file_redirect":
-            redirect = script.redirect(node, {})
+            redirect = script.redirect(node)
             if redirect.truncates and redirect.target in logs | outputs and "date" not in redirect.target:
                 yield at(node, _emptied(text(node).lstrip("> ")))
 

@@ -9,7 +9,7 @@ from harness.lint import sources
 from harness.lint.model import Level
 from harness.lint.rule import Hit, Rule, at
 from harness.lint.shell.reading import ShellReading
-from harness.lint.shell.script import exclusive
+from harness.lint.shell.steps import exclusive
 
 RULE = Rule(
     id="long-copy-while-frozen",

@@ -9,14 +9,14 @@ from harness.lint.engine import CONTAINERS, EngineCall, Status, Verb
 from harness.lint.model import Level
 from harness.lint.rule import Hit, Rule, at
 from harness.lint.shell.reading import ShellReading
-from harness.lint.shell.script import Step
+from harness.lint.shell.steps import Step
 from harness.lint.shell.tree import text, walk
 
 RULE = Rule(
     id="session-as-root",
     level=Level.NOTE,
     faults=("F20",),
-    summary="the session is made by whoever runs the hook",
+    summary="the session is made by the user who runs the hook",
     source=sources.DATA_INTEGRITY_GUIDE,
     remedy="Run it as the instance's owner (su, sudo -u), or redirect credentials to it.",
 )

@@ -9,7 +9,8 @@ from harness.lint import sources
 from harness.lint.model import Level
 from harness.lint.rule import Hit, Rule, at
 from harness.lint.shell.reading import ShellReading
-from harness.lint.shell.script import ShellScript, Step
+from harness.lint.shell.script import ShellScript
+from harness.lint.shell.steps import Step
 
 RULE = Rule(
     id="thaw-before-snapshot-complete",

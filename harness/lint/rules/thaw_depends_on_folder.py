@@ -11,7 +11,8 @@ from harness.lint import sources
 from harness.lint.model import Level
 from harness.lint.rule import Hit, Rule, at
 from harness.lint.shell.reading import ShellReading
-from harness.lint.shell.script import ShellScript, Step, exclusive
+from harness.lint.shell.script import ShellScript
+from harness.lint.shell.steps import Step, exclusive
 from harness.lint.shell.tree import in_condition, text
 
 RULE = Rule(

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from tree_sitter import Node
 
-from harness.lint.shell.script import ShellScript, Step
+from harness.lint.shell.script import ShellScript
+from harness.lint.shell.steps import Step
 from harness.lint.shell.tree import contains, in_condition, text, walk
 
 _DEPTH_MAX = 4

@@ -16,8 +16,9 @@ from tree_sitter import Node
 from harness.lint.engine import PlacedCall, Status, Verb
 from harness.lint.script_text import ScriptText
 from harness.lint.shell.failure import is_rollback, meaning, sets_failure
-from harness.lint.shell.script import ShellScript, Step, exclusive
+from harness.lint.shell.script import ShellScript
 from harness.lint.shell.status import Fate, StatusTrace, errexit, pipefail, trace
+from harness.lint.shell.steps import Step, exclusive
 from harness.lint.shell.tree import LOOPS, in_condition, statement_of, text
 
 _SNAPSHOT = re.compile(

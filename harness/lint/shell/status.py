@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from harness.lint.shell.branches import TEST_COMMANDS, chosen
-from harness.lint.shell.script import ShellScript, Step
+from harness.lint.shell.script import ShellScript
+from harness.lint.shell.steps import Step
 from harness.lint.shell.tree import following, scope_of, statement_of, text, walk
 
 

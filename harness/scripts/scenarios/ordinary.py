@@ -280,7 +280,7 @@ def no_history(scene: Scene) -> Iterator[Finding]:
     situation="two instances run",
     right="each freeze has a log of its own, or one log in which no marker is lost",
     source="Class reference 2024.1, ExternalFreeze: the file is appended to; the markers of two "
-    "instances in it cannot be told apart",
+    "instances in it are mixed up",
     needs=(Need.TWO_INSTANCES,),
 )
 def logs_apart(scene: Scene) -> Iterator[Finding]:

@@ -65,7 +65,7 @@ class Observer:
         if done.status in (5, 3):
             return done.status == 5
         said = done.stdout + done.stderr
-        if "external freeze" in said:  # past ExternalFreezeTimeOut nobody can log in
+        if "external freeze" in said:  # past ExternalFreezeTimeOut no login is possible
             return True
         return self.frozen_by_log(name) if "Access Denied" in said else None
 
@@ -78,7 +78,7 @@ class Observer:
         return tuple(name for name in self._setup.names if self.frozen(name))
 
     def blocked(self, name: str) -> bool:
-        """True if ExternalFreezeTimeOut is over: updates wait and nobody can log in."""
+        """True if ExternalFreezeTimeOut is over: updates wait and no login is possible."""
         return "updates are blocked" in self.messages(name)
 
     # --- what an instance writes

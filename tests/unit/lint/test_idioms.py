@@ -84,7 +84,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_script_is_told(name: str, broken: Broken) -> None:
+def test_a_wrong_script_is_reported(name: str, broken: Broken) -> None:
     """Each idiom that is wrong breaks the rule that is named for it."""
     text, rule = WRONG[name]
     assert rule in broken(text, "script.sh")
@@ -128,7 +128,7 @@ def test_a_right_batch_file_stays_quiet(name: str, broken: Broken) -> None:
 
 
 @pytest.mark.parametrize("name", BATCH_WRONG)
-def test_a_wrong_batch_file_is_told(name: str, broken: Broken) -> None:
+def test_a_wrong_batch_file_is_reported(name: str, broken: Broken) -> None:
     """As above, for Windows."""
     text, rule = BATCH_WRONG[name]
     assert rule in broken(text, "x.bat")

@@ -38,8 +38,8 @@ def test_exit_statuses_and_formats(tmp_path: Path) -> None:
     assert {one["ruleId"] for one in results} == {one["rule"] for one in stored["findings"]}
 
 
-def test_a_missing_shellcheck_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was not asked is said, and costs nothing else."""
+def test_a_missing_shellcheck_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A remark says that it was not run; the reading is made without it."""
     monkeypatch.setenv("PATH", "/nowhere")
     reading = lint([SCRIPTS / "right" / "pre.sh"])
     assert (
