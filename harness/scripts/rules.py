@@ -248,9 +248,6 @@ def inconclusive(what: str) -> Finding:
     return Finding(code="not_measured", message=what, verdict=Verdict.UNKNOWN)
 
 
-not_told = inconclusive
-
-
 def _last_line(ran: Ran) -> str:
     lines = [line.strip() for line in ran.output.splitlines() if line.strip()]
     shown = "".join(letter if letter.isprintable() else "?" for letter in lines[-1][:200]) if lines else ""

@@ -74,7 +74,7 @@ def restored(scene: Scene) -> Iterator[Finding]:
                 hold=lambda *given: _hold(scene, *given),
             )
         except FreezeError as error:
-            yield rules.not_told(str(error))
+            yield rules.inconclusive(str(error))
             return
         ending.callback(discard, setting, backup)
         for case in cases:
