@@ -25,14 +25,14 @@ _THAW = ("freeze", "-off", "*")
 def measure(pairs: int, parent: Path, say: Say) -> list[Row]:
     """Freeze and thaw, in milliseconds over mupip."""
     what = plan(None, commit=Commit.DURABLE, duration_s=1.0, provider="copy")
-    with scratch(parent) as folder, opened_in(folder, what, 1) as setting:
-        place = setting.source.place
-        engine = Engine(Layout(place.name, setting.description.root))
+    with scratch(parent) as folder, opened_in(folder, what, 1) as session:
+        place = session.source.place
+        engine = Engine(Layout(place.name, session.description.root))
         names = ("gtm_dist", "gtmgbldir", "gtmroutines", "iris_root", "gtm_tmp")
         settings = [f"{name}={engine.environment[name]}" for name in names]
         mupip = ["env", *settings, str(engine.dist / "mupip")]
         session = ["iris", "session", place.name, "-U%SYS"]
-        log = setting.freeze_log
+        log = session.freeze_log
         calls = {
             "floor": ([*mupip, *_FREEZE], [*mupip, *_THAW], 0),
             "harness": (

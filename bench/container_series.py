@@ -20,7 +20,7 @@ from sides import fill_in_container, opened_in, plan, scratch
 from window_series import DATABASE_MB, harness_window
 
 from harness.plan.model import Commit, SnapshotSpec
-from harness.session.session import Setting
+from harness.session.session import Session
 from harness.stages.backup import load_provider, snapshot_source
 
 TARGET = 1.25
@@ -29,18 +29,18 @@ TARGET = 1.25
 def measure(pairs: int, parent: Path, say: Say) -> list[Row]:
     """The window with `copy`, and what one `docker exec` takes."""
     what = plan(None, commit=Commit.DURABLE, duration_s=3600.0, host="docker")
-    with scratch(parent) as folder, opened_in(folder, what, 1) as setting:
+    with scratch(parent) as folder, opened_in(folder, what, 1) as session:
         say(f"fill two databases to {DATABASE_MB} MB")
-        fill_in_container(setting, DATABASE_MB)
-        provider = load_provider(setting, SnapshotSpec(provider="copy", options={}))
-        provider.probe(snapshot_source(setting.description, whole=False))
+        fill_in_container(session, DATABASE_MB)
+        provider = load_provider(session, SnapshotSpec(provider="copy", options={}))
+        provider.probe(snapshot_source(session.description, whole=False))
         sides: dict[str, Callable[[int], float]] = {
-            "floor": lambda number: _by_hand(setting, number),
-            "harness": lambda number: harness_window(setting, provider, number),
-            "exec": lambda _: _seconds(setting.source.place.argv(["true"]), 0),
-            "session": lambda _: _seconds(setting.source.is_frozen_argv(), 3),
-            "prepared": lambda _: _prepared(setting),
-            "copying": lambda number: _copying(setting, number),
+            "floor": lambda number: _by_hand(session, number),
+            "harness": lambda number: harness_window(session, provider, number),
+            "exec": lambda _: _seconds(session.source.place.argv(["true"]), 0),
+            "session": lambda _: _seconds(session.source.is_frozen_argv(), 3),
+            "prepared": lambda _: _prepared(session),
+            "copying": lambda number: _copying(session, number),
         }
         for side in sides.values():
             side(0)
@@ -62,40 +62,40 @@ def measure(pairs: int, parent: Path, say: Say) -> list[Row]:
     ]
 
 
-def _by_hand(setting: Setting, number: int) -> float:
-    log = setting.freeze_log
-    place, session = setting.source.place, ["iris", "session", setting.source.place.name, "-U%SYS"]
-    target = setting.work / f"floor-{number}"
+def _by_hand(session: Session, number: int) -> float:
+    log = session.freeze_log
+    place, session = session.source.place, ["iris", "session", session.source.place.name, "-U%SYS"]
+    target = session.work / f"floor-{number}"
     target.mkdir()
     os.sync()
     _seconds(place.argv([*session, f'##class(Backup.General).ExternalFreeze("{log}")']), 5)
     began = time.monotonic()
-    _copy(setting, target)
+    _copy(session, target)
     _seconds(place.argv([*session, f'##class(Backup.General).ExternalThaw("{log}")']), 5)
     took = time.monotonic() - began
     shutil.rmtree(target)
     return took
 
 
-def _copying(setting: Setting, number: int) -> float:
-    target = setting.work / f"copy-{number}"
+def _copying(session: Session, number: int) -> float:
+    target = session.work / f"copy-{number}"
     target.mkdir()
     os.sync()
     began = time.monotonic()
-    _copy(setting, target)
+    _copy(session, target)
     took = time.monotonic() - began
     shutil.rmtree(target)
     return took
 
 
-def _copy(setting: Setting, target: Path) -> None:
-    subprocess.run(["cp", "-a", *map(str, setting.description.databases.values()), str(target)], check=True)
+def _copy(session: Session, target: Path) -> None:
+    subprocess.run(["cp", "-a", *map(str, session.description.databases.values()), str(target)], check=True)
 
 
-def _prepared(setting: Setting) -> float:
+def _prepared(session: Session) -> float:
     """What is left of a session in the window when it stood ready before."""
     call = "##class(Backup.General).IsWDSuspendedExt()"
-    prepared = setting.source.place.prepare(["iris", "session", setting.source.place.name, "-U%SYS", call])
+    prepared = session.source.place.prepare(["iris", "session", session.source.place.name, "-U%SYS", call])
     began = time.monotonic()
     prepared.run(30.0)
     took = time.monotonic() - began

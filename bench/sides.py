@@ -34,7 +34,7 @@ from harness.plan.model import (
     WorkloadSpec,
 )
 from harness.session.progress import SilentProgress
-from harness.session.session import Setting, Stages
+from harness.session.session import Session, Stages
 from harness.stages.backup import back_up
 from harness.stages.recovery import recover
 
@@ -95,28 +95,28 @@ def scratch(parent: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def opened_in(folder: Path, what: Plan, seed: int) -> Iterator[Setting]:
+def opened_in(folder: Path, what: Plan, seed: int) -> Iterator[Session]:
     """A running instance below a folder."""
-    with opened(what, seed, folder, SilentProgress()) as setting:
-        yield setting
+    with opened(what, seed, folder, SilentProgress()) as session:
+        yield session
 
 
-def backed_up(setting: Setting) -> tuple[Case, Stages, Backup]:
+def backed_up(session: Session) -> tuple[Case, Stages, Backup]:
     """The only backup of the plan."""
-    (case,) = expand(setting.plan)
-    stages = setting.stages(case.name)
-    return case, stages, back_up(setting, case.snapshot, [case.recovery], stages)
+    (case,) = expand(session.plan)
+    stages = session.stages(case.name)
+    return case, stages, back_up(session, case.snapshot, [case.recovery], stages)
 
 
 def harness_cycle(folder: Path, transactions: int, seed: int) -> CycleTimes:
     """One cycle of the harness. Raises RuntimeError unless every check passed."""
     began = time.monotonic()
-    with opened_in(folder, plan(transactions), seed) as setting:
+    with opened_in(folder, plan(transactions), seed) as session:
         started = time.monotonic()
-        case, stages, backup = backed_up(setting)
-        record = recover(setting, backup, case)
+        case, stages, backup = backed_up(session)
+        record = recover(session, backup, case)
         ended = time.monotonic()
-        held, journals = _committed_before(setting, backup), backup.journals
+        held, journals = _committed_before(session, backup), backup.journals
         assert journals
         read = sum(file.stat().st_size for file in journals.folder.iterdir() if file.name != _JOURNAL_LIST)
     require_sound(record.checks)
@@ -146,12 +146,12 @@ def share_of(seed: int) -> float:
     return 0.3 + 0.3 * random.Random(seed).random()
 
 
-def _committed_before(setting: Setting, backup: Backup) -> int:
+def _committed_before(session: Session, backup: Backup) -> int:
     """Transactions that lie before the marker, by the journals of the instance that was backed up."""
     assert backup.journals
-    folder, start = setting.description.journal_folder, backup.journals.start
-    first = setting.source.journals(folder)[0].name
-    found = setting.source.last_committed(folder, first, start.journal_file, start.offset_bytes, WRITERS)
+    folder, start = session.description.journal_folder, backup.journals.start
+    first = session.source.journals(folder)[0].name
+    found = session.source.last_committed(folder, first, start.journal_file, start.offset_bytes, WRITERS)
     return sum(one.one for one in found)
 
 
@@ -205,13 +205,13 @@ def floor_in(place: Place, *words: str) -> dict[str, Any]:
     return _last_line(place.argv([str(FLOOR), *words]))
 
 
-def fill_in_container(setting: Setting, megabytes: int) -> None:
+def fill_in_container(session: Session, megabytes: int) -> None:
     """Grow both databases of an instance in a container, where this file is not."""
-    name = str(setting.source.place.argv([])[-1])
+    name = str(session.source.place.argv([])[-1])
     way_in = ["docker", "exec", "-i", "-e", f"agent={AGENT}", name, "bash", "-s", "--"]
     with FLOOR.open() as text:
         subprocess.run(
-            [*way_in, "fill", str(setting.description.root), str(megabytes)],
+            [*way_in, "fill", str(session.description.root), str(megabytes)],
             stdin=text,
             stdout=subprocess.DEVNULL,
             timeout=FLOOR_TIMEOUT_S,

@@ -22,7 +22,7 @@ from sides import WRITERS, backed_up, floor_in, opened_in, plan, require_sound, 
 from harness.evidence.backup import Backup
 from harness.evidence.case import Evidence, Look
 from harness.instance.iris import Instance
-from harness.session.session import Setting
+from harness.session.session import Session
 from harness.stages.restore import expose, restore
 from harness.stages.rollforward import roll_forward
 from harness.stages.walk import read_state
@@ -70,10 +70,10 @@ def measure(transactions: int, repeats: int, parent: Path, say: Say) -> list[Row
 
 
 def _measure(transactions: int, repeats: int, parent: Path) -> StateTimes:
-    with scratch(parent) as folder, opened_in(folder, plan(transactions), 1) as setting:
-        _, _, backup = backed_up(setting)
-        target = Instance(setting.host.target("restored", setting.description.root))
-        evidence = _recovered(setting, backup, target, folder)
+    with scratch(parent) as folder, opened_in(folder, plan(transactions), 1) as session:
+        _, _, backup = backed_up(session)
+        target = Instance(session.host.target("restored", session.description.root))
+        evidence = _recovered(session, backup, target, folder)
         first_s, peak_bytes = _peak(target, evidence)
         if repeats == 1:
             walks = [first_s]
@@ -90,19 +90,19 @@ def _measure(transactions: int, repeats: int, parent: Path) -> StateTimes:
     )
 
 
-def _recovered(setting: Setting, backup: Backup, target: Instance, folder: Path) -> Evidence:
+def _recovered(session: Session, backup: Backup, target: Instance, folder: Path) -> Evidence:
     """Restore and roll forward; everything the checks need but the state."""
     journals = backup.journals
     assert journals
     image = expose(backup.provider, backup.window.taken(), backup.source, folder / "image")
-    restore(target, setting.description, image)
-    _, rolled = roll_forward(target, setting.description, journals, None)
-    promise = backup.promises[setting.plan.recovery[0]]
+    restore(target, session.description, image)
+    _, rolled = roll_forward(target, session.description, journals, None)
+    promise = backup.promises[session.plan.recovery[0]]
     return Evidence(
-        mode=setting.plan.recovery[0],
-        seed=setting.seed,
+        mode=session.plan.recovery[0],
+        seed=session.seed,
         writers=WRITERS,
-        databases=len(setting.description.databases),
+        databases=len(session.description.databases),
         recovered=Look(
             floor=promise.floor,
             ceiling=promise.ceiling,

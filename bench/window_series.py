@@ -18,7 +18,7 @@ from pairs import Say, alternately
 from sides import floor_in, opened_in, plan, scratch
 
 from harness.plan.model import Commit, SnapshotSpec
-from harness.session.session import Setting
+from harness.session.session import Session
 from harness.snapshot.base import SnapshotProvider
 from harness.stages import freeze
 from harness.stages.backup import load_provider, snapshot_source
@@ -31,15 +31,15 @@ TARGETS = {"copy": 1.10, "reflink": 1.5}
 def measure(method: str, load: str, pairs: int, parent: Path, say: Say) -> list[Row]:
     """Windows with `copy` or `reflink`; `load` is `idle` or `durable` (four writers)."""
     what = plan(None, commit=Commit.DURABLE, duration_s=3600.0, provider=method)
-    with scratch(parent) as folder, opened_in(folder, what, 1) as setting:
+    with scratch(parent) as folder, opened_in(folder, what, 1) as session:
         say(f"fill two databases to {DATABASE_MB} MB")
-        floor_in(setting.source.place, "fill", str(setting.description.root), str(DATABASE_MB))
-        provider = load_provider(setting, SnapshotSpec(provider=method, options={}))
-        provider.probe(snapshot_source(setting.description, whole=False))
-        with _load(setting, load):
+        floor_in(session.source.place, "fill", str(session.description.root), str(DATABASE_MB))
+        provider = load_provider(session, SnapshotSpec(provider=method, options={}))
+        provider.probe(snapshot_source(session.description, whole=False))
+        with _load(session, load):
             sides: dict[str, Callable[[int], float]] = {
-                "floor": lambda number: _floor(setting, method, number),
-                "harness": lambda number: harness_window(setting, provider, number),
+                "floor": lambda number: _floor(session, method, number),
+                "harness": lambda number: harness_window(session, provider, number),
             }
             for side in sides.values():
                 side(0)  # the first brings the files into the page cache and the code into memory
@@ -56,37 +56,37 @@ def measure(method: str, load: str, pairs: int, parent: Path, say: Say) -> list[
 
 
 @contextmanager
-def _load(setting: Setting, load: str) -> Iterator[None]:
+def _load(session: Session, load: str) -> Iterator[None]:
     if load == "idle":
         yield
         return
-    with Driver(setting.source, setting.plan.workload, setting.seed, setting.ledger) as driver:
+    with Driver(session.source, session.plan.workload, session.seed, session.ledger) as driver:
         yield
         driver.finish()
 
 
-def _floor(setting: Setting, method: str, number: int) -> float:
-    target = setting.work / f"floor-{number}"
+def _floor(session: Session, method: str, number: int) -> float:
+    target = session.work / f"floor-{number}"
     os.sync()
-    answer = floor_in(setting.source.place, "window", str(setting.description.root), str(target), method)
+    answer = floor_in(session.source.place, "window", str(session.description.root), str(target), method)
     shutil.rmtree(target)
     return float(answer["window_us"]) / 1e6
 
 
-def harness_window(setting: Setting, provider: SnapshotProvider, number: int) -> float:
+def harness_window(session: Session, provider: SnapshotProvider, number: int) -> float:
     """Seconds of one window; also for instances in containers."""
-    folders = setting.description.databases.values()
+    folders = session.description.databases.values()
     os.sync()
     window = freeze.hold(
-        setting.source,
+        session.source,
         provider,
-        snapshot_source(setting.description, whole=False),
-        log=setting.freeze_log,
+        snapshot_source(session.description, whole=False),
+        log=session.freeze_log,
         text=f"bench {number}",
-        spec=setting.plan.freeze,
-        limit_s=freeze.snapshot_limit_s(setting.plan.freeze, setting.plan.limits, None),
+        spec=session.plan.freeze,
+        limit_s=freeze.snapshot_limit_s(session.plan.freeze, session.plan.limits, None),
         database_files=[file for folder in folders for file in sorted(folder.iterdir())],
-        watchdog=setting.watchdog,
+        watchdog=session.watchdog,
     )
     if window.before != window.after or not window.thawed.suspended:
         raise RuntimeError("the freeze did not hold")

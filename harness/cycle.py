@@ -36,7 +36,7 @@ from harness.plan.model import Case, InstanceSpec, Plan
 from harness.session import leftovers
 from harness.session.entry import Registered
 from harness.session.progress import Progress
-from harness.session.session import Setting, log_folder
+from harness.session.session import Session, log_folder
 from harness.session.targets import Targets
 from harness.session.watchdog import COMMANDS_FILE, Watchdog
 from harness.stages.backup import back_up, discard
@@ -68,10 +68,10 @@ def run(
     """
     journal = RunRecord.begin(plan, seed, out, argv)
     try:
-        with of_the_machine(), opened(plan, seed, journal.folder, progress) as setting:
-            journal.update(instance=_instance(setting))
+        with of_the_machine(), opened(plan, seed, journal.folder, progress) as session:
+            journal.update(instance=_instance(session))
             for name, cases in itertools.groupby(expand(plan), key=_backup_name):
-                for case in back_up_and_recover(setting, name, list(cases)):
+                for case in back_up_and_recover(session, name, list(cases)):
                     journal.update(cases=(*journal.record.cases, case))
                     progress.case_done(case)
     except BaseException as error:
@@ -83,32 +83,32 @@ def run(
     return journal.record, journal.folder
 
 
-def back_up_and_recover(setting: Setting, name: str, cases: list[Case]) -> Iterator[CaseRecord]:
+def back_up_and_recover(session: Session, name: str, cases: list[Case]) -> Iterator[CaseRecord]:
     """One backup, and a recovery from it in each mode asked for."""
-    stages = setting.stages(name)
+    stages = session.stages(name)
     modes = [case.recovery for case in cases]
     try:
         with of_the_machine():
-            backup = back_up(setting, cases[0].snapshot, modes, stages)
+            backup = back_up(session, cases[0].snapshot, modes, stages)
     except ThawError:
         raise
     except HarnessError as error:
         stages.problems.append(("backup", str(error)))
-        yield from (without_backup(setting, case, stages) for case in cases)
+        yield from (without_backup(session, case, stages) for case in cases)
         return
     with released_on_failure(backup.provider) as kept:
         kept.extend([backup.window.snapshot] if backup.window.snapshot else [])
         for case in cases:
-            yield recover(setting, backup, case)
+            yield recover(session, backup, case)
     try:
         with of_the_machine():
-            discard(setting, backup)
+            discard(session, backup)
     except HarnessError as error:  # of no weight for the verdict on a backup that has been judged
-        setting.progress.note(f"{name}: the snapshot could not be removed: {error}")
+        session.progress.note(f"{name}: the snapshot could not be removed: {error}")
 
 
 @contextmanager
-def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[Setting]:
+def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[Session]:
     """A running instance with all that surrounds it; gone afterwards, but after a ThawError left as it is.
 
     Raises PreconditionError or InstanceError: nothing is left running.
@@ -143,7 +143,7 @@ def opened(plan: Plan, seed: int, folder: Path, progress: Progress) -> Iterator[
                 progress.note(note)
             ledger = Ledger(plan.workload.writers, folder / "ledger.bin")
             first_journal = _begin_anew(source) if plan.instance.name else None
-            yield Setting(
+            yield Session(
                 plan=plan,
                 seed=seed,
                 folder=folder,
@@ -301,16 +301,16 @@ def _backup_name(case: Case) -> str:
     return case.name.rpartition(" · ")[0]
 
 
-def _instance(setting: Setting) -> InstanceSummary:
-    found = setting.description
+def _instance(session: Session) -> InstanceSummary:
+    found = session.description
     return InstanceSummary(
         product=found.product,
         version=found.version,
         stand_in=found.stand_in,
-        host=setting.plan.instance.host,
-        image="" if setting.plan.instance.name else setting.plan.instance.image,
-        image_digest=setting.host.image_digest,
-        notes=setting.notes,
+        host=session.plan.instance.host,
+        image="" if session.plan.instance.name else session.plan.instance.image,
+        image_digest=session.host.image_digest,
+        notes=session.notes,
     )
 
 

@@ -18,7 +18,7 @@ from harness.instance.local import LocalHost
 from harness.model import RecoveryMode
 from harness.plan.model import Commit, FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
 from harness.session.progress import SilentProgress
-from harness.session.session import Setting
+from harness.session.session import Session
 
 # a busy machine is no defect: examples have no time limit
 settings.register_profile("harness", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,7 +38,7 @@ def required(config: pytest.Config) -> set[str]:
     return set(str(config.getoption("--require")).split(","))
 
 
-Opener = Callable[..., AbstractContextManager[Setting]]
+Opener = Callable[..., AbstractContextManager[Session]]
 
 
 def small_plan(
@@ -105,15 +105,15 @@ def needs_docker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="session")
-def open_setting(needs_stand_in: None, tmp_path_factory: pytest.TempPathFactory) -> Opener:
+def open_session(needs_stand_in: None, tmp_path_factory: pytest.TempPathFactory) -> Opener:
     """Opens a running stand-in for a plan, as `harness run` does."""
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
     @contextmanager
-    def open_plan(plan: Plan, seed: int = 20261122) -> Iterator[Setting]:
+    def open_plan(plan: Plan, seed: int = 20261122) -> Iterator[Session]:
         folder: Path = tmp_path_factory.mktemp("run")
-        with opened(plan, seed, folder, SilentProgress()) as setting:
-            yield setting
+        with opened(plan, seed, folder, SilentProgress()) as session:
+            yield session
 
     return open_plan
 

@@ -28,7 +28,7 @@ from harness.freeze_log import FreezeEntry
 from harness.instance.iris import DONE, Instance
 from harness.model import Position
 from harness.plan.model import Commit, FreezeSpec, WorkloadSpec
-from harness.session.session import Setting
+from harness.session.session import Session
 from harness.snapshot.base import SnapshotProvider, Source
 from harness.stages import freeze
 from harness.stages.backup import load_provider, new_folder_to_read, snapshot_source
@@ -78,21 +78,21 @@ class Taken:
 class Bench:
     """One for all probes of a run; what is costly is made when it is first asked for."""
 
-    def __init__(self, setting: Setting, source: Instance | None = None) -> None:
-        """`source` in place of the setting's own instance, for tests."""
-        self.setting = setting
-        self.instance = source or setting.source
+    def __init__(self, session: Session, source: Instance | None = None) -> None:
+        """`source` in place of the session's own instance, for tests."""
+        self.session = session
+        self.instance = source or session.source
         self.place = self.instance.place
-        self.description = setting.description
+        self.description = session.description
 
     # raw calls
 
-    def session(self, call: str, timeout_s: float = SESSION_TIMEOUT_S) -> Completed:
+    def ask(self, call: str, timeout_s: float = SESSION_TIMEOUT_S) -> Completed:
         """A session of one class call, with whatever status it ended. Raises CommandTimeout."""
-        return session(self.instance, call, timeout_s)
+        return ask(self.instance, call, timeout_s)
 
     def backup_call(self, call: str) -> Completed:
-        return self.session(f"##class(Backup.General).{call}")
+        return self.ask(f"##class(Backup.General).{call}")
 
     def freeze(
         self,
@@ -117,7 +117,7 @@ class Bench:
     def agent(self, verb: str, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
         """A verb's status and the objects it printed. Raises InstanceError if it printed anything else."""
         quoted = ",".join(f'"{argument}"' for argument in arguments)
-        done = self.session(f"##class(Harness.Agent).{verb}({quoted})")
+        done = self.ask(f"##class(Harness.Agent).{verb}({quoted})")
         try:
             return done.status, [json.loads(line) for line in done.stdout.splitlines()]
         except json.JSONDecodeError as error:
@@ -125,18 +125,18 @@ class Bench:
 
     def arm(self) -> None:
         """From now on the watchdog thaws if this process dies."""
-        self.setting.watchdog.arm(freeze.orders_of(self.instance, self.freeze_log), None)
+        self.session.watchdog.arm(freeze.orders_of(self.instance, self.freeze_log), None)
 
     @property
     def freeze_log(self) -> Path:
         """The log of thaws that no probe asked for."""
-        return self.setting.freeze_log
+        return self.session.freeze_log
 
     # files and folders
 
     def log(self) -> Path:
         """A new, empty freeze log that the instance may write, whatever user it runs as."""
-        first = self.setting.freeze_log
+        first = self.session.freeze_log
         log = first.with_name(f"freeze-{self._next('freeze', first.parent)}.log")
         log.touch(mode=0o600)
         may = first.stat()
@@ -146,7 +146,7 @@ class Bench:
 
     def folder(self, name: str) -> Path:
         """A new folder that every restored place of the host can read."""
-        return new_folder_to_read(self.setting.work, name)
+        return new_folder_to_read(self.session.work, name)
 
     def database_files(self) -> list[Path]:
         return freeze.database_files(self.description.folders)
@@ -166,21 +166,21 @@ class Bench:
 
     def driver(self, transactions: int | None, rate: int | None = None) -> Driver:
         """Writers that end after so many transactions, or when they are stopped."""
-        load = self.setting.plan.workload
+        load = self.session.plan.workload
         spec = WorkloadSpec(
             writers=load.writers, duration_s=60.0, transactions=transactions, rate=rate, commit=Commit.DURABLE
         )
-        return Driver(self.instance, spec, self.setting.seed, self.setting.ledger)
+        return Driver(self.instance, spec, self.session.seed, self.session.ledger)
 
     def acknowledged(self) -> Vector:
-        return self.setting.ledger.acknowledged()
+        return self.session.ledger.acknowledged()
 
     # a backup, and what is made of it
 
     @cached_property
     def taken(self) -> Taken:
         """A backup: load, freeze, whole snapshot, thaw, load, recovery point, load, journals."""
-        provider = load_provider(self.setting, self.setting.plan.snapshots[0])
+        provider = load_provider(self.session, self.session.plan.snapshots[0])
         source = snapshot_source(self.description, whole=True)
         provider.probe(source)
         at_freeze = self.work()
@@ -193,7 +193,7 @@ class Bench:
             spec=FreezeSpec(wd_suspend_limit_s=RESUME_AFTER_S),
             limit_s=RESUME_AFTER_S,
             database_files=self.database_files(),
-            watchdog=self.setting.watchdog,
+            watchdog=self.session.watchdog,
         )
         self.arm()  # a window of the harness ends with the watchdog at rest
         entry = one_freeze(window.log.read_text(), window.log.name)
@@ -220,7 +220,7 @@ class Bench:
     @contextmanager
     def target(self) -> Iterator[Instance]:
         """A fresh isolated instance; gone afterwards."""
-        place = self.setting.targets.take()
+        place = self.session.targets.take()
         try:
             yield Instance(place)
         finally:
@@ -232,10 +232,10 @@ class Bench:
         taken = self.taken
         with self.target() as target:
             require_isolated(target.place)
-            staging = self.setting.work / f"image-{self._next('image')}"
+            staging = self.session.work / f"image-{self._next('image')}"
             image = expose(taken.provider, taken.window.taken(), taken.source, staging)
-            restore(target, self.description, image, self.setting.ground)
-            destroy.tree(staging, self.setting.ground)
+            restore(target, self.description, image, self.session.ground)
+            destroy.tree(staging, self.session.ground)
             yield target
 
     @contextmanager
@@ -244,7 +244,7 @@ class Bench:
         taken = self.taken
         image = self.folder("boot")
         taken.provider.expose(taken.window.taken(), image)
-        place = self.setting.target_host.boot(image.name, image, self.description.root)
+        place = self.session.target_host.boot(image.name, image, self.description.root)
         try:
             yield Instance(place)
         finally:
@@ -252,18 +252,18 @@ class Bench:
 
     def recovered(self, instance: Instance) -> Vector:
         """What an instance holds, writer by writer. Raises InstanceError if a transaction is there in part."""
-        state = read_state(instance, self.setting.seed, self.setting.plan.workload.writers)
+        state = read_state(instance, self.session.seed, self.session.plan.workload.writers)
         torn = [w.writer for w in state.writers.values() if w.recovered != w.highest]
         if torn:
             raise InstanceError(f"transactions of writers {torn} are there in part")
         return {w: state.writers[w].recovered if w in state.writers else 0 for w in self.acknowledged()}
 
     def _next(self, name: str, folder: Path | None = None) -> int:
-        there = (folder or self.setting.work).iterdir()
+        there = (folder or self.session.work).iterdir()
         return 1 + sum(path.name.startswith(f"{name}-") for path in there)
 
 
-def session(instance: Instance, call: str, timeout_s: float = SESSION_TIMEOUT_S) -> Completed:
+def ask(instance: Instance, call: str, timeout_s: float = SESSION_TIMEOUT_S) -> Completed:
     """A session of one class call with any instance. Raises CommandTimeout."""
     argv = ["iris", "session", instance.place.name, "-U%SYS", call]
     return instance.place.run(argv, accept=None, timeout_s=timeout_s)

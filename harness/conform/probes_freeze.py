@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.command import Deadline
-from harness.conform.bench import TEXT, Bench, Observation, Probe, one_freeze, session, state_word
+from harness.conform.bench import TEXT, Bench, Observation, Probe, ask, one_freeze, state_word
 from harness.conform.family import ProbeFamily
 from harness.errors import CommandTimeout, ParseError
 from harness.facts import freezes, lists, sessions
@@ -35,7 +35,7 @@ def agent_answers(bench: Bench) -> Observation:
 
 @FAMILY.tries(sessions.AGENT_REFUSES_WITH_3)
 def agent_refuses_with_3(bench: Bench) -> Observation:
-    status, objects = bench.agent("Journals", f"{bench.setting.work}/absent/")
+    status, objects = bench.agent("Journals", f"{bench.session.work}/absent/")
     reason = bool(objects) and bool(objects[-1].get("error"))
     said = "with a reason" if reason else "without a reason"
     return Observation(observed=f"status {status}, {said}", holds=status == REFUSED and reason)
@@ -100,7 +100,7 @@ def second_is_refused(bench: Bench) -> Observation:
 
 @FAMILY.tries(freezes.FREEZE_LOG_UNWRITABLE)
 def log_unwritable(bench: Bench) -> Observation:
-    status = bench.freeze(bench.setting.work / "absent" / "freeze.log").status
+    status = bench.freeze(bench.session.work / "absent" / "freeze.log").status
     now = state_word(bench.suspended())
     return Observation(observed=f"status {status}, {now}", holds=(status, now) == (REFUSED, "running"))
 
@@ -232,7 +232,7 @@ def thaw_without_login(bench: Bench) -> Observation:
 def instance_down_status(bench: Bench) -> Observation:
     with bench.target() as target:
         target.place.run(["iris", "stop", target.place.name, "quietly"], accept=None)
-        return _neither(session(target, "##class(Backup.General).IsWDSuspendedExt()").status)
+        return _neither(ask(target, "##class(Backup.General).IsWDSuspendedExt()").status)
 
 
 @FAMILY.tries(lists.LIST_QLIST_FIELDS)
@@ -282,7 +282,7 @@ def _blocked(bench: Bench, log: Path) -> str | None:
 
     def refused() -> bool:
         try:
-            status = bench.session("##class(Harness.Agent).Describe()", timeout_s=_LOGIN_TIMEOUT_S).status
+            status = bench.ask("##class(Harness.Agent).Describe()", timeout_s=_LOGIN_TIMEOUT_S).status
         except CommandTimeout:
             ended.append(_NO_ANSWER)
         else:

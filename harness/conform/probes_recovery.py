@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from harness import destroy
-from harness.conform.bench import Bench, NotHere, Observation, Probe, compared, session, state_word
+from harness.conform.bench import Bench, NotHere, Observation, Probe, ask, compared, state_word
 from harness.conform.family import ProbeFamily
 from harness.errors import InstanceError, RollforwardError
 from harness.evidence.answers import JournalFile, RollforwardAnswer
@@ -68,7 +68,7 @@ def missing_middle_is_seen(bench: Bench) -> Observation:
     folder, journals = _copies(bench)
     middle = journals[len(journals) // 2]
     for name in middle.files:
-        destroy.file(folder / name, bench.setting.ground)
+        destroy.file(folder / name, bench.session.ground)
     with bench.target() as target:
         left = target.journals(folder)
     if middle.name in {journal.name for journal in left}:
@@ -136,7 +136,7 @@ def last_committed(bench: Bench) -> Observation:
 @FAMILY.tries(recoveries.STATE_TELLS_WHAT_WORK_DID)
 def tells_what_work_did(bench: Bench) -> Observation:
     acknowledged = bench.work()
-    state = read_state(bench.instance, bench.setting.seed, len(acknowledged))
+    state = read_state(bench.instance, bench.session.seed, len(acknowledged))
     if any(w.history.altered or w.history.unreadable or w.history.missing for w in state.writers.values()):
         return Observation(observed="altered, unreadable or missing nodes", holds=False)
     return compared(bench.recovered(bench.instance), acknowledged, _ALL)
@@ -145,7 +145,7 @@ def tells_what_work_did(bench: Bench) -> Observation:
 @FAMILY.tries(recoveries.STATE_OTHER_DATA_IS_SEEN)
 def other_data_is_seen(bench: Bench) -> Observation:
     writers = len(bench.work())
-    state = read_state(bench.instance, bench.setting.seed + 1, writers)
+    state = read_state(bench.instance, bench.session.seed + 1, writers)
     seen = all(writer.history.altered is not None for writer in state.writers.values())
     return Observation(observed="altered" if seen else "nothing", holds=seen)
 
@@ -224,7 +224,7 @@ def skipped_is_reported(bench: Bench) -> Observation:
         place = target.describe().databases["two"]
         if all(len(journal.files) > 1 for journal in journals):
             for journal in journals:
-                destroy.file(folder / journal.files[-1], bench.setting.ground)
+                destroy.file(folder / journal.files[-1], bench.session.ground)
         else:
             target.dismount(place)
         try:
@@ -243,7 +243,7 @@ def boot_recovers(bench: Bench) -> Observation:
 @FAMILY.tries(recoveries.BOOT_FROZEN_IMAGE_STARTS_THAWED)
 def frozen_image_starts_thawed(bench: Bench) -> Observation:
     with bench.booted() as booted:
-        now = state_word(session(booted, "##class(Backup.General).IsWDSuspendedExt()"))
+        now = state_word(ask(booted, "##class(Backup.General).IsWDSuspendedExt()"))
     return Observation(observed=now, holds=now == "running")
 
 

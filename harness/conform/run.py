@@ -64,16 +64,16 @@ def conform(plan: Plan, folder: Path, told: Callable[[FactResult], None]) -> Con
         PreconditionError: something is missing; nothing is left running.
         ThawError: the instance may still be frozen; it is left alone.
     """
-    with opened(plan, SEED, folder, SilentProgress()) as setting:
-        bench = Bench(setting)
+    with opened(plan, SEED, folder, SilentProgress()) as session:
+        bench = Bench(session)
         results: list[FactResult] = []
         for fact in FACTS:
-            results.append(try_fact(fact, bench, _LIMIT_S[setting.description.stand_in]))
+            results.append(try_fact(fact, bench, _LIMIT_S[session.description.stand_in]))
             told(results[-1])
         return Conformance(
-            product=setting.description.product,
-            version=setting.description.version,
-            stand_in=setting.description.stand_in,
+            product=session.description.product,
+            version=session.description.version,
+            stand_in=session.description.stand_in,
             image=plan.instance.name or plan.instance.image,
             host=plan.instance.host,
             harness=version("iris-restore-harness"),
@@ -118,14 +118,14 @@ def _thawed_afterwards(bench: Bench) -> Iterator[None]:
         raise
     except BaseException as error:
         # a freeze without an answer may still take effect
-        make_sure_thawed(bench.setting.source, bench.freeze_log, error)
-        bench.setting.watchdog.disarm()
+        make_sure_thawed(bench.session.source, bench.freeze_log, error)
+        bench.session.watchdog.disarm()
         raise
     _settle(bench)
 
 
 def _settle(bench: Bench) -> None:
-    source = bench.setting.source
+    source = bench.session.source
     # one that is gone is not frozen; the probes that follow will say that it is gone
     with contextlib.suppress(InstanceGone):
         if _may_be_frozen(source):
@@ -133,7 +133,7 @@ def _settle(bench: Bench) -> None:
             if source.is_frozen():
                 by_hand = source.thaw_by_hand(bench.freeze_log)
                 raise ThawError("it was thawed and is frozen all the same", by_hand)
-    bench.setting.watchdog.disarm()
+    bench.session.watchdog.disarm()
 
 
 def _may_be_frozen(source: Instance) -> bool:

@@ -21,7 +21,7 @@ def _plant(label: str) -> Callable[[Scene], Planted]:
 
         def change(target: Instance) -> None:
             before = state_of(target, _WRITER)
-            target.plant(label, _WRITER, scene.setting.plan.workload.writers, scene.setting.seed)
+            target.plant(label, _WRITER, scene.session.plan.workload.writers, scene.session.seed)
             if state_of(target, _WRITER) != before:
                 evidence.append(f"{label}^RVFAULT changed the state of writer {_WRITER}")
 
@@ -35,12 +35,12 @@ def _work_after(scene: Scene) -> Planted:
     evidence: list[str] = []
 
     def work(target: Instance) -> None:
-        reached = scene.setting.ledger.acknowledged()[_WRITER]
+        reached = scene.session.ledger.acknowledged()[_WRITER]
         before = state_of(target, _WRITER)
         writer = target.start_writer(
             writer=_WRITER,
-            writers=scene.setting.plan.workload.writers,
-            seed=scene.setting.seed,
+            writers=scene.session.plan.workload.writers,
+            seed=scene.session.seed,
             first=reached + 1,
             count=5,
             seconds=30,

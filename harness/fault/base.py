@@ -24,7 +24,7 @@ from harness.instance.iris import Instance
 from harness.model import IMAGE, LOOKS, CaseRecord, RecoveryMode, Verdict
 from harness.plan.expand import expand
 from harness.plan.model import FreezeSpec, SnapshotSpec, WorkloadSpec
-from harness.session.session import Setting
+from harness.session.session import Session
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from harness.stages.backup import back_up, freeze_entry, load_provider
 from harness.stages.recovery import Steps, recover
@@ -78,7 +78,7 @@ class Planted:
         evidence: What shows that something changed; may be filled during the recovery.
     """
 
-    setting: Setting
+    session: Session
     backup: Backup
     names: str = ""
     evidence: list[str] = field(default_factory=list)
@@ -149,13 +149,13 @@ def planted_in(folder: Path) -> destroy.Ground:
 class Scene:
     """A loaded instance, two good backups of it, and a folder for one fault at a time."""
 
-    def __init__(self, setting: Setting, earlier: Backup, good: Backup, earlier_log: str) -> None:
-        self.setting = setting
+    def __init__(self, session: Session, earlier: Backup, good: Backup, earlier_log: str) -> None:
+        self.session = session
         self.earlier = earlier
         self.good = good
         self.earlier_log = earlier_log
-        self.folder = setting.work / "scene"
-        self._journals = setting.work / TO_READ / "scene"
+        self.folder = session.work / "scene"
+        self._journals = session.work / TO_READ / "scene"
         self._states: dict[RecoveryMode, bytes] = {}
         with good.window.log.open() as log:
             log.seek(good.window.log_from_byte)
@@ -164,14 +164,14 @@ class Scene:
     def clear(self) -> None:
         """Take back what a fault did: its folder is removed, and the instance is thawed."""
         for folder in (self.folder, self._journals):
-            destroy.tree(folder, self.setting.ground)
+            destroy.tree(folder, self.session.ground)
         self.folder.mkdir()
-        if self.setting.source.is_frozen():
-            self.setting.source.thaw(self.folder / "freeze.log")
+        if self.session.source.is_frozen():
+            self.session.source.thaw(self.folder / "freeze.log")
 
     def planted(self, backup: Backup | None = None, **fields: Any) -> Planted:
         """A backup as it is, to be changed."""
-        return Planted(setting=self.setting, backup=backup or self.good, **fields)
+        return Planted(session=self.session, backup=backup or self.good, **fields)
 
     def with_journals(self, damage: Callable[[Path, list[str]], str], names: str = "") -> Planted:
         """Journals of its own to damage.
@@ -240,13 +240,13 @@ class Scene:
             halfway: Called in the window, before the copy.
             endless: The provider heeds no limit.
         """
-        plan = self.setting.plan
+        plan = self.session.plan
         plan = replace(plan, freeze=freeze or plan.freeze, workload=workload or plan.workload)
-        setting = replace(self.setting, source=source or self.setting.source, plan=plan)
+        session = replace(self.session, source=source or self.session.source, plan=plan)
         spec = provider or plan.snapshots[0]
-        real: SnapshotProvider = Interrupted(load_provider(setting, spec), halfway, endless)
-        made = back_up(setting, spec, plan.recovery, setting.stages("fault"), provider=real)
-        return Planted(setting=self.setting, backup=made)
+        real: SnapshotProvider = Interrupted(load_provider(session, spec), halfway, endless)
+        made = back_up(session, spec, plan.recovery, session.stages("fault"), provider=real)
+        return Planted(session=self.session, backup=made)
 
     def settled(self, change: Callable[[Instance], object], **fields: Any) -> Planted:
         """A recovery whose result is changed before anything looks at it."""
@@ -326,8 +326,8 @@ class Interrupted(_Wrapped):
 
 def recovered(planted: Planted, mode: RecoveryMode) -> CaseRecord:
     """What a recovery from a planted fault leaves in the record."""
-    case = next(case for case in expand(planted.setting.plan) if case.recovery is mode)
-    return recover(planted.setting, planted.backup, case, planted.steps)
+    case = next(case for case in expand(planted.session.plan) if case.recovery is mode)
+    return recover(planted.session, planted.backup, case, planted.steps)
 
 
 def state_of(target: Instance, writer: int) -> bytes:

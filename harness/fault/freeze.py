@@ -54,7 +54,7 @@ class _Seen:
     """What the instance answers in the window, just before the copy."""
 
     def __init__(self, scene: Scene) -> None:
-        self._source = scene.setting.source
+        self._source = scene.session.source
         self.evidence: list[str] = []
 
     def not_frozen(self) -> None:
@@ -64,13 +64,13 @@ class _Seen:
 
 def _never(scene: Scene) -> Planted:
     seen = _Seen(scene)
-    planted = scene.back_up(source=_Claims(scene.setting.source.place), halfway=seen.not_frozen)
+    planted = scene.back_up(source=_Claims(scene.session.source.place), halfway=seen.not_frozen)
     planted.evidence.extend(seen.evidence)
     return planted
 
 
 def _ignored(scene: Scene) -> Planted:
-    source = _Ignores(scene.setting.source.place)
+    source = _Ignores(scene.session.source.place)
     planted = scene.back_up(source=source)
     planted.evidence.extend([source.refusal] if source.refusal else [])
     return planted
@@ -94,7 +94,7 @@ def _thawed_by(when: str) -> Callable[[Scene], Planted]:
     """Somebody else thaws, before the copy or after it."""
 
     def plant(scene: Scene) -> Planted:
-        source = scene.setting.source
+        source = scene.session.source
 
         def thaw() -> None:
             source.thaw(scene.folder / "somebody.log")
@@ -123,7 +123,7 @@ def _after(scene: Scene, thaw: Callable[[], None], script: str) -> Planted:
         while not flag.exists():
             time.sleep(0.005)
         thaw()
-        destroy.file(flag, scene.setting.ground)
+        destroy.file(flag, scene.session.ground)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -168,7 +168,7 @@ def _touched(scene: Scene) -> Planted:
 
 def _written_to(scene: Scene) -> Planted:
     """Somebody else writes to a database file of the source under a freeze that holds, and puts the byte back."""
-    file = scene.setting.description.databases["two"] / "IRIS.DAT"
+    file = scene.session.description.databases["two"] / "IRIS.DAT"
 
     def write() -> None:
         with file.open("r+b") as opened:
@@ -191,8 +191,8 @@ def _too_long(scene: Scene) -> Planted:
     """Frozen for longer than the plan allows."""
     planted = scene.back_up(halfway=lambda: time.sleep(0.4))
     limit_s = 0.3
-    plan = replace(scene.setting.plan, limits=Limits(window_s=limit_s))
-    planted.setting = replace(scene.setting, plan=plan)
+    plan = replace(scene.session.plan, limits=Limits(window_s=limit_s))
+    planted.session = replace(scene.session, plan=plan)
     took_s = planted.backup.window.duration_s
     planted.evidence.extend([f"the window took {took_s:.3f} s"] if took_s > limit_s else [])
     return planted
@@ -210,7 +210,7 @@ def _without_switch(scene: Scene) -> Planted:
 
 def _over_at_once(scene: Scene) -> WorkloadSpec:
     """A transaction of each writer, and the end."""
-    load = scene.setting.plan.workload
+    load = scene.session.plan.workload
     return replace(load, transactions=load.writers, rate=None)
 
 
@@ -253,10 +253,10 @@ def _left(scene: Scene) -> Planted:
     that is killed in a frozen instance is not heard to the end.
     """
     try:
-        scene.back_up(source=_Unheard(scene.setting.source), workload=_over_at_once(scene))
+        scene.back_up(source=_Unheard(scene.session.source), workload=_over_at_once(scene))
     except ThawError:
-        if scene.setting.source.is_frozen():
-            scene.setting.source.thaw(scene.folder / "freeze.log")
+        if scene.session.source.is_frozen():
+            scene.session.source.thaw(scene.folder / "freeze.log")
             raise
     raise InstanceError("a thaw that never arrived was not noticed")
 

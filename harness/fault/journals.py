@@ -101,7 +101,7 @@ def _at_the_instance(damage: Callable[[Path, list[str]], str]) -> Callable[[Scen
     """The journals of a new backup are damaged where the instance keeps them, and put right when it was made."""
 
     def plant(scene: Scene) -> Planted:
-        source, folder = scene.setting.source, scene.setting.description.journal_folder
+        source, folder = scene.session.source, scene.session.description.journal_folder
         before = {journal.name for journal in source.journals(folder)}
         kept = scene.folder / "kept"
         kept.mkdir()
@@ -182,7 +182,7 @@ class _Watched(Instance):
 
 def _copied_early(scene: Scene) -> Planted:
     """The copy that was made in the load is taken for the journal."""
-    source, live = scene.setting.source, scene.setting.description.journal_folder
+    source, live = scene.session.source, scene.session.description.journal_folder
     early = scene.folder / "early"
     early.mkdir()
 
@@ -245,7 +245,7 @@ def _newer(scene: Scene) -> Planted:
     assert journals
 
     def roll(target: Instance) -> None:
-        _, answer = roll_forward(target, scene.setting.description, journals, None)
+        _, answer = roll_forward(target, scene.session.description, journals, None)
         evidence.extend(f"{folder} was rolled forward" for folder in answer.updated)
 
     evidence: list[str] = []

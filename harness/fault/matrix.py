@@ -22,7 +22,7 @@ from harness.model import IMAGE, CaseRecord, Finding, RecoveryMode, Verdict
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
 from harness.report.cause import cause
 from harness.session.progress import Progress
-from harness.session.session import Setting
+from harness.session.session import Session
 from harness.stages.backup import back_up
 
 GROUP = "harness.faults"
@@ -141,7 +141,7 @@ def run(
         for fault in wanted:
             rows.append(row_of(scene, fault))
             tell(rows[-1])
-        found = scene.setting.description
+        found = scene.session.description
         name = (
             f"stand-in ({found.product} {found.version})"
             if found.stand_in
@@ -167,11 +167,11 @@ def plan(instance: InstanceSpec) -> Plan:
 @contextmanager
 def scene_of(seed: int, folder: Path, progress: Progress, instance: InstanceSpec) -> Iterator[Scene]:
     """A loaded instance and two good backups, which are seen to pass. Raises HarnessError if they do not."""
-    with opened(plan(instance), seed, folder, progress) as setting:
-        earlier = _backed_up(setting)
+    with opened(plan(instance), seed, folder, progress) as session:
+        earlier = _backed_up(session)
         log = earlier.window.log.read_text()
-        good = _backed_up(setting)
-        scene = Scene(setting, earlier, good, log)
+        good = _backed_up(session)
+        scene = Scene(session, earlier, good, log)
         scene.folder.mkdir()
         for mode in (RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD):
             record = recovered(scene.planted(), mode)
@@ -180,8 +180,8 @@ def scene_of(seed: int, folder: Path, progress: Progress, instance: InstanceSpec
         yield scene
 
 
-def _backed_up(setting: Setting) -> Backup:
-    return back_up(setting, setting.plan.snapshots[0], setting.plan.recovery, setting.stages("matrix"))
+def _backed_up(session: Session) -> Backup:
+    return back_up(session, session.plan.snapshots[0], session.plan.recovery, session.stages("matrix"))
 
 
 def row_of(scene: Scene, fault: Fault) -> Row:

@@ -110,8 +110,8 @@ def _over_the_source(scene: Scene) -> Planted:
     """The restore is aimed at the running instance."""
 
     def take(targets: Targets) -> Place:
-        place = scene.setting.source.place
-        if Instance(place).describe().root == scene.setting.description.root:
+        place = scene.session.source.place
+        if Instance(place).describe().root == scene.session.description.root:
             planted.evidence.append("the target has the folders of the running instance")
         return _NotOurs(place)  # type: ignore[return-value]
 

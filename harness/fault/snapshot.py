@@ -85,7 +85,7 @@ def _swapped(image: Path) -> str:
 def _live(scene: Scene) -> Planted:
     """The database files of the running instance, copied without any freeze, long after."""
     later = scene.folder / "live"
-    description = scene.setting.description
+    description = scene.session.description
     folders = [folder.relative_to(description.root) for folder in description.databases.values()]
     copy_paths(description.root, folders, later, Method.COPY)
 

@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Session:
     """The running instance and everything around it; one per run.
 
     `folder` is kept as the result of the run, `work` is removed with all that is in it. `plan` is the plan as this

@@ -31,7 +31,7 @@ from harness.evidence.window import Window
 from harness.instance.base import TO_READ, CanTellStuns
 from harness.model import Position, RecoveryMode, Stun
 from harness.plan.model import SnapshotSpec
-from harness.session.session import Setting, Stages
+from harness.session.session import Session, Stages
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from harness.snapshot.guarded import GuardedProvider
 from harness.stages import freeze
@@ -43,11 +43,11 @@ _PROVIDER = ("options_schema", "probe", "capture", "expose", "release")
 _MARKER_TEXT = "harness recovery point"
 
 
-Hold = Callable[[Setting, SnapshotProvider, Source], Window]
+Hold = Callable[[Session, SnapshotProvider, Source], Window]
 
 
 def back_up(
-    setting: Setting,
+    session: Session,
     spec: SnapshotSpec,
     modes: Collection[RecoveryMode],
     stages: Stages,
@@ -62,13 +62,13 @@ def back_up(
         hold: Freezes, takes the snapshot and thaws, in the place of the harness; raises as `freeze.hold`.
     Raises HarnessError: there is no backup; the instance is not frozen (but for ThawError: it may be).
     """
-    provider = provider or load_provider(setting, spec)
+    provider = provider or load_provider(session, spec)
     with freeze.released_on_failure(provider) as kept:
-        return _back_up(setting, spec, modes, stages, provider, hold, kept)
+        return _back_up(session, spec, modes, stages, provider, hold, kept)
 
 
 def _back_up(
-    setting: Setting,
+    session: Session,
     spec: SnapshotSpec,
     modes: Collection[RecoveryMode],
     stages: Stages,
@@ -76,40 +76,40 @@ def _back_up(
     hold: Hold | None,
     kept: list[Snapshot],
 ) -> Backup:
-    source = snapshot_source(setting.description, whole=RecoveryMode.BOOT in modes)
-    limit_s = freeze.snapshot_limit_s(setting.plan.freeze, setting.plan.limits, spec.timeout_s)
+    source = snapshot_source(session.description, whole=RecoveryMode.BOOT in modes)
+    limit_s = freeze.snapshot_limit_s(session.plan.freeze, session.plan.limits, spec.timeout_s)
     provider.probe(source)
     began_utc = datetime.now(UTC)
-    with Driver(setting.source, setting.plan.workload, setting.seed, setting.ledger) as driver:
+    with Driver(session.source, session.plan.workload, session.seed, session.ledger) as driver:
         with stages.stage("load"):
-            _work(driver, setting, 0.3 + 0.3 * setting.random.random())
+            _work(driver, session, 0.3 + 0.3 * session.random.random())
         # asked before the freeze: what is open then began no earlier than what is open now
-        required = setting.source.required_journal()
+        required = session.source.required_journal()
         with stages.stage("freeze window"):
             driver.mark()
-            window = (hold or partial(_hold, limit_s=limit_s))(setting, provider, source)
+            window = (hold or partial(_hold, limit_s=limit_s))(session, provider, source)
             kept.extend([window.snapshot] if window.snapshot else [])
         image = freeze.image_status(window.snapshot)
         marked = None
         with stages.stage("load"):
             if window.snapshot:
-                _work(driver, setting, 0.2)
-                marked = _mark(driver, setting) if RecoveryMode.POINT_IN_TIME in modes else None
-                _work(driver, setting, 0.2)
+                _work(driver, session, 0.2)
+                marked = _mark(driver, session) if RecoveryMode.POINT_IN_TIME in modes else None
+                _work(driver, session, 0.2)
             acknowledged = driver.finish()
             ended_s = time.monotonic()
     if window.snapshot_problem and not isinstance(window.snapshot_problem, ImageError | SnapshotTimeout):
         stages.problems.append(("snapshot", str(window.snapshot_problem)))
-    stuns = stages.attempt("stuns", lambda: _stuns(setting, began_utc))
+    stuns = stages.attempt("stuns", lambda: _stuns(session, began_utc))
     entry, problem, stale = freeze_entry(window)
     marker = entry.marker if entry else None
     journals = gone = committed = None
     if marker:
-        journals, gone = _collected(setting, stages, marker, required)
+        journals, gone = _collected(session, stages, marker, required)
         if set(modes) & NOT_ROLLED:
-            committed = stages.attempt("read journals", lambda: _committed_before(setting, marker))
+            committed = stages.attempt("read journals", lambda: _committed_before(session, marker))
     ended = Promise(floor=acknowledged, ceiling=acknowledged, at_s=ended_s)
-    promises = _promises(setting.ledger, window, marked, ended)
+    promises = _promises(session.ledger, window, marked, ended)
     return Backup(
         provider=provider,
         source=source,
@@ -130,17 +130,17 @@ def _back_up(
     )
 
 
-def discard(setting: Setting, backup: Backup) -> None:
+def discard(session: Session, backup: Backup) -> None:
     """Remove the snapshot and the copied journals. May be called twice."""
     if backup.window.snapshot:
         backup.provider.release(backup.window.snapshot)
     if backup.journals:
-        destroy.tree(backup.journals.folder, setting.ground)
+        destroy.tree(backup.journals.folder, session.ground)
 
 
-def load_provider(setting: Setting, spec: SnapshotSpec) -> SnapshotProvider:
+def load_provider(session: Session, spec: SnapshotSpec) -> SnapshotProvider:
     """A provider with a folder of its own. Raises UsageError or PreconditionError."""
-    folder = _new_folder(setting.work, "snapshots")
+    folder = _new_folder(session.work, "snapshots")
     name, distribution = spec.provider, plugins.origin("harness.snapshots", spec.provider)
     made = plugins.load("harness.snapshots", name, _PROVIDER)
     try:
@@ -175,33 +175,33 @@ def freeze_entry(window: Window) -> tuple[freeze_log.FreezeEntry | None, str, bo
     return entry, "", False
 
 
-def _hold(setting: Setting, provider: SnapshotProvider, source: Source, *, limit_s: float) -> Window:
+def _hold(session: Session, provider: SnapshotProvider, source: Source, *, limit_s: float) -> Window:
     try:
-        window = _held(setting, provider, source, limit_s)
+        window = _held(session, provider, source, limit_s)
     except BaseException:
         with contextlib.suppress(HarnessError):  # what became of the window matters more
-            setting.keep_freeze_log()
+            session.keep_freeze_log()
         raise
     # the copy that stays with the record, for whoever looks into it later
-    return replace(window, log=setting.keep_freeze_log())
+    return replace(window, log=session.keep_freeze_log())
 
 
-def _held(setting: Setting, provider: SnapshotProvider, source: Source, limit_s: float) -> Window:
+def _held(session: Session, provider: SnapshotProvider, source: Source, limit_s: float) -> Window:
     return freeze.hold(
-        setting.source,
+        session.source,
         provider,
         source,
-        log=setting.freeze_log,
+        log=session.freeze_log,
         text=f"harness {uuid4().hex}",
-        spec=setting.plan.freeze,
+        spec=session.plan.freeze,
         limit_s=limit_s,
-        database_files=freeze.database_files(setting.description.folders),
-        watchdog=setting.watchdog,
+        database_files=freeze.database_files(session.description.folders),
+        watchdog=session.watchdog,
     )
 
 
-def _stuns(setting: Setting, since_utc: datetime) -> tuple[Stun, ...] | None:
-    place = setting.source.place
+def _stuns(session: Session, since_utc: datetime) -> tuple[Stun, ...] | None:
+    place = session.source.place
     return place.stuns(since_utc) if isinstance(place, CanTellStuns) else None
 
 
@@ -235,33 +235,33 @@ def _issued_later(promises: dict[RecoveryMode, Promise]) -> int:
     return sum(promises[RecoveryMode.ROLLFORWARD].ceiling.values()) - by_then
 
 
-def _work(driver: Driver, setting: Setting, share: float) -> None:
+def _work(driver: Driver, session: Session, share: float) -> None:
     """Let the writers do a share of the load of one cycle."""
-    load = setting.plan.workload
+    load = session.plan.workload
     if load.transactions is None:
         driver.wait(load.duration_s * share)
     else:
         driver.wait_for(int(load.transactions * share))
 
 
-def _mark(driver: Driver, setting: Setting) -> tuple[float, float, Position]:
+def _mark(driver: Driver, session: Session) -> tuple[float, float, Position]:
     """Plant a recovery point; returns monotonic times around the call, and the point."""
     driver.mark()
     called_s = time.monotonic()
-    position = setting.source.add_marker(_MARKER_TEXT)
+    position = session.source.add_marker(_MARKER_TEXT)
     return called_s, time.monotonic(), position
 
 
 def _collected(
-    setting: Setting, stages: Stages, marker: Position, required: str
+    session: Session, stages: Stages, marker: Position, required: str
 ) -> tuple[JournalSet | None, str | None]:
     """The journals; else None, and why if the instance no longer has them."""
     gone: list[str] = []
 
     def attempted() -> JournalSet | None:
-        folder = new_folder_to_read(setting.work, "set")
+        folder = new_folder_to_read(session.work, "set")
         try:
-            return collect(setting.source, setting.description, marker, folder, required)
+            return collect(session.source, session.description, marker, folder, required)
         except JournalsGone as error:
             gone.append(str(error))
             return None
@@ -269,12 +269,12 @@ def _collected(
     return stages.attempt("collect journals", attempted), next(iter(gone), None)
 
 
-def _committed_before(setting: Setting, marker: Position) -> tuple[Committed, ...]:
+def _committed_before(session: Session, marker: Position) -> tuple[Committed, ...]:
     """The last transactions before the marker, read where the instance keeps its journals."""
-    folder = setting.description.journal_folder
-    first = setting.first_journal or setting.source.journals(folder)[0].name
-    return setting.source.last_committed(
-        folder, first, marker.journal_file, marker.offset_bytes, setting.plan.workload.writers
+    folder = session.description.journal_folder
+    first = session.first_journal or session.source.journals(folder)[0].name
+    return session.source.last_committed(
+        folder, first, marker.journal_file, marker.offset_bytes, session.plan.workload.writers
     )
 
 

@@ -26,14 +26,14 @@ from harness.model import (
     Verdict,
 )
 from harness.plan.model import Case, Limits
-from harness.session.session import Setting, Stages
+from harness.session.session import Session, Stages
 from harness.verify.judge import judge_all
 
 _RTO_STAGES = ("restore", "boot", "roll forward", "integrity", "walk")
 
 
 def case_record(
-    setting: Setting,
+    session: Session,
     backup: Backup,
     case: Case,
     evidence: Evidence,
@@ -44,8 +44,8 @@ def case_record(
     rolled: RollforwardSummary | None,
 ) -> CaseRecord:
     """The record of a judged case; its verdict is the worst of its checks, the plan's limits among them."""
-    recovery = _recovery(setting, backup.promises[case.recovery], evidence, stages)
-    all_checks = (*lasting(checks, setting.work), *_limits(setting.plan.limits, backup.window, recovery))
+    recovery = _recovery(session, backup.promises[case.recovery], evidence, stages)
+    all_checks = (*lasting(checks, session.work), *_limits(session.plan.limits, backup.window, recovery))
     return CaseRecord(
         name=case.name,
         verdict=Verdict.worst(check.verdict for check in all_checks),
@@ -83,24 +83,24 @@ def _snapshot(window: Window) -> SnapshotSummary | None:
     )
 
 
-def without_backup(setting: Setting, case: Case, stages: Stages) -> CaseRecord:
+def without_backup(session: Session, case: Case, stages: Stages) -> CaseRecord:
     """The record of a case whose backup could not be made: every check says UNKNOWN, and why."""
     evidence = Evidence(
         mode=case.recovery,
-        seed=setting.seed,
-        writers=setting.plan.workload.writers,
-        databases=len(setting.description.folders),
+        seed=session.seed,
+        writers=session.plan.workload.writers,
+        databases=len(session.description.folders),
         recovered=Look(
-            floor={}, ceiling={}, unconfirmed=unconfirmed(setting.description, mode=case.recovery)
+            floor={}, ceiling={}, unconfirmed=unconfirmed(session.description, mode=case.recovery)
         ),
         image=Look(
             floor={},
             ceiling={},
-            unconfirmed=unconfirmed(setting.description, mode=RecoveryMode.AS_OF_FREEZE),
+            unconfirmed=unconfirmed(session.description, mode=RecoveryMode.AS_OF_FREEZE),
         ),
         problems=tuple(stages.problems),
     )
-    checks = list(lasting(judge_all(evidence), setting.work))
+    checks = list(lasting(judge_all(evidence), session.work))
     return CaseRecord(
         name=case.name,
         verdict=Verdict.worst(check.verdict for check in checks),
@@ -128,7 +128,7 @@ def _freeze(evidence: Evidence, backup: Backup) -> FreezeSummary:
     )
 
 
-def _recovery(setting: Setting, promise: Promise, evidence: Evidence, stages: Stages) -> RecoverySummary:
+def _recovery(session: Session, promise: Promise, evidence: Evidence, stages: Stages) -> RecoverySummary:
     """Counts and times. RPO: from the acknowledgement of the first lost transaction to the recovery point."""
     lost = rpo_s = None
     if evidence.state is not None:
@@ -140,7 +140,7 @@ def _recovery(setting: Setting, promise: Promise, evidence: Evidence, stages: St
         lost = sum(promise.floor[number] - have for number, have in short.items())
         rpo_s = max(
             (
-                promise.at_s - setting.ledger.acknowledged_at(number, have + 1)
+                promise.at_s - session.ledger.acknowledged_at(number, have + 1)
                 for number, have in short.items()
             ),
             default=0.0,

@@ -47,7 +47,7 @@ from harness.instance.iris import Instance
 from harness.model import CaseRecord, RecoveryMode, RestoreSummary, RollforwardSummary
 from harness.owners import hand_over
 from harness.plan.model import Case
-from harness.session.session import Setting
+from harness.session.session import Session
 from harness.session.targets import Targets
 from harness.stages.backup import new_folder_to_read
 from harness.stages.case_record import case_record
@@ -91,22 +91,22 @@ class _Journals:
     committed: tuple[Committed, ...] | None = None
 
 
-def recover(setting: Setting, backup: Backup, case: Case, steps: Steps = _AS_EVER) -> CaseRecord:
+def recover(session: Session, backup: Backup, case: Case, steps: Steps = _AS_EVER) -> CaseRecord:
     """Recover once and judge. Whatever goes wrong is in the record: FAIL if it speaks of the backup, UNKNOWN
     if it kept us from telling. The instances made for it are gone afterwards.
     """
-    recovery = _Recovery(setting, backup, case, steps)
+    recovery = _Recovery(session, backup, case, steps)
     try:
         if backup.window.snapshot is not None:
             recovery.run()
     finally:
         recovery.discard()
-    setting.targets.prepare()
+    session.targets.prepare()
     with recovery.stages.stage("judge"):
         evidence = recovery.evidence()
         checks = judge_all(evidence)
     return case_record(
-        setting,
+        session,
         backup,
         case,
         evidence,
@@ -120,14 +120,14 @@ def recover(setting: Setting, backup: Backup, case: Case, steps: Steps = _AS_EVE
 class _Recovery:
     """One recovery as far as it got; what was not reached is None."""
 
-    def __init__(self, setting: Setting, backup: Backup, case: Case, steps: Steps) -> None:
-        self._setting = setting
+    def __init__(self, session: Session, backup: Backup, case: Case, steps: Steps) -> None:
+        self._setting = session
         self._backup = backup
         self._steps = steps
         self._mode = case.recovery
         self._promise = backup.promises[case.recovery]
         self._watched_now = image_status(backup.window.snapshot)
-        self._engines = [setting.description]
+        self._engines = [session.description]
         self._places: list[Place] = []
         self._incomplete: str | None = _incomplete(backup.window.snapshot_problem)
         self._exposed: Exposed | None = None
@@ -138,12 +138,12 @@ class _Recovery:
         self._rolled_problem: str | None = None
         self.restored: RestoreSummary | None = None
         self.rolled: RollforwardSummary | None = None
-        self.stages = setting.stages(case.name)
+        self.stages = session.stages(case.name)
         self.stages.problems.extend(backup.problems)
-        number = len(list(setting.work.glob(f"{case.recovery.value}-*")))
+        number = len(list(session.work.glob(f"{case.recovery.value}-*")))
         self._name = f"{case.recovery.value}-{number}"
-        self._folder = setting.work / self._name
-        self._copy = setting.work / f"{self._name}-copy"
+        self._folder = session.work / self._name
+        self._copy = session.work / f"{self._name}-copy"
         self._read: Path | None = None
 
     def run(self) -> None:
@@ -236,8 +236,8 @@ class _Recovery:
         """Returns why the engine refuses the files, empty if it takes them."""
         self._engines.append(target.describe())
         try:
-            setting, boot = self._setting, self._mode is RecoveryMode.BOOT
-            restore(target, setting.description, image, setting.ground, keep_image=boot)
+            session, boot = self._setting, self._mode is RecoveryMode.BOOT
+            restore(target, session.description, image, session.ground, keep_image=boot)
         except RestoreError as error:
             return str(error)
         return ""

@@ -25,7 +25,7 @@ from harness.instance.iris import Instance
 from harness.model import Verdict
 from harness.plan.model import InstanceSpec
 from harness.session.entry import state_folder
-from harness.session.session import Setting
+from harness.session.session import Session
 from tests.conftest import Opener
 
 pytestmark = pytest.mark.e2e
@@ -77,8 +77,8 @@ def _processes_below(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def setting(open_setting: Opener) -> Iterator[Setting]:
-    with open_setting(run.plan_of(InstanceSpec(), None), run.SEED) as made:
+def session(open_session: Opener) -> Iterator[Session]:
+    with open_session(run.plan_of(InstanceSpec(), None), run.SEED) as made:
         yield made
 
 
@@ -108,8 +108,8 @@ def _fact(identifier: str) -> Fact:
     return next(fact for fact in FACTS if fact.id == identifier)
 
 
-def lying(setting: Setting, **altered: Callable[[Completed], Completed]) -> Bench:
-    return Bench(setting, Instance(Lying(setting.source.place, altered)))
+def lying(session: Session, **altered: Callable[[Completed], Completed]) -> Bench:
+    return Bench(session, Instance(Lying(session.source.place, altered)))
 
 
 def ends_with(status: int) -> Callable[[Completed], Completed]:
@@ -143,39 +143,39 @@ def says(old: str, new: str) -> Callable[[Completed], Completed]:
     ],
 )
 def test_an_engine_that_answers_otherwise_fails(
-    setting: Setting, identifier: str, altered: dict[str, Callable[[Completed], Completed]]
+    session: Session, identifier: str, altered: dict[str, Callable[[Completed], Completed]]
 ) -> None:
-    result = tried(identifier, lying(setting, **altered))
+    result = tried(identifier, lying(session, **altered))
     assert Verdict.FAIL is result.verdict, result
     assert result.observed != result.expected
-    assert not setting.source.is_frozen()
+    assert not session.source.is_frozen()
 
 
-def test_an_engine_that_prints_something_else_is_unknown(setting: Setting) -> None:
-    bench = lying(setting, **{"Agent).Thaw": lambda done: replace(done, stdout="<UNDEFINED>\n")})
+def test_an_engine_that_prints_something_else_is_unknown(session: Session) -> None:
+    bench = lying(session, **{"Agent).Thaw": lambda done: replace(done, stdout="<UNDEFINED>\n")})
     assert Verdict.UNKNOWN is tried("thaw.asks_first", bench).verdict
-    bench = lying(setting, **{"Agent).Thaw": lambda done: replace(done, stdout="{}\n")})
+    bench = lying(session, **{"Agent).Thaw": lambda done: replace(done, stdout="{}\n")})
     assert Verdict.UNKNOWN is tried("thaw.asks_first", bench).verdict
-    assert not setting.source.is_frozen()
+    assert not session.source.is_frozen()
 
 
-def test_files_that_change_while_frozen_fail(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(setting)
+def test_files_that_change_while_frozen_fail(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(session)
     digests = iter([["a"], ["b"]])
     monkeypatch.setattr(bench, "digests", lambda: next(digests))
     assert "files changed, updates went on" == tried("freeze.files_stand_still", bench).observed
 
 
-def test_writes_that_do_not_show_fail(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(setting)
+def test_writes_that_do_not_show_fail(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(session)
     monkeypatch.setattr(bench, "statuses", lambda: [])
     assert Verdict.FAIL is tried("files.time_shows_writes", bench).verdict
 
 
 @pytest.fixture(scope="module")
-def honest(setting: Setting) -> Bench:
+def honest(session: Session) -> Bench:
     """One bench whose backup the tests below share."""
-    bench = Bench(setting)
+    bench = Bench(session)
     assert Verdict.PASS is tried("restore.place_and_mount", bench).verdict
     return bench
 
@@ -234,31 +234,31 @@ def test_a_roll_forward_from_anywhere_fails(honest: Bench, monkeypatch: pytest.M
 
 
 def test_a_probe_that_breaks_off_is_unknown_and_the_instance_runs(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
+    session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def breaks_off(bench: Bench) -> Any:
         bench.freeze(bench.log())
-        assert setting.source.is_frozen()
+        assert session.source.is_frozen()
         raise InstanceError("something else")
 
     monkeypatch.setitem(run.PROBES, "agent.answers", breaks_off)
-    result = tried("agent.answers", Bench(setting))
+    result = tried("agent.answers", Bench(session))
     assert (Verdict.UNKNOWN, "it could not be told: something else") == (result.verdict, result.observed)
-    assert not setting.source.is_frozen()
+    assert not session.source.is_frozen()
 
 
-def test_a_probe_that_does_not_end_is_unknown(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_that_does_not_end_is_unknown(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     def never_ends(bench: Bench) -> Any:
         bench.place.run(["sleep", "60"])
 
     monkeypatch.setitem(run.PROBES, "agent.answers", never_ends)
-    result = tried("agent.answers", Bench(setting), limit_s=0.3)
+    result = tried("agent.answers", Bench(session), limit_s=0.3)
     assert Verdict.UNKNOWN is result.verdict and "did not end within" in result.observed
-    assert not setting.source.is_frozen()
+    assert not session.source.is_frozen()
 
 
 def test_an_instance_that_stays_frozen_ends_the_run(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
+    session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is recorded of an instance that may still be frozen: the error goes up, with the way out."""
 
@@ -268,19 +268,19 @@ def test_an_instance_that_stays_frozen_ends_the_run(
     with monkeypatch.context() as broken:
         broken.setattr(Instance, "thaw", no_thaw)
         with pytest.raises(ThawError, match="iris session SOURCE"):
-            tried("session.freeze_exit_status", Bench(setting))
-    assert setting.source.is_frozen()
-    setting.source.thaw(setting.folder / "by-hand.log")
-    setting.watchdog.disarm()
+            tried("session.freeze_exit_status", Bench(session))
+    assert session.source.is_frozen()
+    session.source.thaw(session.folder / "by-hand.log")
+    session.watchdog.disarm()
 
 
-def test_a_login_that_hangs_is_an_answer_too(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_login_that_hangs_is_an_answer_too(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     def hangs(done: Completed) -> Completed:
         raise CommandTimeout(done.argv, -9, 5.0, "")
 
-    result = tried("login.blocked_status", lying(setting, Describe=hangs))
+    result = tried("login.blocked_status", lying(session, Describe=hangs))
     assert (Verdict.PASS, "no answer") == (result.verdict, result.observed)
 
 
-def test_nothing_is_registered_but_this_run(setting: Setting) -> None:
+def test_nothing_is_registered_but_this_run(session: Session) -> None:
     assert 1 == len(list(state_folder().glob("*.json")))

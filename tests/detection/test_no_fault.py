@@ -97,7 +97,7 @@ def test_a_restore_leaves_the_good_backup_as_it_was(scene: Scene) -> None:
 
 def test_nothing_is_restored_over_the_running_instance(scene: Scene) -> None:
     """Source and target are compared by device and inode before the first write."""
-    description = scene.setting.description
+    description = scene.session.description
     with pytest.raises(SnapshotError, match="belongs to the running instance"):
         require_separate(description, description.databases)
 

@@ -39,12 +39,12 @@ def test_floor_and_harness_do_the_same_work(tmp_path: Path) -> None:
     pytest.fail(f"in {MOST} pairs the sides never did the same: {reasons}")
 
 
-def test_a_window_is_measured_as_the_harness_holds_one(open_setting: Opener) -> None:
+def test_a_window_is_measured_as_the_harness_holds_one(open_session: Opener) -> None:
     """With its limit and its watchdog."""
     plan = small_plan()
-    with open_setting(plan) as setting:
-        provider = load_provider(setting, plan.snapshots[0])
-        assert 0 < window_series.harness_window(setting, provider, 1) < 60
+    with open_session(plan) as session:
+        provider = load_provider(session, plan.snapshots[0])
+        assert 0 < window_series.harness_window(session, provider, 1) < 60
 
 
 def pair(folder: Path, number: int) -> tuple[sides.Work, sides.Work]:  # type: ignore[name-defined]

@@ -23,41 +23,41 @@ class BrokeOff(Exception):
     """Whatever ends a cycle in the middle of its load."""
 
 
-def test_what_was_committed_before_the_writers_heard_is_not_done_twice(open_setting: Opener) -> None:
+def test_what_was_committed_before_the_writers_heard_is_not_done_twice(open_session: Opener) -> None:
     """As after a freeze that was refused: the databases hold more than was acknowledged until then."""
     plan = small_plan(recovery=(RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD))
-    with open_setting(plan) as setting:
+    with open_session(plan) as session:
         with (
             pytest.raises(BrokeOff),
-            Driver(setting.source, AT_FULL_SPEED, setting.seed, setting.ledger) as driver,
+            Driver(session.source, AT_FULL_SPEED, session.seed, session.ledger) as driver,
         ):
             driver.wait_for(500)
             raise BrokeOff
-        assert not setting.ledger.unheard
-        for record in back_up_and_recover(setting, "cycle 1", list(expand(plan))):
+        assert not session.ledger.unheard
+        for record in back_up_and_recover(session, "cycle 1", list(expand(plan))):
             assert record.verdict is Verdict.PASS, record.checks
 
 
 def test_nobody_goes_on_where_a_writer_was_killed(
-    open_setting: Opener, monkeypatch: pytest.MonkeyPatch
+    open_session: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it committed last is not known: the next load ends at once, and its cases are UNKNOWN."""
     plan = small_plan()
-    with open_setting(plan) as setting:
+    with open_session(plan) as session:
         monkeypatch.setattr(
             Driver, "_tell_to_stop", lambda self: False
         )  # as an instance that does not answer
         with (
             pytest.raises(BrokeOff),
-            Driver(setting.source, AT_FULL_SPEED, setting.seed, setting.ledger) as driver,
+            Driver(session.source, AT_FULL_SPEED, session.seed, session.ledger) as driver,
         ):
             driver.wait_for(500)
             raise BrokeOff
-        assert setting.ledger.unheard == {1, 2, 3}
+        assert session.ledger.unheard == {1, 2, 3}
         with (
             pytest.raises(InstanceError, match="what writer 1 did last is not known"),
-            Driver(setting.source, plan.workload, setting.seed, setting.ledger),
+            Driver(session.source, plan.workload, session.seed, session.ledger),
         ):
             pass
-        (record,) = back_up_and_recover(setting, "cycle 1", list(expand(plan)))
+        (record,) = back_up_and_recover(session, "cycle 1", list(expand(plan)))
         assert record.verdict is Verdict.UNKNOWN

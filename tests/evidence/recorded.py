@@ -95,7 +95,7 @@ class Row:
 
     def judged(self, fault: Fault) -> matrix.Row:
         """The row of the matrix."""
-        planted = Planted(setting=None, backup=None, names=self.names, evidence=list(self.shown))  # type: ignore[arg-type]
+        planted = Planted(session=None, backup=None, names=self.names, evidence=list(self.shown))  # type: ignore[arg-type]
         return matrix.judged(fault, planted, self.record(), 0.0)
 
 
@@ -226,7 +226,7 @@ def _row(scene: Scene, name: str, planted_by: str) -> Row:
         name=name,
         planted_by=planted_by,
         gathered_by=gatherers(),
-        work=scene.setting.work,
+        work=scene.session.work,
         names="",
         shown=(),
         evidence=None,

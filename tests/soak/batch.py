@@ -26,7 +26,7 @@ from harness.instance.base import TO_READ
 from harness.model import RecoveryMode
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
 from harness.session.progress import SilentProgress
-from harness.session.session import Setting
+from harness.session.session import Session
 from harness.snapshot.base import SnapshotProvider, Source
 from harness.stages import backup as backups
 from harness.stages.backup import back_up
@@ -62,7 +62,7 @@ class Batch:
         others: Name of another backup → what it is.
     """
 
-    setting: Setting
+    session: Session
     kept: Path
     good: Backup
     log: str
@@ -74,7 +74,7 @@ class Batch:
 
     @property
     def work(self) -> Path:
-        return self.setting.work
+        return self.session.work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,25 +114,25 @@ def made(seed: int, folder: Path) -> Iterator[Batch]:
         "foreign": _elsewhere(seed + 1, folder / "foreign", kept / "foreign"),
         "twin": _elsewhere(seed, folder / "twin", kept / "twin"),
     }
-    with opened(plan(), seed, folder, SilentProgress()) as setting:
-        earlier = _backed_up(setting)
+    with opened(plan(), seed, folder, SilentProgress()) as session:
+        earlier = _backed_up(session)
         others["earlier"] = _taken(earlier, kept / "earlier")
         early, late = kept / "early", kept / "late"
 
-        def hold(setting: Setting, provider: SnapshotProvider, source: Source) -> Window:
-            _copy(setting.description.root, early)
-            window = backups._hold(setting, provider, source, limit_s=_SNAPSHOT_LIMIT_S)
-            _copy(setting.description.root, late)
+        def hold(session: Session, provider: SnapshotProvider, source: Source) -> Window:
+            _copy(session.description.root, early)
+            window = backups._hold(session, provider, source, limit_s=_SNAPSHOT_LIMIT_S)
+            _copy(session.description.root, late)
             return window
 
         good = back_up(
-            setting, setting.plan.snapshots[0], setting.plan.recovery, setting.stages("fuzz"), hold=hold
+            session, session.plan.snapshots[0], session.plan.recovery, session.stages("fuzz"), hold=hold
         )
         log = _own_log(good)
         stored = _Stored(
             good=_with_log(good, log, kept),
             log=log,
-            listed=_stashed(setting, kept / "stash"),
+            listed=_stashed(session, kept / "stash"),
             images={
                 **{name: other.image for name, other in others.items()},
                 "early": early,
@@ -140,10 +140,10 @@ def made(seed: int, folder: Path) -> Iterator[Batch]:
             },
             others=others,
             seed=seed,
-            looks=setting.ledger._looks,
-            put_back=_put_back(setting, good, kept),
+            looks=session.ledger._looks,
+            put_back=_put_back(session, good, kept),
         )
-        yield _batch(setting, stored, kept)
+        yield _batch(session, stored, kept)
 
 
 @contextmanager
@@ -152,17 +152,17 @@ def opened_again(folder: Path) -> Iterator[Batch]:
     kept = folder / "kept"
     stored: _Stored = pickle.loads((kept / "batch.pickle").read_bytes())
     shutil.rmtree(folder / "work", ignore_errors=True)
-    with opened(plan(), stored.seed, folder, SilentProgress()) as setting:
+    with opened(plan(), stored.seed, folder, SilentProgress()) as session:
         for place, copy in stored.put_back:
             _copy(copy, place)
-        setting.ledger._looks = stored.looks
+        session.ledger._looks = stored.looks
         good = replace(stored.good, image=image_status(stored.good.window.snapshot))
-        yield _batch(setting, replace(stored, good=good), kept)
+        yield _batch(session, replace(stored, good=good), kept)
 
 
 def keep(batch: Batch) -> None:
     """Let the batch be opened again, once it is closed."""
-    put_back = _put_back(batch.setting, batch.good, batch.kept)
+    put_back = _put_back(batch.session, batch.good, batch.kept)
     for place, copy in put_back:
         if not copy.exists():
             _copy(place, copy)
@@ -172,16 +172,16 @@ def keep(batch: Batch) -> None:
         listed=batch.listed,
         images=batch.images,
         others=batch.others,
-        seed=batch.setting.seed,
-        looks=batch.setting.ledger._looks,
+        seed=batch.session.seed,
+        looks=batch.session.ledger._looks,
         put_back=put_back,
     )
     (batch.kept / "batch.pickle").write_bytes(pickle.dumps(stored))
 
 
-def _batch(setting: Setting, stored: _Stored, kept: Path) -> Batch:
+def _batch(session: Session, stored: _Stored, kept: Path) -> Batch:
     return Batch(
-        setting=setting,
+        session=session,
         kept=kept,
         good=stored.good,
         log=stored.log,
@@ -189,19 +189,19 @@ def _batch(setting: Setting, stored: _Stored, kept: Path) -> Batch:
         listed=stored.listed,
         images=stored.images,
         others=stored.others,
-        extractor=Extractor.make(setting.work / TO_READ / "any.gld"),
+        extractor=Extractor.make(session.work / TO_READ / "any.gld"),
     )
 
 
-def _backed_up(setting: Setting) -> Backup:
-    return back_up(setting, setting.plan.snapshots[0], setting.plan.recovery, setting.stages("fuzz"))
+def _backed_up(session: Session) -> Backup:
+    return back_up(session, session.plan.snapshots[0], session.plan.recovery, session.stages("fuzz"))
 
 
 def _elsewhere(seed: int, folder: Path, kept: Path) -> Other:
     """A backup of another instance, which is gone afterwards."""
     folder.mkdir()
-    with opened(plan(), seed, folder, SilentProgress()) as setting:
-        other = _taken(_backed_up(setting), kept)
+    with opened(plan(), seed, folder, SilentProgress()) as session:
+        other = _taken(_backed_up(session), kept)
     shutil.rmtree(folder)
     return other
 
@@ -230,19 +230,19 @@ def _with_log(backup: Backup, log: str, kept: Path) -> Backup:
     return replace(backup, window=replace(backup.window, log=file, log_from_byte=0))
 
 
-def _stashed(setting: Setting, folder: Path) -> tuple[JournalFile, ...]:
+def _stashed(session: Session, folder: Path) -> tuple[JournalFile, ...]:
     """Copies of all journals, and what the instance says of each."""
-    there = setting.source.journals(setting.description.journal_folder)
-    _copy(setting.description.journal_folder, folder)
-    shutil.copy(setting.description.journal_folder.parent / "journal.log", folder)
+    there = session.source.journals(session.description.journal_folder)
+    _copy(session.description.journal_folder, folder)
+    shutil.copy(session.description.journal_folder.parent / "journal.log", folder)
     return tuple(sorted(there, key=lambda journal: order(journal.name)))
 
 
-def _put_back(setting: Setting, backup: Backup, kept: Path) -> tuple[tuple[Path, Path], ...]:
+def _put_back(session: Session, backup: Backup, kept: Path) -> tuple[tuple[Path, Path], ...]:
     """Folders of the run's work that a backup needs, and where copies of them are kept."""
     assert backup.journals
     places = (backup.window.taken().location, backup.journals.folder)
-    return tuple((place, kept / "work" / place.relative_to(setting.work)) for place in places)
+    return tuple((place, kept / "work" / place.relative_to(session.work)) for place in places)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -139,7 +139,7 @@ class _Looks:
         return _Host(real, self)
 
     def booted(self, place: Place) -> Place:
-        root, files = self._batch.setting.description.root, place.files  # type: ignore[attr-defined]
+        root, files = self._batch.session.description.root, place.files  # type: ignore[attr-defined]
 
         def look() -> None:
             with self._timed():
@@ -261,8 +261,8 @@ def _recovered(batch: Batch, case: Case, clean: Clean | None) -> tuple[Outcome, 
     try:
         with _limited(HANG_S):
             made = planted(batch, case, folder, looks.given)
-            setting = replace(batch.setting, target_host=looks.host(batch.setting.target_host))
-            record = recover(setting, made.backup, _planned(case.mode), looks.steps(made.steps))
+            session = replace(batch.session, target_host=looks.host(batch.session.target_host))
+            record = recover(session, made.backup, _planned(case.mode), looks.steps(made.steps))
         outcome = _judged(batch, case, record, looks, clean)
         outcome = replace(outcome, changed=bool(made.changed))
     except _Hung:

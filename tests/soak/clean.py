@@ -38,7 +38,7 @@ from harness.plan.expand import expand
 from harness.plan.model import InstanceSpec, Plan
 from harness.session import leftovers
 from harness.session.progress import SilentProgress
-from harness.session.session import Setting
+from harness.session.session import Session
 from harness.workload.ledger import Ledger
 from tests.soak.draw import Cycle, Home, changed, difference, draw, seeds, simpler
 from tests.soak.volumes import KINDS, CannotMake, volume
@@ -141,9 +141,9 @@ def run_batch(batch: Batch) -> list[Outcome]:
         batch.folder.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=batch.folder))
         try:
-            with opened(_plan_of(batch), waiting[0].seed, folder, SilentProgress()) as setting:
+            with opened(_plan_of(batch), waiting[0].seed, folder, SilentProgress()) as session:
                 while waiting:
-                    outcomes.append(run_cycle(setting, waiting[0]))
+                    outcomes.append(run_cycle(session, waiting[0]))
                     del waiting[0]
         except Exception as error:  # noqa: BLE001 # whatever a clean cycle ends with is an alarm
             broken = waiting.pop(0) if waiting else outcomes.pop().cycle
@@ -152,19 +152,19 @@ def run_batch(batch: Batch) -> list[Outcome]:
     return outcomes
 
 
-def run_cycle(setting: Setting, cycle: Cycle) -> Outcome:
+def run_cycle(session: Session, cycle: Cycle) -> Outcome:
     """One cycle on an instance that is cleared first."""
     plan = cycle.plan()
-    ledger = Ledger(cycle.writers, setting.folder / f"ledger-{cycle.seed}.bin")
+    ledger = Ledger(cycle.writers, session.folder / f"ledger-{cycle.seed}.bin")
     with contextlib.closing(ledger):
-        setting.source.clear()
+        session.source.clear()
         anew = replace(
-            setting,
+            session,
             plan=plan,
             seed=cycle.seed,
             ledger=ledger,
             random=random.Random(cycle.seed),
-            first_journal=setting.source.switch_journal().journal_file,
+            first_journal=session.source.switch_journal().journal_file,
         )
         records = list(_records(anew, plan))
     findings = [text for record in records for text in _findings(record)]
@@ -174,27 +174,27 @@ def run_cycle(setting: Setting, cycle: Cycle) -> Outcome:
         alarms=() if too_soon else tuple(findings),
         around=_around(anew, records),
         recoveries=len(records),
-        folder=setting.folder,
+        folder=session.folder,
     )
 
 
-def _records(setting: Setting, plan: Plan) -> Iterator[CaseRecord]:
+def _records(session: Session, plan: Plan) -> Iterator[CaseRecord]:
     for number, cases in itertools.groupby(expand(plan), key=lambda case: case.cycle):
-        yield from back_up_and_recover(setting, f"cycle {number}", list(cases))
+        yield from back_up_and_recover(session, f"cycle {number}", list(cases))
 
 
-def _around(setting: Setting, records: list[CaseRecord]) -> tuple[tuple[int, int], ...]:
+def _around(session: Session, records: list[CaseRecord]) -> tuple[tuple[int, int], ...]:
     """Transactions acknowledged before each freeze was asked for, and between its thaw and the next one's."""
     windows = sorted(
         {
-            (setting.began_s + stage.started_s, setting.began_s + stage.started_s + stage.duration_s)
+            (session.began_s + stage.started_s, session.began_s + stage.started_s + stage.duration_s)
             for record in records
             for stage in record.stages
             if stage.name == "freeze window"
         }
     )
-    floors = [[sum(setting.ledger.floor(moment_s).values()) for moment_s in window] for window in windows]
-    last = sum(setting.ledger.acknowledged().values())
+    floors = [[sum(session.ledger.floor(moment_s).values()) for moment_s in window] for window in windows]
+    last = sum(session.ledger.acknowledged().values())
     ends = [*(before for before, _ in floors[1:]), last]
     starts = [0, *(thawed for _, thawed in floors[:-1])]
     return tuple(

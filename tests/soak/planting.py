@@ -91,7 +91,7 @@ def _with_marker(batch: Batch, backup: Backup, marker: Position | None) -> Backu
     problems = list(backup.problems)
     committed = None
     try:
-        committed = batch.setting.source.last_committed(
+        committed = batch.session.source.last_committed(
             batch.stash, batch.listed[0].name, marker.journal_file, marker.offset_bytes, len(_writers(batch))
         )
     except HarnessError as error:
@@ -110,7 +110,7 @@ def _with_marker(batch: Batch, backup: Backup, marker: Position | None) -> Backu
 
 
 def _writers(batch: Batch) -> range:
-    return range(batch.setting.plan.workload.writers)
+    return range(batch.session.plan.workload.writers)
 
 
 def _plant_journals(batch: Batch, case: Case, made: Planted) -> None:

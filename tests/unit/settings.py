@@ -1,4 +1,4 @@
-"""A run without an instance: the setting, the window, the backup and the case that stages are called with."""
+"""A run without an instance: the session, the window, the backup and the case that stages are called with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.evidence.backup import Backup, Promise
 from harness.model import RecoveryMode
 from harness.plan.model import Case, Limits, SnapshotSpec
 from harness.session.progress import SilentProgress
-from harness.session.session import Setting
+from harness.session.session import Session
 from harness.snapshot.base import Source
 from tests.conftest import small_plan
 from tests.whole import whole
@@ -71,7 +71,7 @@ def description(root: Path, version: str = "1") -> Description:
     )
 
 
-def setting(tmp_path: Path, **said: Any) -> Setting:
+def session(tmp_path: Path, **said: Any) -> Session:
     """Nothing in it runs; `work` is below the folder."""
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
@@ -93,10 +93,10 @@ def setting(tmp_path: Path, **said: Any) -> Setting:
         "first_journal": None,
         "notes": (),
     }
-    return Setting(**{**made, **said})
+    return Session(**{**made, **said})
 
 
-def limited(made: Setting, **limits: float) -> Setting:
+def limited(made: Session, **limits: float) -> Session:
     return replace(made, plan=replace(made.plan, limits=Limits(**limits)))
 
 

@@ -25,12 +25,12 @@ from harness.errors import (
 )
 from harness.model import Position, RecoveryMode
 from harness.plan.model import FreezeSpec, Limits, SnapshotSpec
-from harness.session.session import Setting
+from harness.session.session import Session
 from harness.snapshot.base import SnapshotProvider, Source
 from harness.stages import backup as module
 from harness.stages.backup import back_up, discard, freeze_entry, load_provider, snapshot_source
 from tests.unit import settings
-from tests.unit.settings import description, setting
+from tests.unit.settings import description, session
 from tests.whole import whole
 from tests.windows import window
 
@@ -94,8 +94,8 @@ def provider() -> Provider:
 
 
 @pytest.fixture
-def made(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Setting:
-    """A setting whose load, log and journals are played."""
+def made(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A session whose load, log and journals are played."""
 
     class Driver:
         def __init__(self, *_: object) -> None: ...
@@ -127,7 +127,7 @@ def made(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Se
     monkeypatch.setattr(module.freeze, "image_status", lambda snapshot: "status" if snapshot else None)
     monkeypatch.setattr(module.time, "monotonic", lambda: 900.0)
     own: Any = SimpleNamespace(random=lambda: 0.5)
-    return setting(tmp_path, source=Live(said), ledger=Ledger(), random=own)
+    return session(tmp_path, source=Live(said), ledger=Ledger(), random=own)
 
 
 def hold(said: list[str], **differs: Any) -> Any:
@@ -140,7 +140,7 @@ def hold(said: list[str], **differs: Any) -> Any:
     return held
 
 
-def backed_up(made: Setting, provider: Provider, said: list[str], modes: Any = ALL, **differs: Any) -> Any:
+def backed_up(made: Session, provider: Provider, said: list[str], modes: Any = ALL, **differs: Any) -> Any:
     stages = made.stages("cycle 1 · copy")
     there = back_up(made, COPY, modes, stages, provider, hold(said, **differs))  # type: ignore[arg-type]
     return there
@@ -153,7 +153,7 @@ def without_waits(said: list[str]) -> list[str]:
 # --- the order of it
 
 
-def test_the_load_goes_on_around_the_window(made: Setting, provider: Provider, said: list[str]) -> None:
+def test_the_load_goes_on_around_the_window(made: Session, provider: Provider, said: list[str]) -> None:
     """What is open at the freeze is asked for before it: it began no earlier than what is open then."""
     backed_up(made, provider, said)
     expected = [
@@ -175,14 +175,14 @@ def test_the_load_goes_on_around_the_window(made: Setting, provider: Provider, s
 
 
 def test_a_load_by_time_goes_on_for_its_share_of_it(
-    made: Setting, provider: Provider, said: list[str]
+    made: Session, provider: Provider, said: list[str]
 ) -> None:
     load = replace(made.plan.workload, transactions=None, duration_s=10.0)
     backed_up(replace(made, plan=replace(made.plan, workload=load)), provider, said)
     assert ["wait 4.50 s", "wait 2.00 s", "wait 2.00 s"] == [one for one in said if one.startswith("wait")]
 
 
-def test_no_point_is_set_that_nobody_asks_for(made: Setting, provider: Provider, said: list[str]) -> None:
+def test_no_point_is_set_that_nobody_asks_for(made: Session, provider: Provider, said: list[str]) -> None:
     found = backed_up(made, provider, said, (ROLLFORWARD,))
     assert "add marker" not in said and "committed" not in said
     assert found.committed is None
@@ -191,12 +191,12 @@ def test_no_point_is_set_that_nobody_asks_for(made: Setting, provider: Provider,
 
 @pytest.mark.parametrize("mode", [AS_OF_FREEZE, BOOT])
 def test_what_was_committed_before_the_marker_is_read_where_a_mode_needs_it(
-    made: Setting, provider: Provider, said: list[str], mode: RecoveryMode
+    made: Session, provider: Provider, said: list[str], mode: RecoveryMode
 ) -> None:
     assert ("committed",) == backed_up(made, provider, said, (ROLLFORWARD, mode)).committed
 
 
-def test_without_a_snapshot_the_load_ends_at_once(made: Setting, provider: Provider, said: list[str]) -> None:
+def test_without_a_snapshot_the_load_ends_at_once(made: Session, provider: Provider, said: list[str]) -> None:
     found = backed_up(made, provider, said, snapshot=None)
     assert ["wait for 1799"] == [one for one in said if one.startswith("wait")]
     assert "add marker" not in said and "finish" in said
@@ -206,7 +206,7 @@ def test_without_a_snapshot_the_load_ends_at_once(made: Setting, provider: Provi
 # --- what was promised
 
 
-def test_what_each_mode_has_to_bring_back(made: Setting, provider: Provider, said: list[str]) -> None:
+def test_what_each_mode_has_to_bring_back(made: Session, provider: Provider, said: list[str]) -> None:
     """The freeze was called at 1, in force at 2, the snapshot complete at 3, the point set and the load ended at 900.
     What was acknowledged when a call began must be there; what was issued when it returned can be.
     """
@@ -220,7 +220,7 @@ def test_what_each_mode_has_to_bring_back(made: Setting, provider: Provider, sai
     } == got
 
 
-def test_how_many_were_issued_after_the_freeze(made: Setting, provider: Provider, said: list[str]) -> None:
+def test_how_many_were_issued_after_the_freeze(made: Session, provider: Provider, said: list[str]) -> None:
     """By these an image that is late is told: 503 were issued in all, at most 103 of them by the freeze."""
     assert 503 - 103 == backed_up(made, provider, said).issued_later
 
@@ -228,7 +228,7 @@ def test_how_many_were_issued_after_the_freeze(made: Setting, provider: Provider
 # --- what is kept of it
 
 
-def test_what_is_known_of_it(made: Setting, provider: Provider, said: list[str]) -> None:
+def test_what_is_known_of_it(made: Session, provider: Provider, said: list[str]) -> None:
     found = backed_up(made, provider, said)
     assert (provider, "status", None, ENTRY, "", False, "set", None) == (
         found.provider,
@@ -248,7 +248,7 @@ def test_what_is_known_of_it(made: Setting, provider: Provider, said: list[str])
 
 @pytest.mark.parametrize(("required", "expected"), [("20261122.000", True), ("", False)])
 def test_an_engine_that_names_no_open_transaction_keeps_none_in_its_files(
-    made: Setting, provider: Provider, said: list[str], required: str, expected: bool
+    made: Session, provider: Provider, said: list[str], required: str, expected: bool
 ) -> None:
     live = made.source
     assert isinstance(live, Live)
@@ -256,7 +256,7 @@ def test_an_engine_that_names_no_open_transaction_keeps_none_in_its_files(
     assert expected is backed_up(made, provider, said).open_in_image
 
 
-def test_a_place_that_can_tell_of_stuns_is_asked(made: Setting, provider: Provider, said: list[str]) -> None:
+def test_a_place_that_can_tell_of_stuns_is_asked(made: Session, provider: Provider, said: list[str]) -> None:
     live = made.source
     assert isinstance(live, Live)
     live.place = SimpleNamespace(stuns=lambda since_utc: ("stun",))
@@ -273,7 +273,7 @@ def test_a_place_that_can_tell_of_stuns_is_asked(made: Setting, provider: Provid
     ],
 )
 def test_a_snapshot_that_could_not_be_made_is_a_problem_where_nobody_else_says_so(
-    made: Setting, provider: Provider, said: list[str], error: Any, problems: dict[str, str]
+    made: Session, provider: Provider, said: list[str], error: Any, problems: dict[str, str]
 ) -> None:
     found = backed_up(made, provider, said, snapshot=None, snapshot_problem=error)
     assert problems == dict(found.problems)
@@ -281,7 +281,7 @@ def test_a_snapshot_that_could_not_be_made_is_a_problem_where_nobody_else_says_s
 
 @pytest.mark.parametrize("entry", [None, replace(ENTRY, marker=None)])  # type: ignore[type-var]
 def test_without_a_marker_no_journal_is_collected(
-    made: Setting, provider: Provider, said: list[str], monkeypatch: pytest.MonkeyPatch, entry: Any
+    made: Session, provider: Provider, said: list[str], monkeypatch: pytest.MonkeyPatch, entry: Any
 ) -> None:
     monkeypatch.setattr(module, "freeze_entry", lambda _: (entry, "odd", True))
     found = backed_up(made, provider, said)
@@ -297,7 +297,7 @@ def raising(error: Exception) -> Any:
 
 
 def test_journals_that_are_gone_are_told_from_those_that_could_not_be_copied(
-    made: Setting, provider: Provider, said: list[str], monkeypatch: pytest.MonkeyPatch
+    made: Session, provider: Provider, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first is an answer about the backup, the second is none."""
     monkeypatch.setattr(module, "collect", raising(JournalsGone("no .001")))
@@ -313,7 +313,7 @@ def test_journals_that_are_gone_are_told_from_those_that_could_not_be_copied(
 
 
 def test_a_refused_freeze_is_no_backup_and_leaves_nothing(
-    made: Setting, provider: Provider, said: list[str]
+    made: Session, provider: Provider, said: list[str]
 ) -> None:
     with pytest.raises(FreezeError):
         backed_up(made, provider, said, error=FreezeError("no"))
@@ -321,7 +321,7 @@ def test_a_refused_freeze_is_no_backup_and_leaves_nothing(
 
 
 def test_a_snapshot_of_a_backup_that_failed_later_is_released(
-    made: Setting, provider: Provider, said: list[str], monkeypatch: pytest.MonkeyPatch
+    made: Session, provider: Provider, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module.freeze, "image_status", raising(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
@@ -330,7 +330,7 @@ def test_a_snapshot_of_a_backup_that_failed_later_is_released(
 
 
 def test_without_a_snapshot_there_is_none_to_release(
-    made: Setting, provider: Provider, said: list[str], monkeypatch: pytest.MonkeyPatch
+    made: Session, provider: Provider, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module.freeze, "image_status", raising(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
@@ -343,7 +343,7 @@ def test_without_a_snapshot_there_is_none_to_release(
 def test_a_backup_is_discarded_with_all_that_it_has(
     tmp_path: Path, provider: Provider, snapshot: bool, journals: bool
 ) -> None:
-    made = setting(tmp_path)
+    made = session(tmp_path)
     folder = made.work / "set"
     folder.mkdir()
     taken = window().snapshot if snapshot else None
@@ -369,7 +369,7 @@ def test_a_boot_needs_the_whole_root(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("modes", "whole_root"), [((BOOT,), True), ((ROLLFORWARD,), False)])
 def test_only_a_boot_has_it_captured(
-    made: Setting, provider: Provider, said: list[str], modes: Any, whole_root: bool
+    made: Session, provider: Provider, said: list[str], modes: Any, whole_root: bool
 ) -> None:
     found = backed_up(made, provider, said, modes)
     assert whole_root is ((Path(),) == found.source.paths)
@@ -377,7 +377,7 @@ def test_only_a_boot_has_it_captured(
 
 
 def test_a_provider_has_a_folder_of_its_own(tmp_path: Path) -> None:
-    made = setting(tmp_path)
+    made = session(tmp_path)
     first, second = (load_provider(made, COPY) for _ in range(2))
     assert first is not second
     assert 2 == len(list(made.work.iterdir()))
@@ -392,7 +392,7 @@ def test_a_provider_that_cannot_be_made_is_a_missing_precondition(
 ) -> None:
     monkeypatch.setattr(module.plugins, "load", lambda *_: raising(error))
     with pytest.raises(expected) as raised:
-        load_provider(setting(tmp_path), COPY)
+        load_provider(session(tmp_path), COPY)
     assert ("could not be made" in str(raised.value)) is isinstance(error, ValueError)
 
 
@@ -435,7 +435,7 @@ def test_a_log_that_cannot_be_read_or_tells_of_two_freezes_is_not_stale(tmp_path
 
 
 @pytest.fixture
-def held(made: Setting, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def held(made: Session, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What `freeze.hold` was given."""
     given: dict[str, Any] = {}
 
@@ -453,7 +453,7 @@ def held(made: Setting, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_the_window_has_the_limits_of_the_plan_and_a_text_of_its_own(
-    made: Setting, provider: Provider, held: dict[str, Any]
+    made: Session, provider: Provider, held: dict[str, Any]
 ) -> None:
     spec = FreezeSpec(wd_suspend_limit_s=50)
     plan = replace(made.plan, freeze=spec, limits=Limits(window_s=7.0))
@@ -468,13 +468,13 @@ def test_the_window_has_the_limits_of_the_plan_and_a_text_of_its_own(
     assert first != held["text"], "or the marker of another freeze could be taken for this one's"
 
 
-def test_the_log_is_kept_with_the_record(made: Setting, provider: Provider, held: dict[str, Any]) -> None:
+def test_the_log_is_kept_with_the_record(made: Session, provider: Provider, held: dict[str, Any]) -> None:
     found = back_up(made, COPY, (ROLLFORWARD,), made.stages("x"), provider)  # type: ignore[arg-type]
     assert made.folder == found.window.log.parent and "log" == found.window.log.read_text()
 
 
 def test_the_log_is_kept_of_a_window_that_failed_too(
-    made: Setting, provider: Provider, held: dict[str, Any]
+    made: Session, provider: Provider, held: dict[str, Any]
 ) -> None:
     held["error"] = InstanceError("gone")
     with pytest.raises(InstanceError, match="gone"):
@@ -483,7 +483,7 @@ def test_the_log_is_kept_of_a_window_that_failed_too(
 
 
 def test_a_log_that_cannot_be_kept_hides_no_error(
-    made: Setting, provider: Provider, held: dict[str, Any]
+    made: Session, provider: Provider, held: dict[str, Any]
 ) -> None:
     held["error"] = InstanceError("gone")
     made.freeze_log.unlink()
@@ -500,7 +500,7 @@ def test_the_last_before_the_marker_are_read_where_the_instance_keeps_its_journa
         journals=lambda folder: [SimpleNamespace(name=name) for name in ("20261122.001", "20261122.002")],
         last_committed=lambda *words: words,
     )
-    made = setting(tmp_path, source=live, first_journal=own)
+    made = session(tmp_path, source=live, first_journal=own)
     expected = (
         made.description.journal_folder,
         first,
@@ -523,7 +523,7 @@ def test_a_folder_that_instances_read_is_open_to_them_and_new_each_time(tmp_path
     assert not any(list(one.iterdir()) for one in found)
 
 
-def test_chance_decides_when_the_freeze_comes(made: Setting, provider: Provider, said: list[str]) -> None:
+def test_chance_decides_when_the_freeze_comes(made: Session, provider: Provider, said: list[str]) -> None:
     """Between three tenths of the load and six."""
     waits = set()
     for seed in range(20):

@@ -11,9 +11,9 @@ import pytest
 
 from harness.evidence.case import Evidence
 from harness.model import CaseRecord, Check, Finding, RecoveryMode, RestoreSummary, Stage, Verdict
-from harness.session.session import Setting
+from harness.session.session import Session
 from harness.stages.case_record import case_record, without_backup
-from tests.unit.settings import backup, case, limited, setting
+from tests.unit.settings import backup, case, limited, session
 from tests.whole import END, ONE, WRITERS, recovered, whole
 from tests.windows import window
 
@@ -34,7 +34,7 @@ STAGES = {
 
 
 def record(
-    made: Setting,
+    made: Session,
     evidence: Evidence | None = None,
     checks: tuple[Check, ...] = (PASSED,),
     mode: RecoveryMode = ROLLFORWARD,
@@ -47,7 +47,7 @@ def record(
     return case_record(made, backup(**said), case(mode), evidence, checks, stages, restored=None, rolled=None)
 
 
-def summary(made: Setting, **said: Any) -> Any:
+def summary(made: Session, **said: Any) -> Any:
     found = record(made, **said).recovery
     assert found
     return found
@@ -65,18 +65,18 @@ def numbers(evidence: Evidence, **two: int) -> Evidence:
 
 def test_an_operator_waits_for_restore_boot_rollforward_check_and_walk(tmp_path: Path) -> None:
     """Not for the load, the looks at the image, or the judgement."""
-    assert 1 + 2 + 4 + 8 + 16 == summary(setting(tmp_path)).rto_s
+    assert 1 + 2 + 4 + 8 + 16 == summary(session(tmp_path)).rto_s
 
 
 def test_what_was_not_recovered_was_not_measured(tmp_path: Path) -> None:
     evidence = recovered(state=None)(whole(ROLLFORWARD))
-    found = summary(setting(tmp_path), evidence=evidence)
+    found = summary(session(tmp_path), evidence=evidence)
     assert (None, None, None, None) == (found.recovered, found.lost_acknowledged, found.rpo_s, found.rto_s)
     assert WRITERS * END == found.acknowledged
 
 
 def test_nothing_is_lost_where_everything_is_there(tmp_path: Path) -> None:
-    found = summary(setting(tmp_path))
+    found = summary(session(tmp_path))
     assert (WRITERS * END, WRITERS * END, 0, 0.0) == (
         found.acknowledged,
         found.recovered,
@@ -88,7 +88,7 @@ def test_nothing_is_lost_where_everything_is_there(tmp_path: Path) -> None:
 def test_the_oldest_lost_transaction_counts(tmp_path: Path) -> None:
     """Transactions are acknowledged at the second of their number, the recovery point is at 1000."""
     evidence = numbers(whole(ROLLFORWARD), w2=3, w3=11)
-    found = summary(setting(tmp_path), evidence=evidence)
+    found = summary(session(tmp_path), evidence=evidence)
     assert (14, 1000.0 - (END - 11 + 1)) == (found.lost_acknowledged, found.rpo_s)
 
 
@@ -97,7 +97,7 @@ def test_a_writer_that_is_absent_has_lost_everything(tmp_path: Path) -> None:
     assert evidence.state
     writers = {number: one for number, one in evidence.state.writers.items() if number != 2}
     found = summary(
-        setting(tmp_path), evidence=recovered(state=replace(evidence.state, writers=writers))(evidence)
+        session(tmp_path), evidence=recovered(state=replace(evidence.state, writers=writers))(evidence)
     )
     assert (END, 1000.0 - 1) == (found.lost_acknowledged, found.rpo_s)
 
@@ -108,14 +108,14 @@ def test_more_than_was_promised_is_no_loss_and_makes_up_for_none(tmp_path: Path)
     writers = dict(evidence.state.writers)
     ahead = replace(writers[1], one=END + 5, two=END + 5, history=replace(writers[1].history, last=END + 5))
     evidence = recovered(state=replace(evidence.state, writers={**writers, 1: ahead}))(evidence)
-    assert 1 == summary(setting(tmp_path), evidence=evidence).lost_acknowledged
+    assert 1 == summary(session(tmp_path), evidence=evidence).lost_acknowledged
 
 
 @pytest.mark.parametrize(
     ("checks", "verdict"), [((PASSED,), Verdict.PASS), ((PASSED, UNKNOWN), Verdict.UNKNOWN)]
 )
 def test_the_worst_check_is_the_verdict(tmp_path: Path, checks: tuple[Check, ...], verdict: Verdict) -> None:
-    found = record(setting(tmp_path), checks=checks)
+    found = record(session(tmp_path), checks=checks)
     assert verdict is found.verdict
     assert checks == found.checks
 
@@ -131,28 +131,28 @@ def test_the_worst_check_is_the_verdict(tmp_path: Path, checks: tuple[Check, ...
 def test_the_limits_of_the_plan_are_a_check_among_the_others(
     tmp_path: Path, limits: dict[str, float], verdict: Verdict
 ) -> None:
-    found = record(limited(setting(tmp_path), **limits))
+    found = record(limited(session(tmp_path), **limits))
     assert [("floor", 0.0), ("limits", 0.0)] == [(check.name, check.duration_s) for check in found.checks]
     assert verdict is found.verdict
 
 
 def test_a_limit_of_what_was_not_measured_is_unknown(tmp_path: Path) -> None:
     evidence = recovered(state=None)(whole(ROLLFORWARD))
-    assert Verdict.UNKNOWN is record(limited(setting(tmp_path), rto_s=9.0), evidence).verdict
+    assert Verdict.UNKNOWN is record(limited(session(tmp_path), rto_s=9.0), evidence).verdict
 
 
 def test_a_file_that_changed_in_the_window_did_not_hold(tmp_path: Path) -> None:
     """Though the engine says that it was frozen until the thaw."""
-    held = record(setting(tmp_path)).freeze
+    held = record(session(tmp_path)).freeze
     assert held and held.held
     after = (replace(window().after[0], modified_ns=2), window().after[1])
-    changed = record(setting(tmp_path), window=replace(window(), after=after)).freeze
+    changed = record(session(tmp_path), window=replace(window(), after=after)).freeze
     assert changed and not changed.held
 
 
 def test_the_freeze_and_the_snapshot_in_numbers(tmp_path: Path) -> None:
     thawed = replace(window().thawed, thawed_utc=window().frozen.frozen_utc + timedelta(seconds=9))
-    found = record(setting(tmp_path), window=replace(window(), thawed=thawed))
+    found = record(session(tmp_path), window=replace(window(), thawed=thawed))
     assert found.freeze and found.snapshot
     assert ("20261122.001", 50) == (found.freeze.journal_file, found.freeze.offset_bytes)
     assert (window().frozen.frozen_utc, thawed.thawed_utc) == (
@@ -165,17 +165,17 @@ def test_the_freeze_and_the_snapshot_in_numbers(tmp_path: Path) -> None:
 
 def test_without_a_marker_and_without_a_snapshot_there_are_no_numbers_of_them(tmp_path: Path) -> None:
     evidence = replace(whole(ROLLFORWARD), entry=None)
-    found = record(setting(tmp_path), evidence, window=replace(window(), snapshot=None))
+    found = record(session(tmp_path), evidence, window=replace(window(), snapshot=None))
     assert found.freeze
     assert (None, None, None) == (found.freeze.journal_file, found.freeze.offset_bytes, found.snapshot)
     entry = replace(whole(ROLLFORWARD).entry, marker=None)  # type: ignore[type-var]
-    unmarked = record(setting(tmp_path), replace(evidence, entry=entry)).freeze
+    unmarked = record(session(tmp_path), replace(evidence, entry=entry)).freeze
     assert unmarked and unmarked.journal_file is None and unmarked.offset_bytes is None
 
 
 def test_paths_in_the_working_folder_are_named_from_there(tmp_path: Path) -> None:
     """It is gone when somebody reads the record."""
-    made = setting(tmp_path)
+    made = session(tmp_path)
     finding = Finding(code="a.b", message=f"{made.work}/image is odd", witness=f"see {made.work}/x and {ONE}")
     check = replace(PASSED, verdict=Verdict.FAIL, findings=(finding,))
     (shown,) = record(made, checks=(check,)).checks
@@ -184,7 +184,7 @@ def test_paths_in_the_working_folder_are_named_from_there(tmp_path: Path) -> Non
 
 
 def test_what_was_restored_and_every_stage_is_kept(tmp_path: Path) -> None:
-    made = setting(tmp_path)
+    made = session(tmp_path)
     stages = made.stages("case")
     stages.done.append(Stage(name="restore", started_s=1.0, duration_s=2.0))
     first = Stage(name="freeze window", started_s=0.0, duration_s=1.0)
@@ -211,7 +211,7 @@ def test_without_a_backup_nobody_confirmed_more_than_with_one(
     """Facts that the mode rests on are missing for what was recovered, those of the freeze for its image."""
     known = {ROLLFORWARD: {"content": ("applied",)}, RecoveryMode.AS_OF_FREEZE: {"content": ("held",)}}
     monkeypatch.setattr("harness.stages.case_record.unconfirmed", lambda *engines, mode: known[mode])
-    made = setting(tmp_path)
+    made = session(tmp_path)
     found = {check.name: check for check in without_backup(made, case(ROLLFORWARD), made.stages("x")).checks}
     said = {
         name: finding.message
@@ -224,7 +224,7 @@ def test_without_a_backup_nobody_confirmed_more_than_with_one(
 
 
 def test_without_a_backup_every_check_is_unknown_and_says_why(tmp_path: Path) -> None:
-    made = setting(tmp_path)
+    made = session(tmp_path)
     stages = made.stages("cycle 1 · copy")
     stages.problems.append(("backup", f"no room in {made.work}/snapshots"))
     stages.done.append(Stage(name="load", started_s=0.0, duration_s=1.0))

@@ -25,9 +25,9 @@ from harness.errors import (
 from harness.instance.base import Host as Host_
 from harness.model import CaseRecord, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec
-from harness.session.session import Setting
+from harness.session.session import Session
 from tests.conftest import small_plan
-from tests.unit.settings import Noting, backup, case, description, setting
+from tests.unit.settings import Noting, backup, case, description, session
 from tests.windows import window
 
 ROLLFORWARD, BOOT = RecoveryMode.ROLLFORWARD, RecoveryMode.BOOT
@@ -67,8 +67,8 @@ def raising(error: BaseException) -> Any:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Setting:
-    return setting(tmp_path)
+def made(tmp_path: Path) -> Session:
+    return session(tmp_path)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Provider:
 
 
 def test_each_case_is_recovered_from_one_backup_which_is_removed_then(
-    made: Setting, provider: Provider
+    made: Session, provider: Provider
 ) -> None:
     found = cycle.back_up_and_recover(made, "cycle 1 · copy", CASES)
     names = []
@@ -95,7 +95,7 @@ def test_each_case_is_recovered_from_one_backup_which_is_removed_then(
     assert [window().snapshot] == provider.released
 
 
-def test_what_is_backed_up_is_asked_of_all_modes(made: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_backed_up_is_asked_of_all_modes(made: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(cycle, "back_up", lambda *words: asked.extend(words) or raising(InstanceError("x"))())
     list(cycle.back_up_and_recover(made, "cycle 1 · copy", CASES))
@@ -104,7 +104,7 @@ def test_what_is_backed_up_is_asked_of_all_modes(made: Setting, monkeypatch: pyt
 
 @pytest.mark.parametrize("error", [InstanceError("it is gone"), OSError(28, "No space left on device")])
 def test_a_backup_that_failed_leaves_every_case_unknown_with_the_reason(
-    made: Setting, monkeypatch: pytest.MonkeyPatch, error: Exception
+    made: Session, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """A case that vanished would let the others pass for the whole."""
     monkeypatch.setattr(cycle, "back_up", raising(error))
@@ -118,18 +118,18 @@ def test_a_backup_that_failed_leaves_every_case_unknown_with_the_reason(
         assert any(text.startswith("backup: ") and word in text for text in said)
 
 
-def test_one_mode_alone_is_a_backup_too(made: Setting, provider: Provider) -> None:
+def test_one_mode_alone_is_a_backup_too(made: Session, provider: Provider) -> None:
     assert [CASES[1].name] == [one.name for one in cycle.back_up_and_recover(made, "x", CASES[1:])]
 
 
-def test_a_thaw_that_is_not_confirmed_ends_everything(made: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thaw_that_is_not_confirmed_ends_everything(made: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cycle, "back_up", raising(ThawError("still frozen?", "iris session")))
     with pytest.raises(ThawError):
         list(cycle.back_up_and_recover(made, "cycle 1 · copy", CASES))
 
 
 def test_a_defect_in_a_recovery_releases_the_snapshot(
-    made: Setting, provider: Provider, monkeypatch: pytest.MonkeyPatch
+    made: Session, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cycle, "recover", raising(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
@@ -138,7 +138,7 @@ def test_a_defect_in_a_recovery_releases_the_snapshot(
 
 
 def test_without_a_snapshot_there_is_none_to_release(
-    made: Setting, provider: Provider, monkeypatch: pytest.MonkeyPatch
+    made: Session, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bare = backup(provider=provider, journals=None, window=replace(window(), snapshot=None))
     monkeypatch.setattr(cycle, "back_up", lambda *_: bare)
@@ -148,7 +148,7 @@ def test_without_a_snapshot_there_is_none_to_release(
     assert [] == provider.released
 
 
-def test_a_snapshot_that_cannot_be_removed_changes_no_verdict(made: Setting, provider: Provider) -> None:
+def test_a_snapshot_that_cannot_be_removed_changes_no_verdict(made: Session, provider: Provider) -> None:
     provider.trouble = SnapshotError("busy")
     found = list(cycle.back_up_and_recover(made, "cycle 1 · copy", CASES))
     assert {Verdict.PASS} == {one.verdict for one in found}
@@ -161,12 +161,12 @@ def test_a_snapshot_that_cannot_be_removed_changes_no_verdict(made: Setting, pro
 
 
 @pytest.fixture
-def played(made: Setting, monkeypatch: pytest.MonkeyPatch) -> list[CaseRecord]:
+def played(made: Session, monkeypatch: pytest.MonkeyPatch) -> list[CaseRecord]:
     """A run whose instance is there at once, and whose cases come from this list."""
     found: list[CaseRecord] = []
 
     @contextmanager
-    def opened(*_: object) -> Iterator[Setting]:
+    def opened(*_: object) -> Iterator[Session]:
         yield made
 
     monkeypatch.setattr(cycle, "opened", opened)
@@ -174,7 +174,7 @@ def played(made: Setting, monkeypatch: pytest.MonkeyPatch) -> list[CaseRecord]:
     return found
 
 
-def run(tmp_path: Path, made: Setting, **said: Any) -> tuple[Any, Path]:
+def run(tmp_path: Path, made: Session, **said: Any) -> tuple[Any, Path]:
     plan = small_plan(**{"recovery": (ROLLFORWARD, BOOT), **said})
     return cycle.run(plan, seed=7, out=tmp_path / "out", argv=("harness", "run"), progress=made.progress)
 
@@ -194,7 +194,7 @@ def stored(tmp_path: Path) -> Any:
 )
 def test_the_worst_case_is_the_verdict_of_the_run(
     tmp_path: Path,
-    made: Setting,
+    made: Session,
     played: list[CaseRecord],
     verdicts: tuple[Verdict, ...],
     expected: Verdict,
@@ -209,7 +209,7 @@ def test_the_worst_case_is_the_verdict_of_the_run(
 
 
 def test_the_record_holds_each_case_as_soon_as_it_has_its_verdict(
-    tmp_path: Path, made: Setting, played: list[CaseRecord]
+    tmp_path: Path, made: Session, played: list[CaseRecord]
 ) -> None:
     """A run that is killed leaves what it found, and does not call it finished."""
     seen: list[Any] = []
@@ -224,7 +224,7 @@ def test_the_record_holds_each_case_as_soon_as_it_has_its_verdict(
     assert [(False, Verdict.UNKNOWN)] * 2 == [(one.finished, one.verdict) for one in seen]
 
 
-def test_a_record_is_there_before_anything_is_done(tmp_path: Path, made: Setting) -> None:
+def test_a_record_is_there_before_anything_is_done(tmp_path: Path, made: Session) -> None:
     """A run that is killed in its first second leaves one."""
     cycle.RunRecord.begin(made.plan, 7, tmp_path / "out", ("harness",))
     record = stored(tmp_path)
@@ -246,7 +246,7 @@ def test_a_record_is_there_before_anything_is_done(tmp_path: Path, made: Setting
 )
 def test_what_ends_a_run_is_in_its_record_and_is_raised(
     tmp_path: Path,
-    made: Setting,
+    made: Session,
     played: list[CaseRecord],
     monkeypatch: pytest.MonkeyPatch,
     error: BaseException,
@@ -261,7 +261,7 @@ def test_what_ends_a_run_is_in_its_record_and_is_raised(
 
 
 def test_a_full_disk_in_a_run_is_told_as_one(
-    tmp_path: Path, made: Setting, played: list[CaseRecord], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, made: Session, played: list[CaseRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cycle, "back_up_and_recover", raising(OSError(28, "No space left on device")))
     with pytest.raises(MachineError):
@@ -269,7 +269,7 @@ def test_a_full_disk_in_a_run_is_told_as_one(
 
 
 def test_a_record_that_cannot_be_written_hides_no_error(
-    tmp_path: Path, made: Setting, played: list[CaseRecord], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, made: Session, played: list[CaseRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thaw that is not confirmed is what a person must hear of."""
 
@@ -283,7 +283,7 @@ def test_a_record_that_cannot_be_written_hides_no_error(
 
 
 def test_a_record_that_cannot_be_written_ends_a_run(
-    tmp_path: Path, made: Setting, played: list[CaseRecord], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, made: Session, played: list[CaseRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a verdict would be told that nothing holds."""
     played.append(passed("case 0"))
@@ -305,7 +305,7 @@ def _after(times: int, works: Any) -> Any:
 
 
 def test_the_cases_of_one_backup_go_together(
-    tmp_path: Path, made: Setting, played: list[CaseRecord], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, made: Session, played: list[CaseRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, list[str]]] = []
 
@@ -322,12 +322,12 @@ def test_the_cases_of_one_backup_go_together(
 
 @pytest.mark.parametrize(("name", "image"), [(None, "stand-in"), ("DEMO", "")])
 def test_the_record_names_the_product_and_an_image_only_where_one_was_run(
-    tmp_path: Path, made: Setting, played: list[CaseRecord], name: str | None, image: str
+    tmp_path: Path, made: Session, played: list[CaseRecord], name: str | None, image: str
 ) -> None:
     own = replace(made, plan=replace(made.plan, instance=InstanceSpec(name=name)), notes=("odd",))
 
     @contextmanager
-    def opened(*_: object) -> Iterator[Setting]:
+    def opened(*_: object) -> Iterator[Session]:
         yield own
 
     with pytest.MonkeyPatch.context() as patch:

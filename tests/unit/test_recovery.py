@@ -22,10 +22,10 @@ from harness.errors import (
 )
 from harness.evidence.case import Evidence
 from harness.model import Position, RecoveryMode, Verdict
-from harness.session.session import Setting
+from harness.session.session import Session
 from harness.stages import recovery
 from harness.stages.restore import Exposed
-from tests.unit.settings import backup, case, description, setting
+from tests.unit.settings import backup, case, description, session
 from tests.whole import FREEZE, JOURNALS, REACHED, WRITERS, look, whole
 from tests.windows import window
 
@@ -137,7 +137,7 @@ def recovering(scene: Scene, tmp_path: Path, mode: RecoveryMode, **said: Any) ->
     targets = SimpleNamespace(prepare=lambda: scene.does("prepare"))
     host = SimpleNamespace(boot=lambda *words: scene.does("boot", *words) or scene.place("booted"))
     (tmp_path / "source").mkdir(exist_ok=True)
-    made = setting(tmp_path, targets=targets, target_host=host)
+    made = session(tmp_path, targets=targets, target_host=host)
     made = replace(made, description=description(tmp_path / "source", version="source"))
     there = _backup(tmp_path, **said)
     steps = recovery.Steps(
@@ -644,8 +644,8 @@ def test_the_whole_of_it_is_a_record(scene: Scene, tmp_path: Path) -> None:
     """`recover` makes the next target ready, judges, and says what it found."""
     scene.asked["mode"] = ROLLFORWARD
     targets = SimpleNamespace(prepare=lambda: scene.does("prepare"))
-    made: Setting = replace(
-        setting(tmp_path, targets=targets), description=description(tmp_path / "source", version="source")
+    made: Session = replace(
+        session(tmp_path, targets=targets), description=description(tmp_path / "source", version="source")
     )
     steps = recovery.Steps(take=lambda _: scene.place("target"), roll_forward=_rolling(scene))
     there = _backup(tmp_path)

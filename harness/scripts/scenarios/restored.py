@@ -25,7 +25,7 @@ from harness.scripts import rules
 from harness.scripts.scenarios.base import INTEGRITY_GUIDE, Family
 from harness.scripts.scene import Scene
 from harness.session.progress import SilentProgress
-from harness.session.session import Setting
+from harness.session.session import Session
 from harness.session.targets import Targets
 from harness.session.watchdog import Watchdog
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
@@ -62,12 +62,12 @@ def restored(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first, load=False)
     with ExitStack() as ending:
-        setting = _setting(scene, ending)
+        session = _setting(scene, ending)
         cases = expand(_PLAN)
-        stages = setting.stages("restored")
+        stages = session.stages("restored")
         try:
             backup = back_up(
-                setting,
+                session,
                 cases[0].snapshot,
                 list(_PLAN.recovery),
                 stages,
@@ -76,9 +76,9 @@ def restored(scene: Scene) -> Iterator[Finding]:
         except FreezeError as error:
             yield rules.inconclusive(str(error))
             return
-        ending.callback(discard, setting, backup)
+        ending.callback(discard, session, backup)
         for case in cases:
-            record = recover(setting, backup, case)
+            record = recover(session, backup, case)
             scene.notes.append(f"{case.recovery.value}: {record.verdict.value}")
             yield from _finding(record)
 
@@ -94,7 +94,7 @@ def _finding(record: CaseRecord) -> Iterator[Finding]:
         yield replace(found, message=f"{mode}: {found.message}", verdict=record.verdict)
 
 
-def _setting(scene: Scene, ending: ExitStack) -> Setting:
+def _setting(scene: Scene, ending: ExitStack) -> Session:
     """What a backup and its recoveries share. Everything in it ends with `ending`."""
     root = scene.root(scene.first)
     work, folder = scene.work / "restored", scene.folder
@@ -110,7 +110,7 @@ def _setting(scene: Scene, ending: ExitStack) -> Setting:
     source = Instance(scene.machine.instance(scene.first))
     ledger = Ledger(_PLAN.workload.writers, folder / "ledger.bin")
     ending.callback(ledger.close)
-    return Setting(
+    return Session(
         plan=_PLAN,
         seed=_SEED,
         folder=folder,
@@ -163,9 +163,9 @@ def _take(scene: Scene, provider: SnapshotProvider, source: Source, files: list[
     )
 
 
-def _hold(scene: Scene, setting: Setting, provider: SnapshotProvider, source: Source) -> Window:
+def _hold(scene: Scene, session: Session, provider: SnapshotProvider, source: Source) -> Window:
     """Freeze and thaw by the scripts; the snapshot is the harness's. Raises FreezeError: the freeze script failed."""
-    files = database_files(setting.description.folders)
+    files = database_files(session.description.folders)
     called, frozen_utc = time.monotonic(), datetime.now(UTC)
     made: list[_Taken] = []
 

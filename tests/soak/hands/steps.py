@@ -112,7 +112,7 @@ def _applied(doing: Doing, one: Mutation) -> Callable[[Instance], object]:
     def apply(target: Instance) -> object:
         journals = doing.batch.good.journals
         assert journals
-        return roll_forward(target, doing.batch.setting.description, journals, doing.point(one.on, journals))
+        return roll_forward(target, doing.batch.session.description, journals, doing.point(one.on, journals))
 
     return apply
 
