@@ -10,7 +10,7 @@ from pathlib import Path
 
 from figures import Row
 from pairs import Say, alternately
-from sides import opened_in, plan, scratch
+from sides import opened_in, scratch, workload
 
 from harness.instance.base import Place
 from harness.plan.model import Commit
@@ -24,20 +24,20 @@ _THAW = ("freeze", "-off", "*")
 
 def measure(pairs: int, parent: Path, say: Say) -> list[Row]:
     """Freeze and thaw, in milliseconds over mupip."""
-    what = plan(None, commit=Commit.DURABLE, duration_s=1.0, provider="copy")
-    with scratch(parent) as folder, opened_in(folder, what, 1) as session:
+    load = workload(None, commit=Commit.DURABLE, duration_s=1.0)
+    with scratch(parent) as folder, opened_in(folder, load, 1) as session:
         place = session.source.place
         engine = Engine(Layout(place.name, session.description.root))
         names = ("gtm_dist", "gtmgbldir", "gtmroutines", "iris_root", "gtm_tmp")
         settings = [f"{name}={engine.environment[name]}" for name in names]
         mupip = ["env", *settings, str(engine.dist / "mupip")]
-        session = ["iris", "session", place.name, "-U%SYS"]
+        iris = ["iris", "session", place.name, "-U%SYS"]
         log = session.freeze_log
         calls = {
             "floor": ([*mupip, *_FREEZE], [*mupip, *_THAW], 0),
             "harness": (
-                ["env", *session, f'##class(Backup.General).ExternalFreeze("{log}")'],
-                ["env", *session, f'##class(Backup.General).ExternalThaw("{log}")'],
+                ["env", *iris, f'##class(Backup.General).ExternalFreeze("{log}")'],
+                ["env", *iris, f'##class(Backup.General).ExternalThaw("{log}")'],
                 5,
             ),
         }

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from figures import Row
 from pairs import Say, alternately
-from sides import fill_in_container, opened_in, plan, scratch
+from sides import fill_in_container, opened_in, scratch, workload
 from window_series import DATABASE_MB, harness_window
 
 from harness.plan.model import Commit, SnapshotSpec
@@ -28,8 +28,8 @@ TARGET = 1.25
 
 def measure(pairs: int, parent: Path, say: Say) -> list[Row]:
     """The window with `copy`, and what one `docker exec` takes."""
-    what = plan(None, commit=Commit.DURABLE, duration_s=3600.0, host="docker")
-    with scratch(parent) as folder, opened_in(folder, what, 1) as session:
+    load = workload(None, commit=Commit.DURABLE, duration_s=3600.0)
+    with scratch(parent) as folder, opened_in(folder, load, 1, "docker") as session:
         say(f"fill two databases to {DATABASE_MB} MB")
         fill_in_container(session, DATABASE_MB)
         provider = load_provider(session, SnapshotSpec(provider="copy", options={}))
@@ -64,14 +64,15 @@ def measure(pairs: int, parent: Path, say: Say) -> list[Row]:
 
 def _by_hand(session: Session, number: int) -> float:
     log = session.freeze_log
-    place, session = session.source.place, ["iris", "session", session.source.place.name, "-U%SYS"]
+    place = session.source.place
+    iris = ["iris", "session", place.name, "-U%SYS"]
     target = session.work / f"floor-{number}"
     target.mkdir()
     os.sync()
-    _seconds(place.argv([*session, f'##class(Backup.General).ExternalFreeze("{log}")']), 5)
+    _seconds(place.argv([*iris, f'##class(Backup.General).ExternalFreeze("{log}")']), 5)
     began = time.monotonic()
     _copy(session, target)
-    _seconds(place.argv([*session, f'##class(Backup.General).ExternalThaw("{log}")']), 5)
+    _seconds(place.argv([*iris, f'##class(Backup.General).ExternalThaw("{log}")']), 5)
     took = time.monotonic() - began
     shutil.rmtree(target)
     return took

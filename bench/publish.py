@@ -19,7 +19,7 @@ def publish(rows: Sequence[Row], file: Path, day: str) -> list[str]:
     for row in rows:
         line = f"| {' | '.join(row.cells())} |"
         text, count = re.subn(
-            rf"^\| {re.escape(row.what)} \|.*$", lambda _, line=line: line, text, flags=re.M
+            rf"^\| {re.escape(row.what)} \|.*$", line.replace("\\", r"\\"), text, flags=re.M
         )
         if not count:
             absent.append(row.what)

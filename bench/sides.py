@@ -18,21 +18,17 @@ from typing import Any
 from work import Work
 
 import harness
-from harness.cycle import opened
 from harness.evidence.backup import Backup
 from harness.instance.base import Place
 from harness.model import Check, RecoveryMode, Verdict
-from harness.plan.expand import expand
 from harness.plan.model import (
     Case,
     Commit,
-    FreezeSpec,
     InstanceSpec,
-    Limits,
-    Plan,
     SnapshotSpec,
     WorkloadSpec,
 )
+from harness.session.opening import opened
 from harness.session.progress import SilentProgress
 from harness.session.session import Session, Stages
 from harness.stages.backup import back_up
@@ -60,27 +56,16 @@ class CycleTimes:
     work: Work
 
 
-def plan(
-    transactions: int | None,
-    *,
-    commit: Commit = Commit.BUFFERED,
-    duration_s: float = 2.0,
-    provider: str = "copy",
-    host: str = "local",
-) -> Plan:
-    """One backup and one roll-forward of it."""
-    return Plan(
-        name="bench",
-        instance=InstanceSpec(host=host),
-        workload=WorkloadSpec(
-            writers=WRITERS, duration_s=duration_s, transactions=transactions, commit=commit
-        ),
-        cycles=1,
-        snapshots=(SnapshotSpec(provider=provider, options={}),),
-        recovery=(RecoveryMode.ROLLFORWARD,),
-        freeze=FreezeSpec(),
-        limits=Limits(),
-    )
+SNAPSHOT = SnapshotSpec(provider="copy", options={})
+MODE = RecoveryMode.ROLLFORWARD
+"""One backup of each session, and one roll-forward of it."""
+
+
+def workload(
+    transactions: int | None, *, commit: Commit = Commit.BUFFERED, duration_s: float = 2.0
+) -> WorkloadSpec:
+    """What the writers do."""
+    return WorkloadSpec(writers=WRITERS, duration_s=duration_s, transactions=transactions, commit=commit)
 
 
 @contextmanager
@@ -95,15 +80,23 @@ def scratch(parent: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def opened_in(folder: Path, what: Plan, seed: int) -> Iterator[Session]:
+def opened_in(folder: Path, load: WorkloadSpec, seed: int, host: str = "local") -> Iterator[Session]:
     """A running instance below a folder."""
-    with opened(what, seed, folder, SilentProgress()) as session:
+    with opened(
+        InstanceSpec(host=host),
+        folder,
+        seed=seed,
+        progress=SilentProgress(),
+        workload=load,
+        recoveries=1,
+        name="bench",
+    ) as session:
         yield session
 
 
 def backed_up(session: Session) -> tuple[Case, Stages, Backup]:
-    """The only backup of the plan."""
-    (case,) = expand(session.plan)
+    """The only backup of a session."""
+    case = Case(name=f"cycle 1 · copy · {MODE.value}", cycle=1, snapshot=SNAPSHOT, recovery=MODE)
     stages = session.stages(case.name)
     return case, stages, back_up(session, case.snapshot, [case.recovery], stages)
 
@@ -111,7 +104,7 @@ def backed_up(session: Session) -> tuple[Case, Stages, Backup]:
 def harness_cycle(folder: Path, transactions: int, seed: int) -> CycleTimes:
     """One cycle of the harness. Raises RuntimeError unless every check passed."""
     began = time.monotonic()
-    with opened_in(folder, plan(transactions), seed) as session:
+    with opened_in(folder, workload(transactions), seed) as session:
         started = time.monotonic()
         case, stages, backup = backed_up(session)
         record = recover(session, backup, case)

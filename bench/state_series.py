@@ -17,7 +17,7 @@ from pathlib import Path
 
 from figures import Row
 from pairs import Say
-from sides import WRITERS, backed_up, floor_in, opened_in, plan, require_sound, scratch
+from sides import MODE, WRITERS, backed_up, floor_in, opened_in, require_sound, scratch, workload
 
 from harness.evidence.backup import Backup
 from harness.evidence.case import Evidence, Look
@@ -70,7 +70,7 @@ def measure(transactions: int, repeats: int, parent: Path, say: Say) -> list[Row
 
 
 def _measure(transactions: int, repeats: int, parent: Path) -> StateTimes:
-    with scratch(parent) as folder, opened_in(folder, plan(transactions), 1) as session:
+    with scratch(parent) as folder, opened_in(folder, workload(transactions), 1) as session:
         _, _, backup = backed_up(session)
         target = Instance(session.host.target("restored", session.description.root))
         evidence = _recovered(session, backup, target, folder)
@@ -95,11 +95,11 @@ def _recovered(session: Session, backup: Backup, target: Instance, folder: Path)
     journals = backup.journals
     assert journals
     image = expose(backup.provider, backup.window.taken(), backup.source, folder / "image")
-    restore(target, session.description, image)
+    restore(target, session.description, image, session.ground)
     _, rolled = roll_forward(target, session.description, journals, None)
-    promise = backup.promises[session.plan.recovery[0]]
+    promise = backup.promises[MODE]
     return Evidence(
-        mode=session.plan.recovery[0],
+        mode=MODE,
         seed=session.seed,
         writers=WRITERS,
         databases=len(session.description.databases),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from figures import Row
 from pairs import Say, alternately
-from sides import floor_in, opened_in, plan, scratch
+from sides import floor_in, opened_in, scratch, workload
 
 from harness.plan.model import Commit, SnapshotSpec
 from harness.session.session import Session
@@ -30,8 +30,8 @@ TARGETS = {"copy": 1.10, "reflink": 1.5}
 
 def measure(method: str, load: str, pairs: int, parent: Path, say: Say) -> list[Row]:
     """Windows with `copy` or `reflink`; `load` is `idle` or `durable` (four writers)."""
-    what = plan(None, commit=Commit.DURABLE, duration_s=3600.0, provider=method)
-    with scratch(parent) as folder, opened_in(folder, what, 1) as session:
+    lasting = workload(None, commit=Commit.DURABLE, duration_s=3600.0)
+    with scratch(parent) as folder, opened_in(folder, lasting, 1) as session:
         say(f"fill two databases to {DATABASE_MB} MB")
         floor_in(session.source.place, "fill", str(session.description.root), str(DATABASE_MB))
         provider = load_provider(session, SnapshotSpec(provider=method, options={}))
@@ -60,7 +60,7 @@ def _load(session: Session, load: str) -> Iterator[None]:
     if load == "idle":
         yield
         return
-    with Driver(session.source, session.plan.workload, session.seed, session.ledger) as driver:
+    with Driver(session.source, session.workload, session.seed, session.ledger) as driver:
         yield
         driver.finish()
 
@@ -83,12 +83,12 @@ def harness_window(session: Session, provider: SnapshotProvider, number: int) ->
         snapshot_source(session.description, whole=False),
         log=session.freeze_log,
         text=f"bench {number}",
-        spec=session.plan.freeze,
-        limit_s=freeze.snapshot_limit_s(session.plan.freeze, session.plan.limits, None),
+        spec=session.freeze,
+        limit_s=freeze.snapshot_limit_s(session.freeze, session.limits, None),
         database_files=[file for folder in folders for file in sorted(folder.iterdir())],
         watchdog=session.watchdog,
     )
     if window.before != window.after or not window.thawed.suspended:
         raise RuntimeError("the freeze did not hold")
-    provider.release(window.snapshot)
+    provider.release(window.taken())
     return window.duration_s

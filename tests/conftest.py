@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from harness import containers
-from harness.cycle import opened
+from harness.cycle import opened_for
 from harness.errors import PreconditionError
 from harness.instance.docker import DockerHost
 from harness.instance.local import LocalHost
@@ -112,7 +112,7 @@ def open_session(needs_stand_in: None, tmp_path_factory: pytest.TempPathFactory)
     @contextmanager
     def open_plan(plan: Plan, seed: int = 20261122) -> Iterator[Session]:
         folder: Path = tmp_path_factory.mktemp("run")
-        with opened(plan, seed, folder, SilentProgress()) as session:
+        with opened_for(plan, seed, folder, SilentProgress()) as session:
             yield session
 
     return open_plan

@@ -80,13 +80,13 @@ def spec_of(image: str | None, host: str | None, name: str | None) -> InstanceSp
 
 def _conform(spec: InstanceSpec, target: InstanceSpec | None) -> Conformance:
     # Importing the machinery of a run takes longer than other verbs do.
-    from harness.conform.run import conform, plan_of
+    from harness.conform.run import conform
 
     folder = Path(tempfile.mkdtemp(prefix="harness-conform-"))
     folder.chmod(0o755)  # an instance may run as a user of its own
     with interruptible():
         try:
-            found = conform(plan_of(spec, target), folder, _tell_of)
+            found = conform(spec, target, folder, _tell_of)
         except BaseException:
             tell(f"what was said to the instance is in {folder}")
             raise

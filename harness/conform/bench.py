@@ -27,7 +27,7 @@ from harness.evidence.window import Window
 from harness.freeze_log import FreezeEntry
 from harness.instance.iris import DONE, Instance
 from harness.model import Position
-from harness.plan.model import Commit, FreezeSpec, WorkloadSpec
+from harness.plan.model import Commit, FreezeSpec, SnapshotSpec, WorkloadSpec
 from harness.session.session import Session
 from harness.snapshot.base import SnapshotProvider, Source
 from harness.stages import freeze
@@ -43,6 +43,7 @@ RESUME_AFTER_S = 120
 """WDSuspendLimit of every freeze of a probe that does not try it: the engine's own way out."""
 TEXT = "harness conform 5f0b6c1e"
 _LOAD = 300
+_SNAPSHOT = SnapshotSpec(provider="copy", options={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +167,7 @@ class Bench:
 
     def driver(self, transactions: int | None, rate: int | None = None) -> Driver:
         """Writers that end after so many transactions, or when they are stopped."""
-        load = self.session.plan.workload
+        load = self.session.workload
         spec = WorkloadSpec(
             writers=load.writers, duration_s=60.0, transactions=transactions, rate=rate, commit=Commit.DURABLE
         )
@@ -180,7 +181,7 @@ class Bench:
     @cached_property
     def taken(self) -> Taken:
         """A backup: load, freeze, whole snapshot, thaw, load, recovery point, load, journals."""
-        provider = load_provider(self.session, self.session.plan.snapshots[0])
+        provider = load_provider(self.session, _SNAPSHOT)
         source = snapshot_source(self.description, whole=True)
         provider.probe(source)
         at_freeze = self.work()
@@ -252,7 +253,7 @@ class Bench:
 
     def recovered(self, instance: Instance) -> Vector:
         """What an instance holds, writer by writer. Raises InstanceError if a transaction is there in part."""
-        state = read_state(instance, self.session.seed, self.session.plan.workload.writers)
+        state = read_state(instance, self.session.seed, self.session.workload.writers)
         torn = [w.writer for w in state.writers.values() if w.recovered != w.highest]
         if torn:
             raise InstanceError(f"transactions of writers {torn} are there in part")

@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,14 +20,15 @@ from types import FrameType
 
 from harness.conform import probes_freeze, probes_recovery
 from harness.conform.bench import Bench, NotHere, Probe
-from harness.cycle import opened
 from harness.errors import HarnessError, InstanceError, InstanceGone, ThawError
 from harness.facts.catalogue import FACTS, Fact
 from harness.facts.codec import Conformance, FactResult
 from harness.instance.iris import Instance
 from harness.model import Verdict
-from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
+from harness.plan.model import InstanceSpec, WorkloadSpec
+from harness.session.opening import opened
 from harness.session.progress import SilentProgress
+from harness.session.session import Session
 from harness.stages.freeze import make_sure_thawed
 
 PROBES: dict[str, Probe] = {**probes_freeze.PROBES, **probes_recovery.PROBES}
@@ -38,33 +39,38 @@ _LIMIT_S = {True: 60.0, False: 900.0}
 _VERDICTS = {True: Verdict.PASS, False: Verdict.FAIL, None: Verdict.UNKNOWN}
 
 
-def plan_of(instance: InstanceSpec, target: InstanceSpec | None) -> Plan:
-    """The plan that `opened` starts an instance for: no cases, only what surrounds them."""
-    return Plan(
-        name="conform",
-        instance=instance,
+def opened_to_try(
+    instance: InstanceSpec, target: InstanceSpec | None, folder: Path
+) -> AbstractContextManager[Session]:
+    """A session with an instance of which facts are tried."""
+    return opened(
+        instance,
+        folder,
+        seed=SEED,
+        progress=SilentProgress(),
         workload=WorkloadSpec(writers=_WRITERS),
-        cycles=1,
-        snapshots=(SnapshotSpec(provider="copy", options={}),),
-        recovery=(),
-        freeze=FreezeSpec(),
-        limits=Limits(),
         target=target,
+        name="conform",
     )
 
 
-def conform(plan: Plan, folder: Path, told: Callable[[FactResult], None]) -> Conformance:
+def conform(
+    instance: InstanceSpec,
+    target: InstanceSpec | None,
+    folder: Path,
+    told: Callable[[FactResult], None],
+) -> Conformance:
     """Try every fact.
 
     Args:
-        plan: As `plan_of` makes it.
+        instance: Which one is tried; `target` is what is restored into, where that is not another of these.
         folder: Exists; takes the log of all commands and the freeze logs.
         told: Called with each result as it comes.
     Raises:
         PreconditionError: something is missing; nothing is left running.
         ThawError: the instance may still be frozen; it is left alone.
     """
-    with opened(plan, SEED, folder, SilentProgress()) as session:
+    with opened_to_try(instance, target, folder) as session:
         bench = Bench(session)
         results: list[FactResult] = []
         for fact in FACTS:
@@ -74,8 +80,8 @@ def conform(plan: Plan, folder: Path, told: Callable[[FactResult], None]) -> Con
             product=session.description.product,
             version=session.description.version,
             stand_in=session.description.stand_in,
-            image=plan.instance.name or plan.instance.image,
-            host=plan.instance.host,
+            image=instance.name or instance.image,
+            host=instance.host,
             harness=version("iris-restore-harness"),
             made_utc=datetime.now(UTC),
             facts=tuple(results),

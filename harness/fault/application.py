@@ -21,7 +21,7 @@ def _plant(label: str) -> Callable[[Scene], Planted]:
 
         def change(target: Instance) -> None:
             before = state_of(target, _WRITER)
-            target.plant(label, _WRITER, scene.session.plan.workload.writers, scene.session.seed)
+            target.plant(label, _WRITER, scene.session.workload.writers, scene.session.seed)
             if state_of(target, _WRITER) != before:
                 evidence.append(f"{label}^RVFAULT changed the state of writer {_WRITER}")
 
@@ -39,7 +39,7 @@ def _work_after(scene: Scene) -> Planted:
         before = state_of(target, _WRITER)
         writer = target.start_writer(
             writer=_WRITER,
-            writers=scene.session.plan.workload.writers,
+            writers=scene.session.workload.writers,
             seed=scene.session.seed,
             first=reached + 1,
             count=5,

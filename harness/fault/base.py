@@ -22,8 +22,7 @@ from harness.evidence.backup import Backup
 from harness.instance.base import TO_READ
 from harness.instance.iris import Instance
 from harness.model import IMAGE, LOOKS, CaseRecord, RecoveryMode, Verdict
-from harness.plan.expand import expand
-from harness.plan.model import FreezeSpec, SnapshotSpec, WorkloadSpec
+from harness.plan.model import Case, FreezeSpec, SnapshotSpec, WorkloadSpec
 from harness.session.session import Session
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from harness.stages.backup import back_up, freeze_entry, load_provider
@@ -66,6 +65,9 @@ WORDS = {
     "gone": "transaction 1 is missing",
 }
 """Label of RVFAULT.m → what the first line must say, so that a person sees what it is."""
+SNAPSHOT = SnapshotSpec(provider="copy", options={})
+MODES = tuple(RecoveryMode)
+"""How the scene's backups are made, and what they promise."""
 PATH_OF = {"one": Path("db/one/IRIS.DAT"), "two": Path("db/two/IRIS.DAT")}
 
 
@@ -240,12 +242,15 @@ class Scene:
             halfway: Called in the window, before the copy.
             endless: The provider heeds no limit.
         """
-        plan = self.session.plan
-        plan = replace(plan, freeze=freeze or plan.freeze, workload=workload or plan.workload)
-        session = replace(self.session, source=source or self.session.source, plan=plan)
-        spec = provider or plan.snapshots[0]
+        session = replace(
+            self.session,
+            source=source or self.session.source,
+            freeze=freeze or self.session.freeze,
+            workload=workload or self.session.workload,
+        )
+        spec = provider or SNAPSHOT
         real: SnapshotProvider = Interrupted(load_provider(session, spec), halfway, endless)
-        made = back_up(session, spec, plan.recovery, session.stages("fault"), provider=real)
+        made = back_up(session, spec, MODES, session.stages("fault"), provider=real)
         return Planted(session=self.session, backup=made)
 
     def settled(self, change: Callable[[Instance], object], **fields: Any) -> Planted:
@@ -326,7 +331,7 @@ class Interrupted(_Wrapped):
 
 def recovered(planted: Planted, mode: RecoveryMode) -> CaseRecord:
     """What a recovery from a planted fault leaves in the record."""
-    case = next(case for case in expand(planted.session.plan) if case.recovery is mode)
+    case = Case(name=f"cycle 1 · copy · {mode.value}", cycle=1, snapshot=SNAPSHOT, recovery=mode)
     return recover(planted.session, planted.backup, case, planted.steps)
 
 

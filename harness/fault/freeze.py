@@ -191,8 +191,8 @@ def _too_long(scene: Scene) -> Planted:
     """Frozen for longer than the plan allows."""
     planted = scene.back_up(halfway=lambda: time.sleep(0.4))
     limit_s = 0.3
-    plan = replace(scene.session.plan, limits=Limits(window_s=limit_s))
-    planted.session = replace(scene.session, plan=plan)
+    limits = Limits(window_s=limit_s)
+    planted.session = replace(scene.session, limits=limits)
     took_s = planted.backup.window.duration_s
     planted.evidence.extend([f"the window took {took_s:.3f} s"] if took_s > limit_s else [])
     return planted
@@ -210,7 +210,7 @@ def _without_switch(scene: Scene) -> Planted:
 
 def _over_at_once(scene: Scene) -> WorkloadSpec:
     """A transaction of each writer, and the end."""
-    load = scene.session.plan.workload
+    load = scene.session.workload
     return replace(load, transactions=load.writers, rate=None)
 
 

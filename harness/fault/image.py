@@ -26,7 +26,7 @@ def _plant(label: str) -> Callable[[Scene], Planted]:
 
         def change(target: Instance) -> None:
             before = state_of(target, _WRITER)
-            target.plant(label, _WRITER, scene.session.plan.workload.writers, scene.session.seed)
+            target.plant(label, _WRITER, scene.session.workload.writers, scene.session.seed)
             if state_of(target, _WRITER) != before:
                 evidence.append(f"{label}^RVFAULT changed the restored image")
 

@@ -14,18 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import plugins
-from harness.cycle import opened
 from harness.errors import HarnessError, ThawError, UsageError
 from harness.evidence.backup import Backup
-from harness.fault.base import Fault, Planted, Scene, recovered
+from harness.fault.base import MODES, SNAPSHOT, Fault, Planted, Scene, recovered
 from harness.model import IMAGE, CaseRecord, Finding, RecoveryMode, Verdict
-from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
+from harness.plan.model import InstanceSpec, WorkloadSpec
 from harness.report.cause import cause
+from harness.session.opening import opened
 from harness.session.progress import Progress
 from harness.session.session import Session
 from harness.stages.backup import back_up
 
 GROUP = "harness.faults"
+WORKLOAD = WorkloadSpec(writers=3, duration_s=1.2, rate=4000)
+"""Small, and under load until it is stopped."""
+_RECOVERIES = 4
 DETECTS, ECHO, SILENT, BLIND, ALARM, MISSED = "detects", "echo", "-", "blind", "ALARM", "MISSED"
 """A cell: saw it; failed as a consequence, which is allowed; must not see it and does not; could not look; failed
 and must not; should have seen it and did not.
@@ -150,24 +153,18 @@ def run(
     return Matrix(instance=name, seed=seed, rows=tuple(rows))
 
 
-def plan(instance: InstanceSpec) -> Plan:
-    """What the scene's instance does: small, with every recovery mode, and under load until it is stopped."""
-    return Plan(
-        name="matrix",
-        instance=instance,
-        workload=WorkloadSpec(writers=3, duration_s=1.2, rate=4000),
-        cycles=1,
-        snapshots=(SnapshotSpec(provider="copy", options={}),),
-        recovery=tuple(RecoveryMode),
-        freeze=FreezeSpec(),
-        limits=Limits(),
-    )
-
-
 @contextmanager
 def scene_of(seed: int, folder: Path, progress: Progress, instance: InstanceSpec) -> Iterator[Scene]:
     """A loaded instance and two good backups, which are seen to pass. Raises HarnessError if they do not."""
-    with opened(plan(instance), seed, folder, progress) as session:
+    with opened(
+        instance,
+        folder,
+        seed=seed,
+        progress=progress,
+        workload=WORKLOAD,
+        recoveries=_RECOVERIES,
+        name="matrix",
+    ) as session:
         earlier = _backed_up(session)
         log = earlier.window.log.read_text()
         good = _backed_up(session)
@@ -181,7 +178,7 @@ def scene_of(seed: int, folder: Path, progress: Progress, instance: InstanceSpec
 
 
 def _backed_up(session: Session) -> Backup:
-    return back_up(session, session.plan.snapshots[0], session.plan.recovery, session.stages("matrix"))
+    return back_up(session, SNAPSHOT, MODES, session.stages("matrix"))
 
 
 def row_of(scene: Scene, fault: Fault) -> Row:

@@ -17,7 +17,7 @@ from harness.evidence.answers import Description
 from harness.instance.base import Host
 from harness.instance.iris import Instance
 from harness.model import Stage
-from harness.plan.model import Plan
+from harness.plan.model import FreezeSpec, Limits, WorkloadSpec
 from harness.session.progress import Progress
 from harness.session.targets import Targets
 from harness.session.watchdog import Watchdog
@@ -30,12 +30,14 @@ Answer = TypeVar("Answer")
 class Session:
     """The running instance and everything around it; one per run.
 
-    `folder` is kept as the result of the run, `work` is removed with all that is in it. `plan` is the plan as this
-    instance allows it to be run, and `notes` say where that differs from the one that was given. `first_journal` is
+    `folder` is kept as the result of the run, `work` is removed with all that is in it. `workload` is the load as
+    this instance allows it, and `notes` say where that differs from the one that was asked for. `first_journal` is
     the first with anything of this run in it, None where every journal is this run's.
     """
 
-    plan: Plan
+    workload: WorkloadSpec
+    freeze: FreezeSpec
+    limits: Limits
     seed: int
     folder: Path
     work: Path

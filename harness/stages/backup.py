@@ -77,10 +77,10 @@ def _back_up(
     kept: list[Snapshot],
 ) -> Backup:
     source = snapshot_source(session.description, whole=RecoveryMode.BOOT in modes)
-    limit_s = freeze.snapshot_limit_s(session.plan.freeze, session.plan.limits, spec.timeout_s)
+    limit_s = freeze.snapshot_limit_s(session.freeze, session.limits, spec.timeout_s)
     provider.probe(source)
     began_utc = datetime.now(UTC)
-    with Driver(session.source, session.plan.workload, session.seed, session.ledger) as driver:
+    with Driver(session.source, session.workload, session.seed, session.ledger) as driver:
         with stages.stage("load"):
             _work(driver, session, 0.3 + 0.3 * session.random.random())
         # asked before the freeze: what is open then began no earlier than what is open now
@@ -193,7 +193,7 @@ def _held(session: Session, provider: SnapshotProvider, source: Source, limit_s:
         source,
         log=session.freeze_log,
         text=f"harness {uuid4().hex}",
-        spec=session.plan.freeze,
+        spec=session.freeze,
         limit_s=limit_s,
         database_files=freeze.database_files(session.description.folders),
         watchdog=session.watchdog,
@@ -237,7 +237,7 @@ def _issued_later(promises: dict[RecoveryMode, Promise]) -> int:
 
 def _work(driver: Driver, session: Session, share: float) -> None:
     """Let the writers do a share of the load of one cycle."""
-    load = session.plan.workload
+    load = session.workload
     if load.transactions is None:
         driver.wait(load.duration_s * share)
     else:
@@ -274,7 +274,7 @@ def _committed_before(session: Session, marker: Position) -> tuple[Committed, ..
     folder = session.description.journal_folder
     first = session.first_journal or session.source.journals(folder)[0].name
     return session.source.last_committed(
-        folder, first, marker.journal_file, marker.offset_bytes, session.plan.workload.writers
+        folder, first, marker.journal_file, marker.offset_bytes, session.workload.writers
     )
 
 

@@ -45,7 +45,7 @@ def case_record(
 ) -> CaseRecord:
     """The record of a judged case; its verdict is the worst of its checks, the plan's limits among them."""
     recovery = _recovery(session, backup.promises[case.recovery], evidence, stages)
-    all_checks = (*lasting(checks, session.work), *_limits(session.plan.limits, backup.window, recovery))
+    all_checks = (*lasting(checks, session.work), *_limits(session.limits, backup.window, recovery))
     return CaseRecord(
         name=case.name,
         verdict=Verdict.worst(check.verdict for check in all_checks),
@@ -88,7 +88,7 @@ def without_backup(session: Session, case: Case, stages: Stages) -> CaseRecord:
     evidence = Evidence(
         mode=case.recovery,
         seed=session.seed,
-        writers=session.plan.workload.writers,
+        writers=session.workload.writers,
         databases=len(session.description.folders),
         recovered=Look(
             floor={}, ceiling={}, unconfirmed=unconfirmed(session.description, mode=case.recovery)

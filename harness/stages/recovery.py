@@ -121,7 +121,7 @@ class _Recovery:
     """One recovery as far as it got; what was not reached is None."""
 
     def __init__(self, session: Session, backup: Backup, case: Case, steps: Steps) -> None:
-        self._setting = session
+        self._session = session
         self._backup = backup
         self._steps = steps
         self._mode = case.recovery
@@ -211,7 +211,7 @@ class _Recovery:
         self._recovered = self._look(instance, self._promised())
 
     def _start(self) -> Instance:
-        place = self._steps.take(self._setting.targets)
+        place = self._steps.take(self._session.targets)
         self._places.append(place)
         target = Instance(place)
         if self._backup.journals:
@@ -236,7 +236,7 @@ class _Recovery:
         """Returns why the engine refuses the files, empty if it takes them."""
         self._engines.append(target.describe())
         try:
-            session, boot = self._setting, self._mode is RecoveryMode.BOOT
+            session, boot = self._session, self._mode is RecoveryMode.BOOT
             restore(target, session.description, image, session.ground, keep_image=boot)
         except RestoreError as error:
             return str(error)
@@ -270,7 +270,7 @@ class _Recovery:
         may_be_open: bool = False,
     ) -> Look:
         """Structure and state of the databases of an instance."""
-        seed, writers = self._setting.seed, self._setting.plan.workload.writers
+        seed, writers = self._session.seed, self._session.workload.writers
         databases = [*target.describe().databases.values(), *self._others(target)]
         integrity = self.stages.attempt(f"{prefix}integrity", lambda: target.integrity(databases))
         state = None
@@ -282,7 +282,7 @@ class _Recovery:
 
     def _named(self, target: Instance, report: IntegrityReport | None) -> IntegrityReport | None:
         """A report that names the databases by their folders in the source: those of a target are gone afterwards."""
-        source, there = self._setting.description, target.describe().databases
+        source, there = self._session.description, target.describe().databases
         names = {place: source.databases[role] for role, place in there.items()}
         names |= {place: folder for folder, place in others_of(target, source).items()}
         if report is None:
@@ -294,15 +294,15 @@ class _Recovery:
         """The folders of the restored other databases: a booted instance has them in its configuration, a target does
         not know them and may have others of its own.
         """
-        if target.describe().root == self._setting.description.root:
+        if target.describe().root == self._session.description.root:
             return target.describe().others
-        return list(others_of(target, self._setting.description).values())
+        return list(others_of(target, self._session.description).values())
 
     def _boot(self, image: Exposed) -> Instance | None:
         own = self._own_copy(image)
-        require_nobody_elses(own, self._setting.description)
+        require_nobody_elses(own, self._session.description)
         try:
-            place = self._setting.target_host.boot(self._name, own, self._setting.description.root)
+            place = self._session.target_host.boot(self._name, own, self._session.description.root)
         except StartError as error:
             why = f"the engine does not start from the restored image: {error}"
             self._recovered = replace(self._promised(), refusal=why)
@@ -328,7 +328,7 @@ class _Recovery:
         try:
             with self.stages.stage("roll forward"), of_the_machine():
                 self.rolled, self._answer = self._steps.roll_forward(
-                    target, self._setting.description, journals, self._promise.position
+                    target, self._session.description, journals, self._promise.position
                 )
         except RollforwardError as error:
             # the engine's refusal of these journals is an answer about the backup
@@ -349,7 +349,7 @@ class _Recovery:
         until = self._promise.position
         last = until.journal_file if until else journals.expected[-1].name
         stop = until.offset_bytes if until else None
-        writers = self._setting.plan.workload.writers
+        writers = self._session.workload.writers
         committed = self._kept(
             "read journals",
             lambda: target.last_committed(folder, start.journal_file, last, stop, writers),
@@ -363,7 +363,7 @@ class _Recovery:
             return _Journals()
 
         folder = self._kept(
-            "read the image's journals", lambda: image.of(self._setting.description.journal_folder)
+            "read the image's journals", lambda: image.of(self._session.description.journal_folder)
         )
         if folder is None:
             return _Journals(committed=self._backup.committed)
@@ -381,7 +381,7 @@ class _Recovery:
         """A copy of an image's journals where the instance can read them, with the list of them beside: it sees
         nothing of the image, nor of anything else that is not its own. Raises SnapshotError.
         """
-        self._read = new_folder_to_read(self._setting.work, "image")
+        self._read = new_folder_to_read(self._session.work, "image")
         copy_paths(folder, [Path()], self._read, Method.CLONE_OR_COPY)
         if (folder.parent / JOURNAL_LOG).exists():
             copy_paths(folder.parent, [Path(JOURNAL_LOG)], self._read, Method.COPY)
@@ -406,9 +406,9 @@ class _Recovery:
         backup = self._backup
         return Evidence(
             mode=self._mode,
-            seed=self._setting.seed,
-            writers=self._setting.plan.workload.writers,
-            databases=len(self._setting.description.folders),
+            seed=self._session.seed,
+            writers=self._session.workload.writers,
+            databases=len(self._session.description.folders),
             recovered=replace(
                 self._recovered or self._promised(), unconfirmed=unconfirmed(*self._engines, mode=self._mode)
             ),
@@ -443,7 +443,7 @@ class _Recovery:
         for place in self._places:
             self._discard(place)
         for folder in filter(None, (self._folder, self._copy, self._read)):
-            self._kept("remove the image", partial(destroy.tree, folder, self._setting.ground))
+            self._kept("remove the image", partial(destroy.tree, folder, self._session.ground))
 
     def _discard(self, place: Place) -> None:
         self._kept("remove the restored instance", place.discard)

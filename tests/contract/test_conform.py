@@ -77,8 +77,8 @@ def _processes_below(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def session(open_session: Opener) -> Iterator[Session]:
-    with open_session(run.plan_of(InstanceSpec(), None), run.SEED) as made:
+def session(open_session: Opener, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    with run.opened_to_try(InstanceSpec(), None, tmp_path_factory.mktemp("conform")) as made:
         yield made
 
 

@@ -18,6 +18,7 @@ FLOORS: tuple[tuple[str, float], ...] = (
     ("harness/stages/recovery.py", 90.0),
     ("harness/stages/backup.py", 90.0),
     ("harness/cycle.py", 90.0),
+    ("harness/session/opening.py", 90.0),
     ("harness/stages/freeze.py", 90.0),
     ("harness/stages/case_record.py", 90.0),
     ("harness/session/watchdog.py", 90.0),

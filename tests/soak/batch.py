@@ -12,19 +12,20 @@ import pickle
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.cycle import opened
 from harness.evidence.answers import JournalFile
 from harness.evidence.backup import Backup
 from harness.evidence.journals import order
 from harness.evidence.window import Window
+from harness.fault.base import MODES, SNAPSHOT
 from harness.instance.base import TO_READ
 from harness.model import RecoveryMode
-from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
+from harness.plan.model import InstanceSpec, WorkloadSpec
+from harness.session.opening import opened
 from harness.session.progress import SilentProgress
 from harness.session.session import Session
 from harness.snapshot.base import SnapshotProvider, Source
@@ -91,17 +92,16 @@ class _Stored:
     put_back: tuple[tuple[Path, Path], ...]
 
 
-def plan() -> Plan:
-    """Small, with every recovery mode."""
-    return Plan(
-        name="fuzz",
-        instance=InstanceSpec(),
+def _session(seed: int, folder: Path) -> AbstractContextManager[Session]:
+    """Small, with an instance to restore into made ready for each case."""
+    return opened(
+        InstanceSpec(),
+        folder,
+        seed=seed,
+        progress=SilentProgress(),
         workload=WorkloadSpec(writers=3, duration_s=0.7, rate=3000),
-        cycles=_TARGETS_AHEAD,
-        snapshots=(SnapshotSpec(provider="copy", options={}),),
-        recovery=tuple(RecoveryMode),
-        freeze=FreezeSpec(),
-        limits=Limits(),
+        recoveries=_TARGETS_AHEAD * len(RecoveryMode),
+        name="fuzz",
     )
 
 
@@ -114,7 +114,7 @@ def made(seed: int, folder: Path) -> Iterator[Batch]:
         "foreign": _elsewhere(seed + 1, folder / "foreign", kept / "foreign"),
         "twin": _elsewhere(seed, folder / "twin", kept / "twin"),
     }
-    with opened(plan(), seed, folder, SilentProgress()) as session:
+    with _session(seed, folder) as session:
         earlier = _backed_up(session)
         others["earlier"] = _taken(earlier, kept / "earlier")
         early, late = kept / "early", kept / "late"
@@ -125,9 +125,7 @@ def made(seed: int, folder: Path) -> Iterator[Batch]:
             _copy(session.description.root, late)
             return window
 
-        good = back_up(
-            session, session.plan.snapshots[0], session.plan.recovery, session.stages("fuzz"), hold=hold
-        )
+        good = back_up(session, SNAPSHOT, MODES, session.stages("fuzz"), hold=hold)
         log = _own_log(good)
         stored = _Stored(
             good=_with_log(good, log, kept),
@@ -152,7 +150,7 @@ def opened_again(folder: Path) -> Iterator[Batch]:
     kept = folder / "kept"
     stored: _Stored = pickle.loads((kept / "batch.pickle").read_bytes())
     shutil.rmtree(folder / "work", ignore_errors=True)
-    with opened(plan(), stored.seed, folder, SilentProgress()) as session:
+    with _session(stored.seed, folder) as session:
         for place, copy in stored.put_back:
             _copy(copy, place)
         session.ledger._looks = stored.looks
@@ -194,13 +192,13 @@ def _batch(session: Session, stored: _Stored, kept: Path) -> Batch:
 
 
 def _backed_up(session: Session) -> Backup:
-    return back_up(session, session.plan.snapshots[0], session.plan.recovery, session.stages("fuzz"))
+    return back_up(session, SNAPSHOT, MODES, session.stages("fuzz"))
 
 
 def _elsewhere(seed: int, folder: Path, kept: Path) -> Other:
     """A backup of another instance, which is gone afterwards."""
     folder.mkdir()
-    with opened(plan(), seed, folder, SilentProgress()) as session:
+    with _session(seed, folder) as session:
         other = _taken(_backed_up(session), kept)
     shutil.rmtree(folder)
     return other

@@ -30,7 +30,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from harness import containers
-from harness.cycle import back_up_and_recover, opened
+from harness.cycle import back_up_and_recover, opened_for
 from harness.errors import HarnessError
 from harness.instance.docker import DockerHost
 from harness.model import CaseRecord, RecoveryMode, Verdict
@@ -141,7 +141,7 @@ def run_batch(batch: Batch) -> list[Outcome]:
         batch.folder.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=batch.folder))
         try:
-            with opened(_plan_of(batch), waiting[0].seed, folder, SilentProgress()) as session:
+            with opened_for(_plan_of(batch), waiting[0].seed, folder, SilentProgress()) as session:
                 while waiting:
                     outcomes.append(run_cycle(session, waiting[0]))
                     del waiting[0]
@@ -160,7 +160,9 @@ def run_cycle(session: Session, cycle: Cycle) -> Outcome:
         session.source.clear()
         anew = replace(
             session,
-            plan=plan,
+            workload=plan.workload,
+            freeze=plan.freeze,
+            limits=plan.limits,
             seed=cycle.seed,
             ledger=ledger,
             random=random.Random(cycle.seed),

@@ -110,7 +110,7 @@ def _with_marker(batch: Batch, backup: Backup, marker: Position | None) -> Backu
 
 
 def _writers(batch: Batch) -> range:
-    return range(batch.session.plan.workload.writers)
+    return range(batch.session.workload.writers)
 
 
 def _plant_journals(batch: Batch, case: Case, made: Planted) -> None:

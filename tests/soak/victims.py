@@ -194,9 +194,9 @@ def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def carrying(session: str) -> list[int]:
-    """Processes with this session in their environment."""
-    return [pid for pid in _processes() if session.encode() in _environment(pid)]
+def carrying(setting: str) -> list[int]:
+    """Processes with this setting in their environment."""
+    return [pid for pid in _processes() if setting.encode() in _environment(pid)]
 
 
 def _said(folder: int | None) -> str:

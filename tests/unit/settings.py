@@ -11,7 +11,7 @@ from harness.command import Transcript
 from harness.evidence.answers import Description
 from harness.evidence.backup import Backup, Promise
 from harness.model import RecoveryMode
-from harness.plan.model import Case, Limits, SnapshotSpec
+from harness.plan.model import Case, FreezeSpec, Limits, SnapshotSpec
 from harness.session.progress import SilentProgress
 from harness.session.session import Session
 from harness.snapshot.base import Source
@@ -76,7 +76,9 @@ def session(tmp_path: Path, **said: Any) -> Session:
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
     made: dict[str, Any] = {
-        "plan": small_plan(writers=WRITERS),
+        "workload": small_plan(writers=WRITERS).workload,
+        "freeze": FreezeSpec(),
+        "limits": Limits(),
         "seed": 77,
         "folder": tmp_path,
         "work": work,
@@ -97,7 +99,7 @@ def session(tmp_path: Path, **said: Any) -> Session:
 
 
 def limited(made: Session, **limits: float) -> Session:
-    return replace(made, plan=replace(made.plan, limits=Limits(**limits)))
+    return replace(made, limits=Limits(**limits))
 
 
 def case(mode: RecoveryMode, name: str = "cycle 1 · copy") -> Case:

@@ -177,8 +177,8 @@ def test_the_load_goes_on_around_the_window(made: Session, provider: Provider, s
 def test_a_load_by_time_goes_on_for_its_share_of_it(
     made: Session, provider: Provider, said: list[str]
 ) -> None:
-    load = replace(made.plan.workload, transactions=None, duration_s=10.0)
-    backed_up(replace(made, plan=replace(made.plan, workload=load)), provider, said)
+    load = replace(made.workload, transactions=None, duration_s=10.0)
+    backed_up(replace(made, workload=load), provider, said)
     assert ["wait 4.50 s", "wait 2.00 s", "wait 2.00 s"] == [one for one in said if one.startswith("wait")]
 
 
@@ -456,8 +456,7 @@ def test_the_window_has_the_limits_of_the_plan_and_a_text_of_its_own(
     made: Session, provider: Provider, held: dict[str, Any]
 ) -> None:
     spec = FreezeSpec(wd_suspend_limit_s=50)
-    plan = replace(made.plan, freeze=spec, limits=Limits(window_s=7.0))
-    own = replace(made, plan=plan, watchdog="the watchdog")  # type: ignore[arg-type]
+    own = replace(made, freeze=spec, limits=Limits(window_s=7.0), watchdog="the watchdog")  # type: ignore[arg-type]
     found = back_up(own, COPY, (ROLLFORWARD,), own.stages("x"), provider)  # type: ignore[arg-type]
     assert (made.source, provider, found.source) == held["words"]
     assert (spec, 7.0, made.freeze_log) == (held["spec"], held["limit_s"], held["log"])

@@ -25,6 +25,7 @@ from harness.errors import (
 from harness.instance.base import Host as Host_
 from harness.model import CaseRecord, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec
+from harness.session import opening
 from harness.session.session import Session
 from tests.conftest import small_plan
 from tests.unit.settings import Noting, backup, case, description, session
@@ -169,7 +170,7 @@ def played(made: Session, monkeypatch: pytest.MonkeyPatch) -> list[CaseRecord]:
     def opened(*_: object) -> Iterator[Session]:
         yield made
 
-    monkeypatch.setattr(cycle, "opened", opened)
+    monkeypatch.setattr(cycle, "opened_for", opened)
     monkeypatch.setattr(cycle, "back_up_and_recover", lambda _, name, __: iter(found))
     return found
 
@@ -226,7 +227,7 @@ def test_the_record_holds_each_case_as_soon_as_it_has_its_verdict(
 
 def test_a_record_is_there_before_anything_is_done(tmp_path: Path, made: Session) -> None:
     """A run that is killed in its first second leaves one."""
-    cycle.RunRecord.begin(made.plan, 7, tmp_path / "out", ("harness",))
+    cycle.RunRecord.begin(small_plan(), 7, tmp_path / "out", ("harness",))
     record = stored(tmp_path)
     assert (False, Verdict.UNKNOWN, (), "small") == (
         record.finished,
@@ -324,15 +325,15 @@ def test_the_cases_of_one_backup_go_together(
 def test_the_record_names_the_product_and_an_image_only_where_one_was_run(
     tmp_path: Path, made: Session, played: list[CaseRecord], name: str | None, image: str
 ) -> None:
-    own = replace(made, plan=replace(made.plan, instance=InstanceSpec(name=name)), notes=("odd",))
+    own = replace(made, notes=("odd",))
 
     @contextmanager
     def opened(*_: object) -> Iterator[Session]:
         yield own
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cycle, "opened", opened)
-        record, _ = run(tmp_path, own)
+        patch.setattr(cycle, "opened_for", opened)
+        record, _ = run(tmp_path, own, instance=InstanceSpec(name=name))
     found = record.instance
     assert found
     assert ("toy", "1", True, "local", image, ("odd",)) == (
@@ -411,16 +412,16 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNames
             return SimpleNamespace(journal_file="20261122.009")
 
     (tmp_path / "source/db/one").mkdir(parents=True)
-    monkeypatch.setattr(cycle, "_host", lambda *words: Host(*words, there.said, there.trouble))
+    monkeypatch.setattr(opening, "_host", lambda *words: Host(*words, there.said, there.trouble))
     for name, value in {
         "Targets": closing("targets"),
         "Watchdog": closing("watchdog"),
         "Ledger": closing("ledger"),
         "Instance": Source,
     }.items():
-        monkeypatch.setattr(cycle, name, value)
-    monkeypatch.setattr(cycle.leftovers, "register", _registered(there))
-    monkeypatch.setattr(cycle.leftovers, "finish", lambda _: there.said.append("finish"))
+        monkeypatch.setattr(opening, name, value)
+    monkeypatch.setattr(opening.leftovers, "register", _registered(there))
+    monkeypatch.setattr(opening.leftovers, "finish", lambda _: there.said.append("finish"))
     return there
 
 
@@ -436,7 +437,7 @@ def _registered(there: SimpleNamespace) -> Any:
 def open_it(tmp_path: Path, **said: Any) -> Any:
     folder = tmp_path / "run"
     folder.mkdir()
-    return cycle.opened(small_plan(**said), 7, folder, Noting())
+    return cycle.opened_for(small_plan(**said), 7, folder, Noting())
 
 
 def test_everything_is_closed_in_order_and_the_log_is_kept(
@@ -461,9 +462,9 @@ def test_a_plan_that_the_licence_does_not_allow_is_run_with_fewer_writers_and_th
     tmp_path: Path, surroundings: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = replace(description(tmp_path / "source"), sessions_max=5)
-    monkeypatch.setattr(cycle.Instance, "describe", lambda _: few)
+    monkeypatch.setattr(opening.Instance, "describe", lambda _: few)
     with open_it(tmp_path, writers=12) as opened:
-        assert 2 == opened.plan.workload.writers
+        assert 2 == opened.workload.writers
         assert any("2 writers instead of 12" in note for note in opened.notes)
         assert list(opened.notes) == opened.progress.notes
 
@@ -471,7 +472,7 @@ def test_a_plan_that_the_licence_does_not_allow_is_run_with_fewer_writers_and_th
 def test_a_host_must_have_all_that_the_port_asks_for() -> None:
     """One without `close` would be noticed when its instances are left running."""
     asked = {name for name in vars(Host_) if not name.startswith("_")}
-    assert asked <= set(cycle._HOST)
+    assert asked <= set(opening._HOST)
 
 
 def test_an_instance_that_lives_longer_begins_anew(tmp_path: Path, surroundings: SimpleNamespace) -> None:
@@ -541,7 +542,7 @@ def test_a_target_of_its_own_has_a_host_of_its_own(tmp_path: Path, surroundings:
     folder = tmp_path / "run"
     folder.mkdir()
     plan = replace(small_plan(), target=InstanceSpec(image="other"))
-    with cycle.opened(plan, 7, folder, Noting()) as opened:
+    with cycle.opened_for(plan, 7, folder, Noting()) as opened:
         assert opened.host is not opened.target_host
     assert 2 == surroundings.said.count("probe") == surroundings.said.count("close host")
 
@@ -550,7 +551,7 @@ def test_other_databases_are_said_to_be_looked_at_in_part(
     tmp_path: Path, surroundings: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     more = replace(description(tmp_path / "source"), others=(tmp_path / "source/db/extra",))
-    monkeypatch.setattr(cycle.Instance, "describe", lambda _: more)
+    monkeypatch.setattr(opening.Instance, "describe", lambda _: more)
     with open_it(tmp_path) as opened:
         assert ["of other databases only the structure is checked, not what they hold: extra"] == list(
             opened.notes
@@ -572,7 +573,7 @@ def log_of(tmp_path: Path) -> Path:
     log = tmp_path / "run/work/log/freeze.log"
     umask = os.umask(0)
     try:
-        cycle._make_log(log)
+        opening._make_log(log)
     finally:
         os.umask(umask)
     return log
@@ -586,7 +587,7 @@ def test_nobody_else_may_come_to_the_log_before_it_is_given_to_its_user(tmp_path
 def test_a_log_of_our_own_user_is_for_him_and_his_group(tmp_path: Path) -> None:
     log, found = log_of(tmp_path), description(tmp_path / "source")
     found.databases["one"].mkdir(parents=True)
-    assert () == cycle._open_log(log, found, way=True)
+    assert () == opening._open_log(log, found, way=True)
     assert (0o660, 0o750, 0o755) == (bits(log), bits(log.parent), bits(log.parent.parent))
 
 
@@ -596,7 +597,7 @@ def test_a_log_of_another_user_is_given_to_him_and_the_way_to_it(tmp_path: Path,
     log, found = log_of(tmp_path), description(tmp_path / "source")
     found.databases["one"].mkdir(parents=True)
     os.chown(found.databases["one"], 4711, 4712)
-    assert () == cycle._open_log(log, found, way=way)
+    assert () == opening._open_log(log, found, way=way)
     owners = [(one.stat().st_uid, one.stat().st_gid) for one in (log, log.parent, log.parent.parent)]
     own = (os.geteuid(), os.getegid())
     assert [(4711, 4712), (own[0], 4712), (own[0], 4712) if way else own] == owners
@@ -610,13 +611,13 @@ def test_where_it_cannot_be_given_away_all_may_write_it_and_that_is_said(
     found.databases["one"].mkdir(parents=True)
     monkeypatch.setattr(os, "geteuid", lambda: 99)
     monkeypatch.setattr(os, "chown", raising(PermissionError(1, "Operation not permitted")))
-    (note,) = cycle._open_log(log, found, way=True)
+    (note,) = opening._open_log(log, found, way=True)
     assert f"the freeze log {log} may be written by every user" in note
     assert (0o666, 0o711, 0o711) == (bits(log), bits(log.parent), bits(log.parent.parent))
 
 
 def test_a_host_is_found_by_its_name(tmp_path: Path) -> None:
-    made = cycle._host(InstanceSpec(host="local"), tmp_path, object())  # type: ignore[arg-type]
+    made = opening._host(InstanceSpec(host="local"), tmp_path, object())  # type: ignore[arg-type]
     assert "LocalHost" == type(made).__name__
     with pytest.raises(HarnessError):
-        cycle._host(InstanceSpec(host="nowhere"), tmp_path, object())  # type: ignore[arg-type]
+        opening._host(InstanceSpec(host="nowhere"), tmp_path, object())  # type: ignore[arg-type]

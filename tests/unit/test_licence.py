@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.cycle import within_licence
 from harness.evidence.answers import Description
 from harness.instance.iris import Instance
+from harness.session.opening import within_licence
 from harness.stages.walk import _walkers
 from tests.conftest import small_plan
 
@@ -32,12 +32,12 @@ def description(sessions_max: int | None) -> Description:
 )
 def test_three_sessions_are_left_to_the_run(asked: int, most: int | None, writers: int) -> None:
     """A freeze, its watchdog and a spare one must always get in; one writer there must be."""
-    plan, notes = within_licence(small_plan(writers=asked), description(most))
-    assert writers == plan.workload.writers
+    load, notes = within_licence(small_plan(writers=asked).workload, description(most))
+    assert writers == load.writers
     assert bool(notes) == (writers != asked)
     if notes:
         assert f"{writers} writers instead of {asked}" in notes[0] and f"{most} sessions" in notes[0]
-    assert replace(plan, workload=small_plan(writers=asked).workload) == small_plan(writers=asked)
+    assert replace(load, writers=asked) == small_plan(writers=asked).workload
 
 
 @pytest.mark.parametrize(("most", "walkers"), [(None, 16), (8, 6), (3, 1), (1, 1)])

@@ -18,8 +18,7 @@ from harness.evidence.files import ExpectedFile, FileStatus
 from harness.evidence.window import Window
 from harness.instance.iris import Instance
 from harness.model import CaseRecord, Finding, RecoveryMode, Verdict
-from harness.plan.expand import expand
-from harness.plan.model import FreezeSpec, InstanceSpec, Limits, Plan, SnapshotSpec, WorkloadSpec
+from harness.plan.model import Case, FreezeSpec, InstanceSpec, Limits, SnapshotSpec, WorkloadSpec
 from harness.report.cause import cause
 from harness.scripts import rules
 from harness.scripts.scenarios.base import INTEGRITY_GUIDE, Family
@@ -38,17 +37,9 @@ family = Family("restored")
 _SEED = 20261123
 _CAPTURE_S = 60.0
 _HOST = ("probe", "target", "close")
-_PLAN = Plan(
-    name="restored",
-    instance=InstanceSpec(host="sandbox"),
-    target=InstanceSpec(),
-    workload=WorkloadSpec(writers=2, duration_s=2.0, rate=3000),
-    cycles=1,
-    snapshots=(SnapshotSpec(provider="copy", options={}),),
-    recovery=(RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD),
-    freeze=FreezeSpec(),
-    limits=Limits(),
-)
+_WORKLOAD = WorkloadSpec(writers=2, duration_s=2.0, rate=3000)
+_SNAPSHOT = SnapshotSpec(provider="copy", options={})
+_MODES = (RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD)
 
 
 @family.scenario(
@@ -62,14 +53,13 @@ def restored(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first, load=False)
     with ExitStack() as ending:
-        session = _setting(scene, ending)
-        cases = expand(_PLAN)
+        session = _session(scene, ending)
         stages = session.stages("restored")
         try:
             backup = back_up(
                 session,
-                cases[0].snapshot,
-                list(_PLAN.recovery),
+                _SNAPSHOT,
+                _MODES,
                 stages,
                 hold=lambda *given: _hold(scene, *given),
             )
@@ -77,9 +67,10 @@ def restored(scene: Scene) -> Iterator[Finding]:
             yield rules.inconclusive(str(error))
             return
         ending.callback(discard, session, backup)
-        for case in cases:
+        for mode in _MODES:
+            case = Case(name=f"restored · {mode.value}", cycle=1, snapshot=_SNAPSHOT, recovery=mode)
             record = recover(session, backup, case)
-            scene.notes.append(f"{case.recovery.value}: {record.verdict.value}")
+            scene.notes.append(f"{mode.value}: {record.verdict.value}")
             yield from _finding(record)
 
 
@@ -94,7 +85,7 @@ def _finding(record: CaseRecord) -> Iterator[Finding]:
         yield replace(found, message=f"{mode}: {found.message}", verdict=record.verdict)
 
 
-def _setting(scene: Scene, ending: ExitStack) -> Session:
+def _session(scene: Scene, ending: ExitStack) -> Session:
     """What a backup and its recoveries share. Everything in it ends with `ending`."""
     root = scene.root(scene.first)
     work, folder = scene.work / "restored", scene.folder
@@ -102,16 +93,18 @@ def _setting(scene: Scene, ending: ExitStack) -> Session:
     host = plugins.load("harness.hosts", "local", _HOST)(InstanceSpec(), work)
     ending.callback(host.close)
     host.probe()
-    targets = Targets(host, root, len(_PLAN.recovery))
+    targets = Targets(host, root, len(_MODES))
     ending.callback(targets.close)
     targets.prepare()
     watchdog = Watchdog(folder, {}, scene.notes.append)
     ending.callback(watchdog.close)
     source = Instance(scene.machine.instance(scene.first))
-    ledger = Ledger(_PLAN.workload.writers, folder / "ledger.bin")
+    ledger = Ledger(_WORKLOAD.writers, folder / "ledger.bin")
     ending.callback(ledger.close)
     return Session(
-        plan=_PLAN,
+        workload=_WORKLOAD,
+        freeze=FreezeSpec(),
+        limits=Limits(),
         seed=_SEED,
         folder=folder,
         work=work,
