@@ -148,6 +148,7 @@ def configure(folder: Path) -> list[Path]:
     (folder / "etc/apt/sources.list").write_text(sources.read_text() if sources.exists() else "")
 
     settings = pip_settings()
+    settings.pop("constraint", None)  # names a file of this machine; ./dev pins what it installs itself
     shared = local_indexes(settings)
     certificates = Path(settings.get("cert", "/etc/ssl/certs/ca-certificates.crt"))
     if certificates.is_file():
