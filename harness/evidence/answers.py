@@ -1,4 +1,4 @@
-"""What an instance answers (protocol.md): plain data, whoever asked."""
+"""The answers of an instance to the calls of protocol.md, as plain data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One backup, whoever made it: an image, the journals that follow it, the log of its freeze, what was promised."""
+"""One backup: its image, the journals after it, the log of its freeze, and what each recovery must bring back."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Backup:
         committed: What the live journals had committed before the marker; None if no mode asks for it.
         promises: Recovery mode → what a recovery in that mode has to bring back.
         source: What was captured.
-        image: Status of the snapshot's files just after the thaw; None if nobody here can see them.
+        image: Status of the snapshot's files just after the thaw; None if the harness cannot see them.
         stuns: Times in which nothing of the instance ran; None where its host cannot tell.
         open_in_image: Whether this engine writes what is not committed to its database files, so that an image may
             hold a part of a transaction that a recovery takes back.

@@ -26,8 +26,8 @@ class Look:
             not asked.
         integrity: The engine's structure check of the restored databases.
         state: What the restored databases hold.
-        unconfirmed: Check → facts about the product that it rests on and that nobody saw to hold for this engine
-            (`harness.facts.known.unconfirmed`); empty means that all were, None that nobody looked.
+        unconfirmed: Check → facts about the product that it depends on and that are not confirmed for this engine
+            (`harness.facts.known.unconfirmed`); empty means that all are, None that they were not looked up.
     """
 
     floor: Vector

@@ -10,7 +10,7 @@ Facts measured on GT.M V7.0-005 (Debian package fis-gtm 7.0-005-1):
 * A copied database keeps the user that froze the live one; for another user `mupip freeze -off` waits for ever
   unless it is told to `-override`.
 * A writer that ends as a freeze begins may wait for the end of that freeze and hold the semaphores of its region
-  meanwhile, which `mupip freeze -off` waits for (seen once in 1,500 kills): then neither ever ends. What it committed
+  meanwhile, which `mupip freeze -off` waits for (seen by the kill sweep): then neither ever ends. What it committed
   is in shared memory and in the journal, so it may be killed; the kernel gives the semaphores back.
 * `dse crit -seize` holds a region's critical section: every updater of it waits, the file stays as it is.
 * The header of a copied database names the shared memory of the live one, so a copy may be opened only in an
@@ -189,10 +189,14 @@ class Engine:
             late.cancel()
 
     def _end_who_waits_for_the_thaw(self) -> None:
+        """Kill processes of this instance that hold such a semaphore. mupip and dse are at work with it (a thaw on a
+        slow disk is one of them) and are left alone.
+        """
         mark = f"iris_root={self.layout.root}".encode()
         for pid in _holders():
             with contextlib.suppress(OSError):
-                if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                ours = mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                if ours and Path(f"/proc/{pid}/comm").read_text().strip() not in ("mupip", "dse"):
                     log_message(
                         self.layout, f"process {pid} waits for the thaw and holds it up: killed", severity=2
                     )
