@@ -19,6 +19,7 @@ from figures import Row
 from pairs import Say
 from sides import MODE, WRITERS, backed_up, floor_in, opened_in, require_sound, scratch, workload
 
+from harness.declared import RUN
 from harness.evidence.backup import Backup
 from harness.evidence.case import Evidence, Look
 from harness.instance.iris import Instance
@@ -130,7 +131,7 @@ def _check(target: Instance, evidence: Evidence) -> tuple[float, float]:
     state = read_state(target, evidence.seed, evidence.writers)
     walked = time.monotonic()
     recovered = replace(evidence.recovered, state=state)
-    checks = judge_all(replace(evidence, recovered=recovered, image=recovered))
+    checks = judge_all(replace(evidence, recovered=recovered, image=recovered), RUN)
     judged = time.monotonic()
     require_sound(checks)
     return walked - began, judged - walked

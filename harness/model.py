@@ -14,20 +14,10 @@ from datetime import datetime
 
 SCHEMA = "harness.record/1"
 
-LOOKS = ("integrity", "atomicity", "content", "consistent_cut", "floor", "ceiling")
-"""The checks of restored data: they judge the image first, then what was recovered from it."""
 IMAGE = "image."
 """Begins the name of a check of the image as it was restored, before anything was applied to it."""
-CHECKS = (
-    "snapshot",
-    *(f"{IMAGE}{name}" for name in LOOKS),
-    *LOOKS,
-    "marker",
-    "chain",
-    "hold",
-    "recovery_point",
-)
-"""The checks of every case, in the order of the report."""
+LOOKS = ("integrity", "atomicity", "content", "consistent_cut", "floor", "ceiling")
+"""The checks in which a damaged image may show: those that declare `of_image`."""
 PRODUCTS = ("IRIS", "Cache")
 STAND_IN = "stand-in"
 """What a plan calls the image of the stand-in."""
@@ -57,6 +47,32 @@ class RecoveryMode(enum.Enum):
     ROLLFORWARD = "rollforward"
     POINT_IN_TIME = "point-in-time"
     BOOT = "boot"
+
+
+class Upstream(enum.IntEnum):
+    """How early in the life of a backup a cause lies: what went wrong earlier explains what shows later."""
+
+    WINDOW = 0
+    """The freeze, and whether everything was copied while it lasted."""
+    JOURNALS = 1000
+    """The marker, and the journals from there."""
+    IMAGE = 2000
+    """The files that were copied."""
+    DATA = 3000
+    """What is in the restored databases. From here on whatever is wrong in the image comes first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """What a check can say, declared: `name` is the code of its finding.
+
+    `rank` is its place among the causes, one of `Upstream` and a number that leaves room for others; None comes after
+    them all. `remedy` is what to do about it; empty if that is what its check says.
+    """
+
+    name: str
+    rank: int | None = None
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

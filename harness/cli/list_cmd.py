@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 
 import click
 
-from harness import plugins
+from harness import declared, plugins
 from harness.cli.output import emit
 from harness.errors import ExitCode, PreconditionError
 from harness.report.grid import grid
@@ -16,7 +16,7 @@ KINDS = {
     "host": "harness.hosts",
     "snapshot": "harness.snapshots",
     "fault": "harness.faults",
-    "check": "harness.checkers",
+    "check": declared.GROUP,
     "reporter": "harness.reporters",
 }
 _COLUMNS = ("kind", "name", "from", "help")

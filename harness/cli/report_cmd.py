@@ -15,9 +15,11 @@ from harness import record_json, store
 from harness.cli.output import emit
 from harness.cli.reporters import rendered, reporter_named
 from harness.cli.status import exit_code
+from harness.declared import guide
 from harness.errors import ExitCode, UsageError
 from harness.model import Record
 from harness.report.base import final_verdict
+from harness.report.guide import Guide
 from harness.report.overview import overview
 
 
@@ -43,45 +45,49 @@ def report_command(runs: tuple[Path, ...], format_: str | None, out: Path) -> in
     RUN the runs below --out are listed. The exit status is that of the worst run reported; a run that was
     cut short is never PASS. Listing runs always gives 0.
     """
+    checks = guide()
     if not runs:
-        emit(_listing(store.history(out), out, format_ or "table"))
+        emit(_listing(store.history(out), out, format_ or "table", checks))
         return ExitCode.PASS
     records = [(run, store.load(run)) for run in runs]
     if len(records) == 1:
         name = format_ or "table"
-        emit(rendered(reporter_named(name), name, records[0][1]))
+        emit(rendered(reporter_named(name), name, records[0][1], checks))
     else:
-        emit(_several(sorted(records, key=lambda pair: pair[1].started_utc), format_))
-    return exit_code(record for _, record in records)
+        emit(_several(sorted(records, key=lambda pair: pair[1].started_utc), format_, checks))
+    return exit_code((record for _, record in records), checks)
 
 
-def _several(records: list[tuple[Path, Record]], format_: str | None) -> str:
+def _several(records: list[tuple[Path, Record]], format_: str | None, checks: Guide) -> str:
     if format_ == "json":
         return json.dumps([record_json.encode(record) for _, record in records], indent=2) + "\n"
     if format_ not in (None, "table", "markdown"):
         raise UsageError(f"{format_} reports one run at a time; {len(records)} were given")
-    table = overview([(str(place), record) for place, record in records])
+    table = overview([(str(place), record) for place, record in records], checks)
     if format_ is None:
         return table
     table = f"```\n{table}```\n" if format_ == "markdown" else table
     reporter = reporter_named(format_)
-    return "\n\n".join([table, *(rendered(reporter, format_, record) for _, record in records)])
+    return "\n\n".join([table, *(rendered(reporter, format_, record, checks) for _, record in records)])
 
 
-def _listing(runs: tuple[store.Run, ...], out: Path, format_: str) -> str:
+def _listing(runs: tuple[store.Run, ...], out: Path, format_: str, checks: Guide) -> str:
     if format_ == "json":
-        return json.dumps([_row(run) for run in runs], indent=2) + "\n"
+        return json.dumps([_row(run, checks) for run in runs], indent=2) + "\n"
     if format_ != "table":
         raise UsageError(f"runs are listed as table or json, not as {format_}; name a RUN to report on it")
     if not runs:
         return f"no runs below {out}\n"
     problems = [f"{run.folder}: {run.problem}" for run in runs if run.problem]
     return "\n".join(
-        [overview([(str(run.folder), run.record) for run in runs]), *(f"{problem}\n" for problem in problems)]
+        [
+            overview([(str(run.folder), run.record) for run in runs], checks),
+            *(f"{problem}\n" for problem in problems),
+        ]
     )
 
 
-def _row(run: store.Run) -> dict[str, object]:
+def _row(run: store.Run, checks: Guide) -> dict[str, object]:
     if run.record is None:
         return {"folder": str(run.folder), "verdict": "UNKNOWN", "problem": run.problem}
     return {
@@ -89,6 +95,6 @@ def _row(run: store.Run) -> dict[str, object]:
         "plan": run.record.plan,
         "seed": run.record.seed,
         "started_utc": run.record.started_utc.isoformat(),
-        "verdict": final_verdict(run.record).value,
+        "verdict": final_verdict(run.record, checks).value,
         "problem": "",
     }

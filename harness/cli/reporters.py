@@ -6,6 +6,7 @@ from harness import plugins
 from harness.errors import PreconditionError
 from harness.model import Record
 from harness.report.base import Reporter
+from harness.report.guide import Guide
 
 
 def reporter_named(name: str) -> Reporter:
@@ -19,10 +20,10 @@ def reporter_named(name: str) -> Reporter:
     return reporter
 
 
-def rendered(reporter: Reporter, name: str, record: Record) -> str:
+def rendered(reporter: Reporter, name: str, record: Record, guide: Guide) -> str:
     """A report. Raises PreconditionError if the reporter breaks off; the record is whole."""
     try:
-        return reporter.render(record)
+        return reporter.render(record, guide)
     except Exception as error:  # whatever a plug-in does, what was recorded is not lost
         raise PreconditionError(
             f"the reporter {name} of {plugins.origin('harness.reporters', name)} broke off: {error!r}",

@@ -13,10 +13,12 @@ from harness.cli.live import progress_for_terminal
 from harness.cli.output import emit, tell
 from harness.cli.reporters import rendered, reporter_named
 from harness.cli.status import exit_code
+from harness.declared import guide
 from harness.errors import ExitCode, PreconditionError
 from harness.model import Record
 from harness.plan.load import load
 from harness.plan.model import Plan
+from harness.report.guide import Guide
 
 _SEED_BYTES = 4
 
@@ -51,7 +53,7 @@ def run_command(plan: Path, format_: str, out: Path, seed: int | None) -> int:
     thaw could not be confirmed.
     """
     reporter = reporter_named(format_)
-    loaded = load(plan)
+    loaded, checks = load(plan), guide()
     seed = int.from_bytes(os.urandom(_SEED_BYTES)) if seed is None else seed
     tell(f"seed {seed}")
     try:
@@ -60,13 +62,13 @@ def run_command(plan: Path, format_: str, out: Path, seed: int | None) -> int:
         tell(f"harness: the run was interrupted and is UNKNOWN; what it recorded is below {out}")
         return ExitCode.UNKNOWN
     tell(f"run folder {folder}")
-    _write_junit(record, folder)
+    _write_junit(record, folder, checks)
     try:
-        emit(rendered(reporter, format_, record))
+        emit(rendered(reporter, format_, record, checks))
     except PreconditionError as error:
         tell(f"harness: {error}")
-        return exit_code([record]) or ExitCode.UNKNOWN
-    return exit_code([record])
+        return exit_code([record], checks) or ExitCode.UNKNOWN
+    return exit_code([record], checks)
 
 
 def _run(plan: Plan, seed: int, out: Path) -> tuple[Record, Path]:
@@ -81,10 +83,10 @@ def _run(plan: Plan, seed: int, out: Path) -> tuple[Record, Path]:
         progress.close()
 
 
-def _write_junit(record: Record, folder: Path) -> None:
+def _write_junit(record: Record, folder: Path, checks: Guide) -> None:
     path = folder / "junit.xml"
     try:
-        path.write_text(rendered(reporter_named("junit"), "junit", record), encoding="utf-8")
+        path.write_text(rendered(reporter_named("junit"), "junit", record, checks), encoding="utf-8")
     except OSError as error:
         raise PreconditionError(
             f"cannot write {path}: {error.strerror}", "Make room or permit it."

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from harness.errors import ExitCode
 from harness.model import Record, Verdict
 from harness.report.base import final_verdict
+from harness.report.guide import Guide
 
 _CODES = {
     Verdict.PASS: ExitCode.PASS,
@@ -16,9 +17,9 @@ _CODES = {
 }
 
 
-def exit_code(records: Iterable[Record]) -> ExitCode:
+def exit_code(records: Iterable[Record], guide: Guide) -> ExitCode:
     """The exit status of one or more runs: of the worst of them. An unfinished run is never PASS."""
-    return code_of(Verdict.worst(final_verdict(record) for record in records))
+    return code_of(Verdict.worst(final_verdict(record, guide) for record in records))
 
 
 def code_of(verdict: Verdict) -> ExitCode:

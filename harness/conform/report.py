@@ -8,7 +8,7 @@ import textwrap
 from tabulate import tabulate
 
 from harness.facts.codec import Conformance, FactResult
-from harness.model import CHECKS, Verdict
+from harness.model import Verdict
 from harness.report.base import STAND_IN_NOTE, printable
 from harness.report.grid import grid
 
@@ -58,7 +58,7 @@ def _summary(conformance: Conformance) -> str:
 
 
 def _cells(fact: FactResult) -> list[str]:
-    checks = "all" if set(fact.checks) == set(CHECKS) else ", ".join(fact.checks) or "-"
+    checks = ", ".join(fact.checks) or "-"
     return [fact.id, checks, fact.expected, fact.observed, fact.verdict.value]
 
 

@@ -39,6 +39,15 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One limit that the plan sets, of `window`, `rpo` or `rto`, and what was measured; None if it could not be."""
+
+    name: str
+    limit_s: float
+    measured_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """All that is known of one case when it is judged; a part that could not be had is None.
 
@@ -65,6 +74,7 @@ class Evidence:
         rolled: What roll-forward answered; None where none was asked for.
         rolled_problem: Why roll-forward broke off; None if it did not, or was not asked for.
         committed: Last committed sequence numbers in the journals up to the recovery point.
+        limits: Those that the plan sets, with what was measured; empty: it sets none.
         problems: Stage → why it could not be done.
     """
 
@@ -93,6 +103,7 @@ class Evidence:
     rolled: RollforwardAnswer | None = None
     rolled_problem: str | None = None
     committed: tuple[Committed, ...] | None = None
+    limits: tuple[Limit, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
 
     @property

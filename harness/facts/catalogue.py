@@ -1,7 +1,7 @@
-"""What the harness takes for granted of the product, as data: each fact, its source, and the checks that rest on it.
+"""What the harness takes for granted of the product, as data: each fact, and its source.
 
-A check rests on a fact if its PASS could be wrong were the fact not true. A fact whose failure would show by itself
-(as an error, a refusal, a FAIL) has no checks: it is worth knowing, and nothing rests on it.
+A check rests on a fact if its PASS could be wrong were the fact not true; it declares so itself (`harness.declared`).
+On a fact whose failure would show by itself (as an error, a refusal, a FAIL) no check rests: it is worth knowing.
 
 Each fact is declared once, in the module of its family. The probe that tries it names it as an object, by the
 decorator `tries` in `harness.conform`. The two do not stand in one module, because they belong on different floors: a
@@ -13,11 +13,13 @@ with `untried` has no probe, for the reason it gives.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from harness.facts import elsewhere, freezes, journals, lists, recoveries, sessions
 from harness.facts.fact import Fact
 from harness.model import RecoveryMode
 
-__all__ = ["FACTS", "OPEN_ITEMS", "Fact", "resting"]
+__all__ = ["FACTS", "OPEN_ITEMS", "Fact", "fact_of", "resting"]
 _FAMILIES = (sessions, freezes, journals, recoveries, lists, elsewhere)
 
 FACTS: tuple[Fact, ...] = tuple(
@@ -29,10 +31,17 @@ OPEN_ITEMS = 22
 """How many questions the documentation leaves open (docs/conformance.md)."""
 
 
-def resting(check: str, mode: RecoveryMode | None = None) -> tuple[Fact, ...]:
-    """The facts that a check rests on, in one recovery mode or in any."""
-    return tuple(
-        fact
-        for fact in FACTS
-        if check in fact.checks and (mode is None or not fact.modes or mode in fact.modes)
-    )
+def fact_of(identifier: str) -> Fact | None:
+    """The fact of an id; None if there is none."""
+    return next((fact for fact in FACTS if fact.id == identifier), None)
+
+
+def resting(facts: Iterable[str], mode: RecoveryMode | None = None) -> tuple[str, ...]:
+    """Those of some facts, by their ids, that matter in one recovery mode or in any. One that is not in the catalogue
+    matters in each.
+    """
+    return tuple(one for one in facts if _matters(fact_of(one), mode))
+
+
+def _matters(fact: Fact | None, mode: RecoveryMode | None) -> bool:
+    return fact is None or mode is None or not fact.modes or mode in fact.modes

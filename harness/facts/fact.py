@@ -1,4 +1,4 @@
-"""What a fact is, and the documents and groups of checks that facts name."""
+"""What a fact is, and the documents and groups of modes that facts name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ OPEN = "documentation is silent"
 
 ROLLED = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
 RESTORED = (RecoveryMode.AS_OF_FREEZE, *ROLLED)
-DATA = ("atomicity", "content", "consistent_cut", "floor", "ceiling")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +28,7 @@ class Fact:
         statement: What is taken for granted, in one sentence.
         source: Where it is documented, or that it is not.
         expected: What a probe has to observe, in a few words.
-        checks: Those whose PASS rests on it; none: it is for information.
-        modes: Recovery modes in which they rest on it; none: in all.
+        modes: Recovery modes in which anything rests on it; none: in all.
         open_item: Number of the open question it answers, if it is one.
         untried: Why no probe tries it; empty if one does.
     """
@@ -39,7 +37,6 @@ class Fact:
     statement: str
     source: str
     expected: str
-    checks: tuple[str, ...] = ()
     modes: tuple[RecoveryMode, ...] = ()
     open_item: int | None = None
     untried: str = ""

@@ -31,7 +31,6 @@ FREEZE_LOG_LAYOUT = Fact(
     statement="The log of a freeze and its thaw has the lines and the order that the parser accepts.",
     source="captured logs of Caché 2015.2 and IRIS 2021.1",
     expected="one freeze: start file, marker, suspended, resumed",
-    checks=("marker",),
 )
 FREEZE_LOG_ZERO_IS_STDOUT = Fact(
     id="freeze.log_zero_is_stdout",
@@ -52,7 +51,6 @@ FREEZE_TEXT_IN_MARKER = Fact(
     statement="The text given to ExternalFreeze is the text of the journal marker, letter for letter.",
     source=f"{BACKUP}; the form is not documented",
     expected="the same text",
-    checks=("marker",),
     open_item=7,
 )
 MARKER_OFFSET_BEGINS_RECORD = Fact(
@@ -60,21 +58,18 @@ MARKER_OFFSET_BEGINS_RECORD = Fact(
     statement="At the offset that the log names a marker begins, and at no byte beside it.",
     source=f"{INTEGRITY_GUIDE} 8, journal addresses",
     expected="marker there, none one byte before",
-    checks=("marker",),
 )
 FREEZE_FILES_STAND_STILL = Fact(
     id="freeze.files_stand_still",
     statement="While frozen no byte of a database file changes, and updates go on.",
     source=BACKUP,
     expected="files unchanged, updates went on",
-    checks=("hold",),
 )
 FILES_TIME_SHOWS_WRITES = Fact(
     id="files.time_shows_writes",
     statement="A write of the engine to a database file shows in its size or times as the harness reads them.",
     source="the filesystem's, not the product's",
     expected="size or time changed",
-    checks=("hold",),
 )
 FREEZE_FILES_ARE_CURRENT = Fact(
     id="freeze.files_are_current",
@@ -87,7 +82,6 @@ FREEZE_SELF_THAW = Fact(
     statement="At WDSuspendLimit the instance resumes by itself, and the agent's thaw says that it had.",
     source=f"{BACKUP}; the log's text is not documented",
     expected="running; not frozen any more at the thaw",
-    checks=("hold",),
     open_item=4,
 )
 FREEZE_SELF_THAW_IS_LOGGED = Fact(
@@ -110,7 +104,6 @@ LOGIN_BLOCKED_STATUS = Fact(
     statement="Past ExternalFreezeTimeOut a session that cannot log in ends with neither 5 nor 3, or hangs.",
     source=OPEN,
     expected="neither 5 nor 3, or no answer",
-    checks=("hold",),
     open_item=1,
 )
 THAW_WITHOUT_LOGIN = Fact(
@@ -124,7 +117,6 @@ LOGIN_INSTANCE_DOWN_STATUS = Fact(
     statement="A session with an instance that is down ends with neither 5 nor 3.",
     source=OPEN,
     expected="neither 5 nor 3",
-    checks=("hold",),
     open_item=1,
 )
 LOGIN_REFUSED_STATUS = Fact(

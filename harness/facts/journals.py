@@ -9,28 +9,24 @@ JOURNALS_SWITCH_CLOSES = Fact(
     statement="A switch ends the current journal, says so of it, and begins another.",
     source=JOURNAL_FILE,
     expected="all closed but the last, which is new",
-    checks=("chain",),
 )
 JOURNALS_LINKED = Fact(
     id="journals.linked",
     statement="Each journal names the one before it, and no two have the same mark.",
     source=f"{INTEGRITY_GUIDE} 8.1, journal file information",
     expected="linked, with marks of their own",
-    checks=("chain",),
 )
 JOURNALS_COPY_READS_ALIKE = Fact(
     id="journals.copy_reads_alike",
     statement="Copied journals show the same names, marks, links and ends to another instance.",
     source=JOURNAL_FILE,
     expected="the same",
-    checks=("chain",),
 )
 ROLLFORWARD_MISSING_MIDDLE_IS_SEEN = Fact(
     id="rollforward.missing_middle_is_seen",
     statement="If a journal in the middle is missing, the links of its neighbours do not meet.",
     source=f"{INTEGRITY_GUIDE} 8.1; what the engine's own check reports is not documented",
     expected="the links do not meet",
-    checks=("chain",),
     open_item=12,
 )
 JOURNALS_TRUNCATED_IS_SEEN = Fact(
@@ -38,14 +34,12 @@ JOURNALS_TRUNCATED_IS_SEEN = Fact(
     statement="A journal that was cut off is reported as a problem, or with another end.",
     source=JOURNAL_FILE,
     expected="a problem, or another end",
-    checks=("chain",),
 )
 JOURNALS_FOREIGN_REFUSED = Fact(
     id="journals.foreign_refused",
     statement="A journal of another instance under a name of ours has another mark, or is no journal of ours.",
     source=OPEN,
     expected="a problem, or another mark",
-    checks=("chain",),
     open_item=11,
 )
 JOURNALS_COMPRESSED_ALONE = Fact(
@@ -60,5 +54,4 @@ JOURNALS_LAST_COMMITTED = Fact(
     statement="The journals hold the last transaction that each writer committed, in both databases.",
     source=f"{JOURNAL_RECORD}; names of record types are not documented",
     expected="as acknowledged",
-    checks=("recovery_point",),
 )

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from harness.declared import registered
 from harness.evidence.answers import Description
-from harness.facts.catalogue import FACTS, Fact, resting
+from harness.facts.catalogue import FACTS, fact_of, resting
 from harness.facts.codec import Conformance, FactResult, dumps, loads
 from harness.model import RecoveryMode, Verdict, impossible
 from harness.session.entry import state_folder
@@ -31,8 +32,8 @@ def unconfirmed(*engines: Description, mode: RecoveryMode | None = None) -> dict
     for product, version, stand_in in {(one.product, one.version, one.stand_in) for one in engines}:
         known = known_for(product, version, stand_in)
         confirmed &= {one.id for one in known.facts if _confirms(one)} if known else set()
-    checks = dict.fromkeys(check for fact in FACTS for check in fact.checks)
-    lacking = {c: tuple(f.id for f in resting(c, mode) if f.id not in confirmed) for c in checks}
+    declared = [one.declaration for one in registered()]
+    lacking = {one.name: tuple(f for f in resting(one.facts, mode) if f not in confirmed) for one in declared}
     return {check: facts for check, facts in lacking.items() if facts}
 
 
@@ -77,13 +78,9 @@ def file_name(product: str, version: str, stand_in: bool) -> str:
 
 def _confirms(result: FactResult) -> bool:
     """Seen to hold, and what was tried then is what is taken for granted now."""
-    now = _by_id(result.id)
+    now = fact_of(result.id)
     same = now is not None and (now.statement, now.expected) == (result.statement, result.expected)
     return same and result.verdict is Verdict.PASS
-
-
-def _by_id(identifier: str) -> Fact | None:
-    return next((fact for fact in FACTS if fact.id == identifier), None)
 
 
 def _read(file: Path) -> Conformance | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.facts.fact import DATA, INTEGRITY_GUIDE, OPEN, PROTOCOL, RESTORE, RESTORED, ROLLED, Fact
+from harness.facts.fact import INTEGRITY_GUIDE, OPEN, PROTOCOL, RESTORE, RESTORED, ROLLED, Fact
 from harness.model import RecoveryMode
 
 STATE_TELLS_WHAT_WORK_DID = Fact(
@@ -10,21 +10,18 @@ STATE_TELLS_WHAT_WORK_DID = Fact(
     statement="The walk of an instance shows exactly the transactions that its writers acknowledged.",
     source="RVWORK.m and RVCHECK.m",
     expected="exactly what was acknowledged",
-    checks=(*DATA, "recovery_point"),
 )
 STATE_OTHER_DATA_IS_SEEN = Fact(
     id="state.other_data_is_seen",
     statement="Data that another workload wrote is told apart from what belongs there.",
     source="RVWORK.m and RVCHECK.m",
     expected="altered",
-    checks=("content", "ceiling"),
 )
 RESTORE_PLACE_AND_MOUNT = Fact(
     id="restore.place_and_mount",
     statement="Files put in place of a dismounted database are the database once it is mounted.",
     source="class reference 2024.1, SYS.Database; owner and lock file in containers are not documented",
     expected="exactly what the snapshot holds",
-    checks=(*DATA, "integrity"),
     modes=RESTORED,
     open_item=15,
 )
@@ -33,7 +30,6 @@ INTEGRITY_CLEAN_VERDICT = Fact(
     statement="The structure check of sound restored databases says that they are.",
     source=f"{INTEGRITY_GUIDE} 2; the layout on IRIS is not documented",
     expected="clean",
-    checks=("integrity",),
     open_item=13,
 )
 INTEGRITY_CLOSING_VERDICT = Fact(
@@ -41,7 +37,6 @@ INTEGRITY_CLOSING_VERDICT = Fact(
     statement="The structure check closes with a word that it looked at every database asked for.",
     source=PROTOCOL,
     expected="one verdict for each database, then the closing one",
-    checks=("integrity",),
     open_item=13,
 )
 INTEGRITY_DAMAGE_IS_SEEN = Fact(
@@ -49,7 +44,6 @@ INTEGRITY_DAMAGE_IS_SEEN = Fact(
     statement="The structure check of a database with overwritten blocks names errors.",
     source=f"{INTEGRITY_GUIDE} 2; the value that tells of errors is not documented",
     expected="errors, in the damaged database only",
-    checks=("integrity",),
     open_item=13,
 )
 ROLLFORWARD_START_POSITION = Fact(
@@ -57,7 +51,6 @@ ROLLFORWARD_START_POSITION = Fact(
     statement="A roll-forward that starts at the marker's offset brings back everything up to the journals' end.",
     source=f"{RESTORE}, StartPosition; its format is not documented",
     expected="exactly what was acknowledged",
-    checks=("recovery_point",),
     modes=ROLLED,
     open_item=8,
 )
@@ -66,7 +59,6 @@ ROLLFORWARD_START_BETWEEN_RECORDS_REFUSED = Fact(
     statement="A roll-forward that starts where no record begins is refused.",
     source=OPEN,
     expected="refused",
-    checks=("recovery_point",),
     modes=ROLLED,
     open_item=8,
 )
@@ -75,7 +67,6 @@ ROLLFORWARD_STOP_AT_MARKER = Fact(
     statement="A roll-forward to a recovery point brings back everything before it and nothing after.",
     source=f"{RESTORE} has no stop position; how a marker ends it is not documented",
     expected="exactly what was acknowledged by then",
-    checks=("recovery_point", "ceiling"),
     modes=(RecoveryMode.POINT_IN_TIME,),
     open_item=9,
 )
@@ -84,7 +75,6 @@ ROLLFORWARD_SKIPPED_IS_REPORTED = Fact(
     statement="A roll-forward that cannot update a database is refused, or names it as skipped.",
     source=f"{RESTORE}, AbortOnDatabaseError; the answer of Run is not documented",
     expected="refused, or named as skipped",
-    checks=("recovery_point",),
     modes=ROLLED,
     open_item=10,
 )
@@ -100,7 +90,6 @@ BOOT_RECOVERS = Fact(
     statement="An instance started from a whole image comes up with what the image holds, and nothing newer.",
     source=f"{INTEGRITY_GUIDE} 1, startup recovery",
     expected="exactly what the snapshot holds",
-    checks=(*DATA, "integrity"),
     modes=(RecoveryMode.BOOT,),
 )
 BOOT_FROZEN_IMAGE_STARTS_THAWED = Fact(

@@ -9,21 +9,18 @@ AGENT_ANSWERS = Fact(
     statement="The agent names the instance, its two databases and the folders that hold their files.",
     source=PROTOCOL,
     expected="two databases, their files where it says",
-    checks=("snapshot", "integrity", "hold"),
 )
 AGENT_REFUSES_WITH_3 = Fact(
     id="agent.refuses_with_3",
     statement="A verb that could not do its work ends the session with status 3 and says why.",
     source=PROTOCOL,
     expected="status 3, with a reason",
-    checks=("integrity", "marker", "chain", "recovery_point"),
 )
 SESSION_ERROR_IS_NO_ANSWER = Fact(
     id="session.error_is_no_answer",
     statement="A call that never reaches its method ends the session with neither 5 nor 3.",
     source=OPEN,
     expected="neither 5 nor 3",
-    checks=("marker", "hold"),
     open_item=1,
 )
 SESSION_FREEZE_EXIT_STATUS = Fact(
@@ -31,34 +28,29 @@ SESSION_FREEZE_EXIT_STATUS = Fact(
     statement="ExternalFreeze called by `iris session` ends it with status 5, and the instance is frozen.",
     source=BACKUP,
     expected="status 5, frozen",
-    checks=("marker", "hold"),
 )
 SESSION_IS_SUSPENDED_EXIT_STATUS = Fact(
     id="session.is_suspended_exit_status",
     statement="IsWDSuspendedExt ends the session with 5 while frozen and with 3 while running.",
     source=BACKUP,
     expected="5 while frozen, 3 while running",
-    checks=("hold",),
 )
 SESSION_THAW_EXIT_STATUS = Fact(
     id="session.thaw_exit_status",
     statement="ExternalThaw called by `iris session` ends it with status 5, and the instance runs.",
     source=BACKUP,
     expected="status 5, running",
-    checks=("hold",),
 )
 THAW_ASKS_FIRST = Fact(
     id="thaw.asks_first",
     statement="The agent's thaw tells whether the freeze was still in force just before it.",
     source=PROTOCOL,
     expected="yes while frozen, no while running",
-    checks=("hold",),
 )
 THAW_WHEN_RUNNING = Fact(
     id="thaw.when_running",
     statement="ExternalThaw of an instance that is not frozen ends with status 3.",
     source=OPEN,
     expected="status 3, running",
-    checks=("hold",),
     open_item=3,
 )

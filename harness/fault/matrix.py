@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import plugins
+from harness.declared import guide
 from harness.errors import HarnessError, ThawError, UsageError
 from harness.evidence.backup import Backup
 from harness.fault.base import MODES, SNAPSHOT, Fault, Planted, Scene, recovered
@@ -173,7 +174,8 @@ def scene_of(seed: int, folder: Path, progress: Progress, instance: InstanceSpec
         for mode in (RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD):
             record = recovered(scene.planted(), mode)
             if record.verdict is not Verdict.PASS:
-                raise HarnessError(f"without a fault {mode.value} is {record.verdict.value}: {cause(record)}")
+                first = cause(record, guide())
+                raise HarnessError(f"without a fault {mode.value} is {record.verdict.value}: {first}")
         yield scene
 
 
@@ -198,7 +200,7 @@ def judged(fault: Fault, planted: Planted, record: CaseRecord, duration_s: float
     """The row of a fault that was recovered from."""
     cells = {check.name: _cell(fault, check.name, check.verdict, check.findings) for check in record.checks}
     cells |= {name: MISSED for name in fault.sees - cells.keys()}
-    first = cause(record)
+    first = cause(record, guide())
     right = record.verdict is fault.verdict and not {MISSED, ALARM} & set(cells.values())
     return Row(
         name=fault.name,

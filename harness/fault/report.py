@@ -9,16 +9,15 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from harness.declared import judgements
 from harness.fault.matrix import ALARM, BLIND, DETECTS, ECHO, MISSED, SILENT, Matrix, Row, alone, told_apart
-from harness.model import CHECKS, IMAGE, Verdict
+from harness.model import IMAGE, Verdict
 from harness.report.base import STAND_IN_NOTE
 from harness.report.grid import grid
 
 SCHEMA = "harness.matrix/1"
 _TREE = Path(__file__).parents[2]
 _IMAGE = IMAGE.rstrip(".")
-_COLUMNS = ("snapshot", _IMAGE, *(name for name in CHECKS[1:] if not name.startswith(IMAGE)), "limits")
-"""The checks of the image share one."""
 _WORST_FIRST = (ALARM, MISSED, DETECTS, ECHO, BLIND, SILENT)
 _SIGNS = {DETECTS: "sees", ECHO: "echo", SILENT: ".", BLIND: "blind", ALARM: ALARM, MISSED: MISSED}
 _LEGEND = (
@@ -30,7 +29,7 @@ _LEGEND = (
 def table(matrix: Matrix) -> str:
     """For a terminal of about 140 columns."""
     rows = matrix.rows
-    headers = ("fault", "verdict", *(name.replace("_", "\n") for name in _COLUMNS), "s", "")
+    headers = ("fault", "verdict", *(name.replace("_", "\n") for name in _columns()), "s", "")
     cells = [[row.name, row.verdict.value, *_signs(row), f"{row.duration_s:.1f}", _word(row)] for row in rows]
     align = ["left"] * len(headers)
     return (
@@ -51,7 +50,7 @@ def table(matrix: Matrix) -> str:
 def markdown(matrix: Matrix, made_by: str = "harness matrix --format markdown") -> str:
     """GitHub Markdown, with what was done and what was said of it."""
     rows = matrix.rows
-    headers = ("fault", "what was done", "verdict", *_COLUMNS)
+    headers = ("fault", "what was done", "verdict", *_columns())
     cells = [
         [
             f"`{row.name}`" + ("" if row.physical else " *"),
@@ -122,7 +121,7 @@ def score(matrix: Matrix) -> str:
 
 def _alone(matrix: Matrix) -> str:
     found = alone(matrix)
-    checks = dict.fromkeys(name.removeprefix(IMAGE) for name in (*CHECKS, "limits"))
+    checks = dict.fromkeys(one.check.declaration.name for one in judgements())
     cells = [
         [name, len(found.get(name, ())), ", ".join(f"`{f}`" for f in found.get(name, ()))] for name in checks
     ]
@@ -133,8 +132,13 @@ def _heading(matrix: Matrix) -> str:
     return f"instance: {matrix.instance} · seed {matrix.seed}\n{STAND_IN_NOTE}"
 
 
+def _columns() -> list[str]:
+    """One for each check; those of the image share one."""
+    return list(dict.fromkeys(_IMAGE if one.image else one.name for one in judgements()))
+
+
 def _signs(row: Row) -> list[str]:
-    return [_SIGNS[_word_of(row, name)] for name in _COLUMNS]
+    return [_SIGNS[_word_of(row, name)] for name in _columns()]
 
 
 def _word_of(row: Row, column: str) -> str:

@@ -12,6 +12,7 @@ from typing import Protocol
 from harness.model import CaseRecord, Check, Finding, FreezeSummary, Record, Stun, Verdict
 from harness.report import contradiction
 from harness.report.cause import cause_line, next_step
+from harness.report.guide import Guide
 
 STAND_IN_NOTE = (
     "The stand-in proves the procedure and the scripts; it is never a statement about IRIS itself."
@@ -19,24 +20,24 @@ STAND_IN_NOTE = (
 
 
 class Reporter(Protocol):
-    """Turns a record into text. Constructed without arguments; reads nothing but the record."""
+    """Turns a record into text. Constructed without arguments; reads nothing but the record, by the guide."""
 
-    def render(self, record: Record) -> str:
+    def render(self, record: Record, guide: Guide) -> str:
         """The whole report, ending with a newline. Raises nothing for any record that can be stored."""
 
 
-def final_verdict(record: Record) -> Verdict:
+def final_verdict(record: Record, guide: Guide) -> Verdict:
     """The verdict a run may be reported with; worse than the recorded one if the record does not carry it."""
-    parts = [case_verdict(case) for case in record.cases]
+    parts = [case_verdict(case, guide) for case in record.cases]
     whole = record.finished and record.cases and not record.error
     found = Verdict.worst([record.verdict, *parts, *([] if whole else [Verdict.UNKNOWN])])
     return Verdict.UNKNOWN if found is Verdict.PASS and contradiction.of_record(record) else found
 
 
-def case_verdict(case: CaseRecord) -> Verdict:
+def case_verdict(case: CaseRecord, guide: Guide) -> Verdict:
     """The verdict of a case; not PASS if nothing was checked, or a check, a finding or a number says otherwise."""
     found = _said(case)
-    return Verdict.UNKNOWN if found is Verdict.PASS and contradiction.of_case(case) else found
+    return Verdict.UNKNOWN if found is Verdict.PASS and contradiction.of_case(case, guide) else found
 
 
 def _said(case: CaseRecord) -> Verdict:
@@ -46,13 +47,13 @@ def _said(case: CaseRecord) -> Verdict:
     return Verdict.worst([case.verdict, *checks, *findings])
 
 
-def contradictions(record: Record) -> list[str]:
+def contradictions(record: Record, guide: Guide) -> list[str]:
     """Why a run or a case that says PASS is not believed, a line each."""
     lines = [
         f"{case.name}: {why}"
         for case in record.cases
         if case.verdict is Verdict.PASS
-        for why in contradiction.of_case(case)
+        for why in contradiction.of_case(case, guide)
     ]
     above = contradiction.of_record(record) if record.verdict is Verdict.PASS else []
     return [f"not believed: {line}" for line in [*above, *lines]]
@@ -108,20 +109,20 @@ def _stunned(freeze: FreezeSummary, stun: Stun) -> str:
     return f"the instance was stunned for {stun.duration_s:.2f} s at {at} UTC, {place}"
 
 
-def summary(record: Record) -> list[str]:
+def summary(record: Record, guide: Guide) -> list[str]:
     """The verdict: first with what a person must look at and do, if there is anything, then in numbers."""
-    verdict = final_verdict(record).value
-    first, step = cause_line(record.cases), next_step(record.cases)
-    doubts = contradictions(record)
+    verdict = final_verdict(record, guide).value
+    first, step = cause_line(record.cases, guide), next_step(record.cases, guide)
+    doubts = contradictions(record, guide)
     lines = [*([first] if first else []), *doubts]
     if not lines:
-        return [f"{verdict}: {_counts(record)}."]
+        return [f"{verdict}: {_counts(record, guide)}."]
     todo = [f"what to do: {step}"] if step else []
-    return [f"{verdict}: {lines[0]}", *todo, *lines[1:], f"{_counts(record)}."]
+    return [f"{verdict}: {lines[0]}", *todo, *lines[1:], f"{_counts(record, guide)}."]
 
 
-def _counts(record: Record) -> str:
-    verdicts = [case_verdict(case) for case in record.cases]
+def _counts(record: Record, guide: Guide) -> str:
+    verdicts = [case_verdict(case, guide) for case in record.cases]
     counts = f"{verdicts.count(Verdict.PASS)} of {len(verdicts)} cases passed"
     others = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.SKIPPED)
     tally = [f"{verdicts.count(other)} {other.value}" for other in others if other in verdicts]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from harness.model import CaseRecord, Finding, Record, Verdict
 from harness.report.base import not_passed, reasons
 from harness.report.cause import cause
+from harness.report.guide import Guide
 
 _BLIND = ".not_checked"
 
@@ -46,22 +47,22 @@ def blocks(record: Record) -> list[Block]:
     ]
 
 
-def blind(record: Record) -> list[Blind]:
+def blind(record: Record, guide: Guide) -> list[Blind]:
     """The checks that could not look; cases that lack the same for the same reason are one."""
     alike: dict[tuple[tuple[str, ...], str], list[str]] = {}
     for case in record.cases:
         found = [(check.name, f) for check in case.checks for f in check.findings if is_blind(f)]
         if found:
             names = tuple(name for name, _ in found)
-            alike.setdefault((names, _why(case, [f for _, f in found])), []).append(case.name)
+            alike.setdefault((names, _why(case, [f for _, f in found], guide)), []).append(case.name)
     return [Blind(checks=checks, cases=tuple(cases), why=why) for (checks, why), cases in alike.items()]
 
 
-def _why(case: CaseRecord, found: list[Finding]) -> str:
+def _why(case: CaseRecord, found: list[Finding], guide: Guide) -> str:
     """What a stage said; else the cause that the case has; else what was missing."""
     if said := "; ".join(dict.fromkeys(finding.witness for finding in found if finding.witness)):
         return said
-    first = cause(case)
+    first = cause(case, guide)
     if first and not is_blind(first):
         return f"of {first.code}"
     return "; ".join(dict.fromkeys(finding.message for finding in found))

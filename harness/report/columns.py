@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.model import CaseRecord, FreezeSummary, Position, RecoverySummary, Verdict
 from harness.report.base import case_verdict, printable
+from harness.report.guide import Guide
 
 HEADERS = (
     "case",
@@ -21,11 +22,11 @@ HEADERS = (
 ALIGN = ("left", "left", "left", *["right"] * 8)
 
 
-def cells(case: CaseRecord) -> list[str]:
+def cells(case: CaseRecord, guide: Guide) -> list[str]:
     """The cells of a case under `HEADERS`; what was not reached or not found out is `-`."""
     return [
         printable(case.name),
-        case_verdict(case).value,
+        case_verdict(case, guide).value,
         _marker(case.freeze),
         f"{case.freeze.window_s * 1000:.1f}" if case.freeze else "-",
         f"{case.snapshot.bytes / 1e6:.1f}" if case.snapshot else "-",

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.model import (
-    CHECKS,
     CaseRecord,
     FreezeSummary,
     Record,
@@ -22,6 +21,7 @@ from harness.model import (
     Verdict,
     impossible,
 )
+from harness.report.guide import Guide
 
 _ROLLED = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
 _ROUNDING_S = 1e-6
@@ -44,14 +44,14 @@ def of_record(record: Record) -> list[str]:
     return found
 
 
-def of_case(case: CaseRecord) -> list[str]:
+def of_case(case: CaseRecord, guide: Guide) -> list[str]:
     """What is missing in a case, or does not agree with the rest of it."""
-    return [*_checks(case), *_parts(case)]
+    return [*_checks(case, guide), *_parts(case)]
 
 
-def _checks(case: CaseRecord) -> Iterator[str]:
+def _checks(case: CaseRecord, guide: Guide) -> Iterator[str]:
     names = Counter(check.name for check in case.checks)
-    if missing := [name for name in CHECKS if not names[name]]:
+    if missing := [name for name in guide.checks if not names[name]]:
         yield f"the check {missing[0]} is missing" + (f", and {len(missing) - 1} more" if missing[1:] else "")
     yield from (f"the check {name} is there {n} times" for name, n in names.items() if n > 1)
     if odd := [check.name for check in case.checks if check.findings and check.verdict is Verdict.PASS]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from harness import record_json
 from harness.model import Record
+from harness.report.guide import Guide
 
 
 class JSONReporter:
     """The stored record as JSON, for programs."""
 
-    def render(self, record: Record) -> str:
+    def render(self, record: Record, guide: Guide) -> str:
         """One JSON object, the same text as `record.json`."""
         return record_json.dumps(record)

@@ -11,37 +11,38 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from harness.model import CaseRecord, Check, Record, Verdict
 from harness.report.base import case_verdict, final_verdict, printable, reasons, summary
+from harness.report.guide import Guide
 
 
 class JUnitReporter:
     """JUnit XML for CI servers."""
 
-    def render(self, record: Record) -> str:
+    def render(self, record: Record, guide: Guide) -> str:
         """The report as an XML document."""
         document = JUnitXml(printable(record.plan))
-        document.add_testsuite(_run_suite(record))
+        document.add_testsuite(_run_suite(record, guide))
         for case in record.cases:
-            document.add_testsuite(_case_suite(case))
+            document.add_testsuite(_case_suite(case, guide))
         document.update_statistics()  # type: ignore[no-untyped-call] # no types in the library
         xml: bytes = document.tostring()  # type: ignore[no-untyped-call] # no types in the library
         return xml.decode("utf-8") + "\n"
 
 
-def _run_suite(record: Record) -> TestSuite:
-    verdict = final_verdict(record)
+def _run_suite(record: Record, guide: Guide) -> TestSuite:
+    verdict = final_verdict(record, guide)
     # A run whose verdict is SKIPPED proved nothing; the exit status says the same.
     shown = Verdict.UNKNOWN if verdict is Verdict.SKIPPED else verdict
     detail = record.error or "record.json holds the whole run"
     suite = TestSuite("run")
-    suite.add_testcase(_test("verdict", "run", 0.0, shown, " ".join(summary(record)), detail))
+    suite.add_testcase(_test("verdict", "run", 0.0, shown, " ".join(summary(record, guide)), detail))
     return suite
 
 
-def _case_suite(case: CaseRecord) -> TestSuite:
+def _case_suite(case: CaseRecord, guide: Guide) -> TestSuite:
     suite = TestSuite(printable(case.name))
     for check in case.checks:
         suite.add_testcase(_check_test(case, check))
-    verdict = case_verdict(case)
+    verdict = case_verdict(case, guide)
     message = f"the case is {verdict.value}"
     suite.add_testcase(_test("verdict", case.name, 0.0, verdict, message, message))
     return suite

@@ -13,6 +13,7 @@ from harness.model import Record
 from harness.report.base import heading, printable, remarks, summary
 from harness.report.blocks import Blind, Block, blind, blocks
 from harness.report.columns import ALIGN, HEADERS, cells
+from harness.report.guide import Guide
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
@@ -20,25 +21,25 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 class MarkdownReporter:
     """GitHub Markdown for pull requests and wikis."""
 
-    def render(self, record: Record) -> str:
+    def render(self, record: Record, guide: Guide) -> str:
         """The report as a Markdown section."""
         top, *rest = heading(record)
-        verdict, *numbers = summary(record)
+        verdict, *numbers = summary(record, guide)
         parts = [f"## {_plain(verdict)}", *map(_plain, [*numbers, top, *rest])]
         if not record.finished:
             parts.append("**This run was cut short: what it did not reach is not proved.**")
         if record.error:
             parts.append(f"**Error:** {_plain(record.error)}")
         if record.cases:
-            parts.append(_table(record))
+            parts.append(_table(record, guide))
         parts.extend(_plain(remark) for remark in remarks(record))
         parts.extend(map(_section, blocks(record)))
-        parts.extend(map(_blind, blind(record)))
+        parts.extend(map(_blind, blind(record, guide)))
         return "\n\n".join(parts) + "\n"
 
 
-def _table(record: Record) -> str:
-    rows = [[_plain(cell) for cell in cells(case)] for case in record.cases]
+def _table(record: Record, guide: Guide) -> str:
+    rows = [[_plain(cell) for cell in cells(case, guide)] for case in record.cases]
     return tabulate(rows, headers=HEADERS, tablefmt="pipe", colalign=ALIGN, disable_numparse=True)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from harness.model import Record, Verdict
 from harness.report.base import case_verdict, final_verdict, printable
 from harness.report.grid import grid
+from harness.report.guide import Guide
 
 HEADERS = (
     "run",
@@ -21,24 +22,24 @@ HEADERS = (
 _ALIGN = ("left", "left", "left", *["right"] * 5)
 
 
-def overview(runs: Sequence[tuple[str, Record | None]]) -> str:
+def overview(runs: Sequence[tuple[str, Record | None]], guide: Guide) -> str:
     """A table of runs.
 
     Args:
         runs: Name and record of each run, in the order of the rows; None if the record cannot be read.
     """
-    rows = [[printable(name), *_cells(record)] for name, record in runs]
+    rows = [[printable(name), *_cells(record, guide)] for name, record in runs]
     return grid(HEADERS, rows, _ALIGN) + "\n"
 
 
-def _cells(record: Record | None) -> list[str]:
+def _cells(record: Record | None, guide: Guide) -> list[str]:
     if record is None:
         return ["-", "unreadable", *["-"] * 5]
-    verdicts = [case_verdict(case) for case in record.cases]
+    verdicts = [case_verdict(case, guide) for case in record.cases]
     recoveries = [case.recovery for case in record.cases if case.recovery]
     return [
         printable(str(record.instance)) if record.instance else "none",
-        final_verdict(record).value,
+        final_verdict(record, guide).value,
         f"{verdicts.count(Verdict.PASS)}/{len(verdicts)}",
         _largest([case.freeze.window_s * 1000 for case in record.cases if case.freeze], 1),
         _largest([recovery.lost_acknowledged for recovery in recoveries], 0),

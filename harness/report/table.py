@@ -13,6 +13,7 @@ from harness.report.base import heading, printable, remarks, summary
 from harness.report.blocks import Blind, Block, blind, blocks
 from harness.report.columns import ALIGN, cells
 from harness.report.grid import grid
+from harness.report.guide import Guide
 
 _HEADERS = (
     "cycle · snapshot\n· recovery",
@@ -34,23 +35,25 @@ _WIDTH = 108
 class TableReporter:
     """Compact tables for a terminal."""
 
-    def render(self, record: Record) -> str:
+    def render(self, record: Record, guide: Guide) -> str:
         """The report as plain text of at most about 110 columns."""
         parts = ["\n".join(heading(record))]
         if record.cases:
-            parts.append(_table(record))
+            parts.append(_table(record, guide))
         if remarks(record):
             parts.append("\n".join(remarks(record)))
         parts.extend(map(_block, blocks(record)))
-        parts.extend(map(_blind, blind(record)))
+        parts.extend(map(_blind, blind(record, guide)))
         parts.append(
-            "\n".join([*_ending(record), *(part for line in summary(record) for part in _wrapped("", line))])
+            "\n".join(
+                [*_ending(record), *(part for line in summary(record, guide) for part in _wrapped("", line))]
+            )
         )
         return printable("\n\n".join(parts)) + "\n"
 
 
-def _table(record: Record) -> str:
-    rows = [[_short(name), *rest] for name, *rest in map(cells, record.cases)]
+def _table(record: Record, guide: Guide) -> str:
+    rows = [[_short(name), *rest] for name, *rest in (cells(case, guide) for case in record.cases)]
     return grid(_HEADERS, rows, ALIGN)
 
 

@@ -1,4 +1,5 @@
-"""What a case leaves in the record: numbers, checks, the plan's limits, a verdict.
+"""What a case leaves in the record: numbers, checks, a verdict; and what was measured against the
+plan's limits.
 
 RTO counts what an operator would wait for: restore or boot, roll-forward, structure check, walk of the state.
 """
@@ -9,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from harness.declared import RUN
 from harness.evidence.backup import Backup, Promise
-from harness.evidence.case import Evidence, Look
+from harness.evidence.case import Evidence, Limit, Look
 from harness.evidence.window import Window
 from harness.facts.known import unconfirmed
 from harness.model import (
     CaseRecord,
     Check,
-    Finding,
     FreezeSummary,
     RecoveryMode,
     RecoverySummary,
@@ -43,9 +44,8 @@ def case_record(
     restored: RestoreSummary | None,
     rolled: RollforwardSummary | None,
 ) -> CaseRecord:
-    """The record of a judged case; its verdict is the worst of its checks, the plan's limits among them."""
-    recovery = _recovery(session, backup.promises[case.recovery], evidence, stages)
-    all_checks = (*lasting(checks, session.work), *_limits(session.limits, backup.window, recovery))
+    """The record of a judged case; its verdict is the worst of its checks."""
+    all_checks = tuple(lasting(checks, session.work))
     return CaseRecord(
         name=case.name,
         verdict=Verdict.worst(check.verdict for check in all_checks),
@@ -53,10 +53,19 @@ def case_record(
         snapshot=_snapshot(backup.window),
         restore=restored,
         rollforward=rolled,
-        recovery=recovery,
+        recovery=_recovery(session, backup.promises[case.recovery], evidence, stages),
         checks=all_checks,
         stages=(*backup.stages, *stages.done),
     )
+
+
+def measured(session: Session, backup: Backup, evidence: Evidence, stages: Stages) -> Evidence:
+    """The evidence of a case that was recovered, with what it took against the limits of the plan."""
+    recovery = _recovery(session, backup.promises[evidence.mode], evidence, stages)
+    limits = _limits(
+        session.limits, window_s=backup.window.duration_s, rpo_s=recovery.rpo_s, rto_s=recovery.rto_s
+    )
+    return replace(evidence, limits=limits)
 
 
 def lasting(checks: Sequence[Check], work: Path) -> Iterator[Check]:
@@ -98,9 +107,10 @@ def without_backup(session: Session, case: Case, stages: Stages) -> CaseRecord:
             ceiling={},
             unconfirmed=unconfirmed(session.description, mode=RecoveryMode.AS_OF_FREEZE),
         ),
+        limits=_limits(session.limits, window_s=None, rpo_s=None, rto_s=None),
         problems=tuple(stages.problems),
     )
-    checks = list(lasting(judge_all(evidence), session.work))
+    checks = list(lasting(judge_all(evidence, RUN), session.work))
     return CaseRecord(
         name=case.name,
         verdict=Verdict.worst(check.verdict for check in checks),
@@ -155,26 +165,17 @@ def _recovery(session: Session, promise: Promise, evidence: Evidence, stages: St
     )
 
 
-def _limits(limits: Limits, window: Window, recovery: RecoverySummary) -> list[Check]:
-    """One check named `limits` if the plan sets any; what was not measured is UNKNOWN."""
+def _limits(
+    limits: Limits, *, window_s: float | None, rpo_s: float | None, rto_s: float | None
+) -> tuple[Limit, ...]:
+    """The limits that are set, with what was measured."""
     measured = (
-        ("window", limits.window_s, window.duration_s),
-        ("rpo", limits.rpo_s, recovery.rpo_s),
-        ("rto", limits.rto_s, recovery.rto_s),
+        ("window", limits.window_s, window_s),
+        ("rpo", limits.rpo_s, rpo_s),
+        ("rto", limits.rto_s, rto_s),
     )
-    if all(limit is None for _, limit, _ in measured):
-        return []
-    findings = [f for name, limit, value in measured if limit is not None for f in _limit(name, limit, value)]
-    verdict = Verdict.worst([Verdict.PASS, *(finding.verdict for finding in findings)])
-    return [Check(name="limits", verdict=verdict, duration_s=0.0, findings=tuple(findings))]
-
-
-def _limit(name: str, limit_s: float, value_s: float | None) -> list[Finding]:
-    if value_s is None:
-        message = f"the limit of {limit_s} s could not be judged: {name} was not measured"
-        return [Finding(code=f"limits.{name}", message=message, verdict=Verdict.UNKNOWN)]
-    if value_s > limit_s:
-        return [
-            Finding(code=f"limits.{name}", message=f"{name} is {value_s:.3f} s, the limit is {limit_s} s")
-        ]
-    return []
+    return tuple(
+        Limit(name=name, limit_s=limit_s, measured_s=measured_s)
+        for name, limit_s, measured_s in measured
+        if limit_s is not None
+    )

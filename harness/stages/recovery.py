@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness import destroy
+from harness.declared import RUN
 from harness.errors import (
     HarnessError,
     ImageError,
@@ -50,7 +51,7 @@ from harness.plan.model import Case
 from harness.session.session import Session
 from harness.session.targets import Targets
 from harness.stages.backup import new_folder_to_read
-from harness.stages.case_record import case_record
+from harness.stages.case_record import case_record, measured
 from harness.stages.freeze import image_status
 from harness.stages.open_transactions import taken_back
 from harness.stages.restore import Exposed, expose, others_of, require_isolated, require_nobody_elses, restore
@@ -103,8 +104,8 @@ def recover(session: Session, backup: Backup, case: Case, steps: Steps = _AS_EVE
         recovery.discard()
     session.targets.prepare()
     with recovery.stages.stage("judge"):
-        evidence = recovery.evidence()
-        checks = judge_all(evidence)
+        evidence = measured(session, backup, recovery.evidence(), recovery.stages)
+        checks = judge_all(evidence, RUN)
     return case_record(
         session,
         backup,

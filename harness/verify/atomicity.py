@@ -7,14 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harness.declared import Declaration
 from harness.evidence.case import Evidence
 from harness.evidence.state import WriterState
-from harness.model import Finding
-from harness.verify.base import not_checked
+from harness.model import Code, Finding, Upstream
+from harness.verify.base import ONE_INSTANT, not_checked
 
 
 class AtomicityChecker:
     """Transactions are whole in both databases or leave no trace."""
+
+    declared = Declaration(
+        name="atomicity",
+        order=30,
+        of_image=True,
+        codes=(
+            Code(name="atomicity.torn", rank=Upstream.DATA + 70),
+            Code(name="atomicity.hole", rank=Upstream.DATA + 80),
+            Code(name="atomicity.half", rank=Upstream.DATA + 90),
+            Code(name="atomicity.confirmation", rank=Upstream.DATA + 140),
+        ),
+        remedy=ONE_INSTANT,
+        needs=("state",),
+        facts=(
+            "state.tells_what_work_did",
+            "restore.place_and_mount",
+            "boot.recovers",
+        ),
+    )
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         if evidence.state is None:

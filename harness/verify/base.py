@@ -6,37 +6,85 @@ obtained is None in the evidence, and the check that needs it says UNKNOWN: not 
 
 from __future__ import annotations
 
+import enum
 import time
 import traceback
 from collections.abc import Sequence
 from typing import Protocol
 
 from harness import plugins
+from harness.declared import GROUP, Declaration
 from harness.evidence.case import Evidence
 from harness.model import Check, Finding, Verdict
 
+ONE_INSTANT = (
+    "do not count on this backup: its files are not of the one instant of the freeze. See that every file is copied "
+    "between freeze and thaw, by one snapshot"
+)
+"""The remedy of several checks: what was restored was not copied in one instant."""
 _FACTS_SHOWN = 4
 
 
-class Checker(Protocol):
-    """One row of the table in the README: looks at evidence, returns findings; none is a pass."""
-
-    def check(self, evidence: Evidence) -> Sequence[Finding]: ...
-
-
-def judge(name: str, checker: Checker, evidence: Evidence) -> Check:
-    """Run one checker. Its verdict is the worst of its findings; PASS needs that it looked and found none, and that
-    every fact about the product that it rests on was confirmed. Whatever it raises becomes UNKNOWN: the other checks
-    go on.
+class DoesNotApply(enum.Enum):
+    """What a check says of a case in which there is nothing for it to judge. It is no pass: the case has no such
+    row.
     """
+
+    DOES_NOT_APPLY = "does not apply"
+
+
+DOES_NOT_APPLY = DoesNotApply.DOES_NOT_APPLY
+
+
+class Checker(Protocol):
+    """One row of the table in the README: looks at evidence, returns findings; none is a pass. Constructed without
+    arguments. A check that declares that it judges every case may not say that it does not apply.
+    """
+
+    @property
+    def declared(self) -> Declaration: ...
+
+    def check(self, evidence: Evidence) -> Sequence[Finding] | DoesNotApply: ...
+
+
+def judge(checker: Checker, evidence: Evidence) -> Check | DoesNotApply:
+    """Run one checker. Its verdict is the worst of its findings; PASS needs that it looked and found none, that all
+    it needs was there, and that every fact about the product that it rests on was confirmed. Whatever it raises
+    becomes UNKNOWN: the other checks go on.
+    """
+    name = checker.declared.name
     began = time.monotonic()
     try:
-        findings = tuple(checker.check(evidence))
-        if not all(isinstance(finding, Finding) for finding in findings):
-            raise TypeError("a check gives findings, and nothing else")
+        found = _found(checker, evidence)
     except Exception as error:  # noqa: BLE001 # whatever a check raises, it says nothing of the backup
-        findings = (broken(name, error),)
-    return checked(name, (*findings, *_unconfirmed(name, evidence)), time.monotonic() - began)
+        found = (broken(name, error),)
+    if isinstance(found, DoesNotApply):
+        return found
+    return checked(name, (*found, *_unconfirmed(name, evidence)), time.monotonic() - began)
+
+
+def _found(checker: Checker, evidence: Evidence) -> tuple[Finding, ...] | DoesNotApply:
+    said = checker.check(evidence)
+    if isinstance(said, DoesNotApply):
+        if checker.declared.always:
+            raise TypeError(
+                "it declares that it judges every case, and says that it does not apply to this one"
+            )
+        return said
+    findings = tuple(said)
+    if not all(isinstance(finding, Finding) for finding in findings):
+        raise TypeError("a check gives findings, and nothing else")
+    return findings or tuple(_lacking(checker.declared, evidence))
+
+
+def _lacking(declared: Declaration, evidence: Evidence) -> list[Finding]:
+    """A check that found nothing where something that it needs is missing has not looked."""
+    return [
+        finding
+        for need in declared.needs
+        if getattr(evidence, need) is None
+        for finding in not_checked(declared.name, evidence, need)
+    ]
 
 
 def checked(name: str, findings: tuple[Finding, ...], duration_s: float = 0.0) -> Check:
@@ -49,7 +97,7 @@ def broken(name: str, error: Exception) -> Finding:
     """The finding of a check that could not be loaded, or raised."""
     return Finding(
         code=f"{name}.broken",
-        message=f"the check {name} of {plugins.origin('harness.checkers', name)} broke off, so it says nothing. Its "
+        message=f"the check {name} of {plugins.origin(GROUP, name)} broke off, so it says nothing. Its "
         "author must mend it",
         witness="".join(traceback.format_exception_only(error)).strip(),
         verdict=Verdict.UNKNOWN,

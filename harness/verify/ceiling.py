@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.declared import Declaration
 from harness.evidence.case import Evidence
-from harness.model import Finding
-from harness.verify.base import not_checked
+from harness.model import Code, Finding, Upstream
+from harness.verify.base import ONE_INSTANT, not_checked
 
 
 class CeilingChecker:
     """Nothing newer than the recovery point, nothing of another workload."""
+
+    declared = Declaration(
+        name="ceiling",
+        order=70,
+        of_image=True,
+        codes=(
+            Code(name="ceiling.foreign", rank=Upstream.DATA + 60),
+            Code(name="ceiling.newer", rank=Upstream.DATA + 100),
+        ),
+        remedy=ONE_INSTANT,
+        needs=("state",),
+        facts=(
+            "state.tells_what_work_did",
+            "state.other_data_is_seen",
+            "restore.place_and_mount",
+            "rollforward.stop_at_marker",
+            "boot.recovers",
+        ),
+    )
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         if evidence.state is None:

@@ -13,15 +13,44 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from harness.declared import Declaration
 from harness.evidence.answers import JournalFile
 from harness.evidence.case import Evidence
 from harness.evidence.journals import JournalSet, order
-from harness.model import Finding, Position, RecoveryMode, Verdict
+from harness.model import Code, Finding, Position, RecoveryMode, Upstream, Verdict
 from harness.verify.base import not_checked
 
 
 class ChainChecker:
     """Journals are complete from marker to recovery point."""
+
+    declared = Declaration(
+        name="chain",
+        order=90,
+        codes=(
+            Code(name="chain.purged", rank=Upstream.JOURNALS + 30),
+            Code(name="chain.missing", rank=Upstream.JOURNALS + 40),
+            Code(name="chain.empty", rank=Upstream.JOURNALS + 50),
+            Code(name="chain.foreign", rank=Upstream.JOURNALS + 60),
+            Code(name="chain.damaged", rank=Upstream.JOURNALS + 70),
+            Code(name="chain.short", rank=Upstream.JOURNALS + 80),
+            Code(name="chain.gap", rank=Upstream.JOURNALS + 90),
+            Code(name="chain.open", rank=Upstream.JOURNALS + 100),
+            Code(name="chain.unended", rank=Upstream.JOURNALS + 110),
+            Code(name="chain.unmarked", rank=Upstream.JOURNALS + 120),
+        ),
+        remedy="do not purge journals. Bring those named from the instance or its archive, and recover again",
+        needs=("journals", "copied"),
+        facts=(
+            "agent.refuses_with_3",
+            "journals.switch_closes",
+            "journals.linked",
+            "journals.copy_reads_alike",
+            "rollforward.missing_middle_is_seen",
+            "journals.truncated_is_seen",
+            "journals.foreign_refused",
+        ),
+    )
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         journals = evidence.journals

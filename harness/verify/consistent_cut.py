@@ -7,13 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.declared import Declaration
 from harness.evidence.case import Evidence
-from harness.model import Finding
-from harness.verify.base import not_checked
+from harness.model import Code, Finding, Upstream
+from harness.verify.base import ONE_INSTANT, not_checked
 
 
 class ConsistentCutChecker:
     """Nothing recovered depends on something that is not."""
+
+    declared = Declaration(
+        name="consistent_cut",
+        order=50,
+        of_image=True,
+        codes=(Code(name="consistent_cut.future", rank=Upstream.DATA + 120),),
+        remedy=ONE_INSTANT,
+        needs=("state",),
+        facts=(
+            "state.tells_what_work_did",
+            "restore.place_and_mount",
+            "boot.recovers",
+        ),
+    )
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         if evidence.state is None:

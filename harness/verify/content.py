@@ -11,17 +11,46 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from harness.declared import Declaration
 from harness.evidence.answers import ROLES
 from harness.evidence.case import Evidence
 from harness.evidence.state import RestoredState, WriterState
-from harness.model import Finding
-from harness.verify.base import not_checked
+from harness.model import Code, Finding, Upstream
+from harness.verify.base import ONE_INSTANT, not_checked
 from harness.workload import oracle
 from harness.workload.ledger import Vector
 
 
 class ContentChecker:
     """Every node has the value that the recovered transactions gave it."""
+
+    declared = Declaration(
+        name="content",
+        order=40,
+        of_image=True,
+        codes=(
+            Code(name="content.unreadable", rank=Upstream.DATA + 150),
+            Code(name="content.counter_twice", rank=Upstream.DATA + 160),
+            Code(name="content.history", rank=Upstream.DATA + 170),
+            Code(name="content.accounts", rank=Upstream.DATA + 180),
+            Code(name="content.balance", rank=Upstream.DATA + 190),
+            Code(name="content.cold", rank=Upstream.DATA + 200),
+            Code(name="content.trail", rank=Upstream.DATA + 210),
+            Code(name="content.foreign"),
+            Code(name="content.total"),
+            Code(name="content.killed"),
+            Code(name="content.large"),
+            Code(name="content.counter"),
+        ),
+        remedy=ONE_INSTANT,
+        needs=("state",),
+        facts=(
+            "state.tells_what_work_did",
+            "state.other_data_is_seen",
+            "restore.place_and_mount",
+            "boot.recovers",
+        ),
+    )
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         if evidence.state is None:

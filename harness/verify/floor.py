@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.declared import Declaration
 from harness.evidence.case import Evidence
 from harness.evidence.state import RestoredState
-from harness.model import Finding
+from harness.model import Code, Finding, Upstream
 from harness.verify.base import not_checked
 
 
 class FloorChecker:
     """Nothing acknowledged before the recovery point is lost."""
+
+    declared = Declaration(
+        name="floor",
+        order=60,
+        of_image=True,
+        codes=(Code(name="floor.lost", rank=Upstream.DATA + 110),),
+        remedy="do not count on this backup: restored, it loses what its users were told is stored",
+        needs=("state",),
+        facts=(
+            "state.tells_what_work_did",
+            "restore.place_and_mount",
+            "boot.recovers",
+        ),
+    )
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         if evidence.state is None:

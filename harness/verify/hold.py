@@ -7,16 +7,50 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.declared import Declaration
 from harness.evidence.case import Evidence
 from harness.evidence.files import written
 from harness.evidence.window import Window
 from harness.freeze_log import harmless
-from harness.model import Finding, Verdict
+from harness.model import Code, Finding, Upstream, Verdict
 from harness.verify.base import not_checked
 
 
 class HoldChecker:
     """Database files stood still while the snapshot was taken."""
+
+    declared = Declaration(
+        name="hold",
+        order=100,
+        codes=(
+            Code(name="hold.incomplete", rank=Upstream.WINDOW + 20),
+            Code(name="hold.self_thaw", rank=Upstream.WINDOW + 30),
+            Code(name="hold.released", rank=Upstream.WINDOW + 80),
+            Code(name="hold.thawed_late", rank=Upstream.WINDOW + 90),
+            Code(name="hold.changed", rank=Upstream.WINDOW + 100),
+            Code(name="hold.thawed_twice", rank=Upstream.WINDOW + 110),
+            Code(name="hold.touched", rank=Upstream.WINDOW + 120),
+            Code(name="hold.warned", rank=Upstream.WINDOW + 130),
+        ),
+        remedy="do not count on this backup. See that the snapshot is complete before the thaw, and that "
+        "the freeze lasts (WDSuspendLimit, other jobs that thaw); take another, and keep the "
+        "journals since the last good one",
+        needs=("window",),
+        facts=(
+            "agent.answers",
+            "session.error_is_no_answer",
+            "session.freeze_exit_status",
+            "session.is_suspended_exit_status",
+            "session.thaw_exit_status",
+            "thaw.asks_first",
+            "thaw.when_running",
+            "freeze.files_stand_still",
+            "files.time_shows_writes",
+            "freeze.self_thaw",
+            "login.blocked_status",
+            "login.instance_down_status",
+        ),
+    )
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         window = evidence.window

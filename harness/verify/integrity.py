@@ -7,13 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.declared import Declaration
 from harness.evidence.case import Evidence
-from harness.model import Finding, Verdict
+from harness.model import Code, Finding, Upstream, Verdict
 from harness.verify.base import not_checked
 
 
 class IntegrityChecker:
     """Structure check of every restored database, closing verdict included."""
+
+    declared = Declaration(
+        name="integrity",
+        order=20,
+        of_image=True,
+        codes=(
+            Code(name="integrity.refused", rank=Upstream.DATA + 10),
+            Code(name="integrity.damaged", rank=Upstream.DATA + 20),
+            Code(name="integrity.incomplete", rank=Upstream.DATA + 30),
+        ),
+        remedy="do not count on this backup. Check the live databases with ^Integrity: if they are sound, "
+        "the snapshot damaged them; take another",
+        needs=("integrity",),
+        facts=(
+            "agent.answers",
+            "agent.refuses_with_3",
+            "restore.place_and_mount",
+            "integrity.clean_verdict",
+            "integrity.closing_verdict",
+            "integrity.damage_is_seen",
+            "boot.recovers",
+        ),
+    )
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         if evidence.refusal is not None:

@@ -10,37 +10,37 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness import plugins
+from harness.declared import Judgement, Profile, judgements
 from harness.evidence.case import Evidence
-from harness.model import CHECKS, IMAGE, Check, Finding
-from harness.verify.base import (
-    Checker,
-    broken,
-    checked,
-    judge,
-)
+from harness.model import IMAGE, Check, Finding
+from harness.verify.base import Checker, DoesNotApply, broken, checked, judge
 
 
-def judge_all(evidence: Evidence) -> list[Check]:
-    """Every registered check, those of `CHECKS` first. One that cannot be loaded, or raises, is UNKNOWN."""
-    registered = plugins.names("harness.checkers")
+def judge_all(evidence: Evidence, profile: Profile) -> list[Check]:
+    """Every check of a profile that applies to the case, in the order of a report. One that cannot be loaded, or
+    raises, is UNKNOWN.
+    """
     of_image = evidence.of_image()
-    return [
-        *(_judged(name, of_image if name.startswith(IMAGE) else evidence) for name in CHECKS),
-        *(_judged(name, evidence) for name in registered if name not in CHECKS),
-    ]
+    found = [_judged(one, of_image if one.image else evidence) for one in judgements(profile)]
+    return [check for check in found if not isinstance(check, DoesNotApply)]
 
 
-def _judged(name: str, evidence: Evidence) -> Check:
-    plain = name.removeprefix(IMAGE)
-    try:
-        checker: Checker = plugins.load("harness.checkers", plain, ("check",))()
-    except Exception as error:  # noqa: BLE001 # whatever a plug-in does when it is loaded
-        return checked(name, (broken(plain, error),))
-    check = judge(plain, checker, evidence)
-    if name == plain:
+def _judged(judgement: Judgement, evidence: Evidence) -> Check | DoesNotApply:
+    check = _check(judgement, evidence)
+    if isinstance(check, DoesNotApply) or not judgement.image:
         return check
-    return replace(check, name=name, findings=tuple(map(_in_image, check.findings)))
+    return replace(check, name=judgement.name, findings=tuple(map(_in_image, check.findings)))
+
+
+def _check(judgement: Judgement, evidence: Evidence) -> Check | DoesNotApply:
+    name, made = judgement.check.declaration.name, judgement.check.checker
+    if isinstance(made, Exception):
+        return checked(name, (broken(name, made),))
+    try:
+        checker: Checker = made()
+    except Exception as error:  # noqa: BLE001 # whatever a plug-in does when it is made
+        return checked(name, (broken(name, error),))
+    return judge(checker, evidence)
 
 
 def _in_image(finding: Finding) -> Finding:

@@ -7,13 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.declared import Declaration
 from harness.evidence.case import Evidence
-from harness.model import Finding, Verdict
+from harness.model import Code, Finding, Upstream, Verdict
 from harness.verify.base import not_checked
 
 
 class MarkerChecker:
     """The logged marker is this freeze's, and is where the log says."""
+
+    declared = Declaration(
+        name="marker",
+        order=80,
+        codes=(
+            Code(name="marker.stale", rank=Upstream.WINDOW + 10),
+            Code(name="marker.incomplete", rank=Upstream.WINDOW + 70),
+            Code(name="marker.unreadable", rank=Upstream.JOURNALS + 10),
+            Code(name="marker.other_freeze", rank=Upstream.JOURNALS + 20),
+            Code(name="marker.wrong_place", rank=Upstream.JOURNALS + 130),
+            Code(name="marker.none", rank=Upstream.JOURNALS + 140),
+        ),
+        remedy="give the roll-forward the log and the journals of this very freeze. A backup without a "
+        "right marker can be restored as of the freeze only",
+        needs=("window", "entry", "marker"),
+        facts=(
+            "agent.refuses_with_3",
+            "session.error_is_no_answer",
+            "session.freeze_exit_status",
+            "freeze.log_layout",
+            "freeze.text_in_marker",
+            "marker.offset_begins_record",
+        ),
+    )
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         if evidence.window is None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harness.declared import Declaration
 from harness.evidence.answers import Committed
 from harness.evidence.case import Evidence
 from harness.evidence.state import RestoredState
-from harness.model import Finding, RecoveryMode, Verdict
+from harness.model import Code, Finding, RecoveryMode, Upstream, Verdict
 from harness.verify.base import not_checked
 from harness.workload.ledger import Vector
 
@@ -30,6 +31,28 @@ _NOTHING_BETWEEN = Finding(
 
 class RecoveryPointChecker:
     """Recovery reached exactly where the journals end or the recovery point is."""
+
+    declared = Declaration(
+        name="recovery_point",
+        order=110,
+        codes=(
+            Code(name="recovery_point.skipped", rank=Upstream.DATA + 40),
+            Code(name="recovery_point.broken_off", rank=Upstream.DATA + 50),
+            Code(name="recovery_point.missed", rank=Upstream.DATA + 130),
+            Code(name="recovery_point.nothing_between"),
+        ),
+        remedy="bring the journals that are missing, or look in commands.log at what the roll-forward said",
+        needs=("state", "committed"),
+        facts=(
+            "agent.refuses_with_3",
+            "journals.last_committed",
+            "state.tells_what_work_did",
+            "rollforward.start_position",
+            "rollforward.start_between_records_refused",
+            "rollforward.stop_at_marker",
+            "rollforward.skipped_is_reported",
+        ),
+    )
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         if evidence.rolled_problem is not None:

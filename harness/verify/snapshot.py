@@ -10,14 +10,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.declared import Declaration
 from harness.evidence.case import Evidence
 from harness.evidence.files import ExpectedFile
-from harness.model import Finding
+from harness.model import Code, Finding, Upstream
 from harness.verify.base import not_checked
 
 
 class SnapshotChecker:
     """The image holds every file of the source, in its size."""
+
+    declared = Declaration(
+        name="snapshot",
+        order=10,
+        codes=(
+            Code(
+                name="snapshot.timeout",
+                rank=Upstream.WINDOW + 40,
+                remedy="there is no backup. Make the snapshot faster, or give the freeze more time: timeout of the "
+                "snapshot, wd_suspend_limit, external_freeze_timeout and limits.window in the plan",
+            ),
+            Code(name="snapshot.incomplete", rank=Upstream.WINDOW + 50),
+            Code(name="snapshot.altered", rank=Upstream.WINDOW + 60),
+            Code(name="snapshot.size", rank=Upstream.IMAGE + 10),
+            Code(name="snapshot.other_size", rank=Upstream.DATA + 220),
+        ),
+        remedy="do not count on this backup. Mend the snapshot so that it holds every file of the source, "
+        "and take another; keep the last good one, and the journals since",
+        needs=("window", "files"),
+        facts=("agent.answers",),
+    )
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         if evidence.late is not None:

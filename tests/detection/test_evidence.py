@@ -5,41 +5,18 @@ What a fault leaves is recorded by `./dev evidence` (tests/evidence/recorded.py)
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
-import harness
-from harness import plugins
+from harness.declared import judgements
 from harness.fault import matrix, report
 from harness.fault.base import Fault
 from harness.fault.matrix import Matrix
-from harness.model import CHECKS, IMAGE, Finding, RecoveryMode, Verdict
+from harness.model import IMAGE, Finding, RecoveryMode, Verdict
 from harness.verify import judge
+from tests.checks import DECLARED, GUIDE
 from tests.evidence import recorded
 
 KNOWN = matrix.faults()
-WITNESSES = {
-    "snapshot": "snapshot.grown",
-    "image.integrity": "blocks.zeroed_cold_one_boot",
-    "image.atomicity": "image.confirm_rollforward",
-    "image.content": "image.coldtwo_rollforward",
-    "image.consistent_cut": "image.older_rollforward",
-    "image.floor": "snapshot.older_whole",
-    "image.ceiling": "snapshot.late_by_expose",
-    "integrity": "rollforward.files_gone",
-    "atomicity": "application.confirm",
-    "content": "application.balance",
-    "consistent_cut": "application.older",
-    "floor": "snapshot.older_whole",
-    "ceiling": "application.foreign",
-    "marker": "log.stale",
-    "chain": "journals.duplicated",
-    "hold": "freeze.written_to",
-    "recovery_point": "rollforward.skipped",
-}
-"""Check → a fault that it must see; without the check the row fails."""
 
 
 def test_the_evidence_is_of_the_faults_of_today() -> None:
@@ -72,6 +49,8 @@ NOT_PLANTED = {
     "chain.unmarked": "the engine marks every journal",
     "chain.unended": "the engine lists the journal that it writes",
     "hold.thawed_late": "it needs a folder that is away when the thaw is asked for: `./dev harm` takes it away",
+    "limits.rpo": "what is lost is a fault of other checks, with or without a limit",
+    "limits.rto": "a recovery that takes long is no fault of the backup",
     "integrity.incomplete": "the engine's structure check has a verdict for every database",
 }
 """Codes that no fault brings about with this engine, and why; each has its hand-made witness in tests/unit/verify."""
@@ -85,13 +64,6 @@ NEVER_ALONE = {
 """Checks that no fault leaves to speak alone, and why."""
 
 
-def codes_of_checks() -> set[str]:
-    """Every code that stands in the checks, as the witnesses know them."""
-    folder = Path(harness.__file__).parent / "verify"
-    text = "".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py"))
-    return set(re.findall(r'code="([a-z_]+\.[a-z_]+)"', text))
-
-
 def test_every_code_is_brought_about_by_a_fault_or_said_why_not() -> None:
     """In the look at the image or after it."""
     seen = {
@@ -100,7 +72,9 @@ def test_every_code_is_brought_about_by_a_fault_or_said_why_not() -> None:
         for of_check in found.values()
         for finding in of_check
     }
-    assert codes_of_checks() - seen == set(NOT_PLANTED)
+    assert GUIDE.codes.keys() - seen == set(NOT_PLANTED)
+    frame = tuple(f".{what}" for what in ("not_checked", "unconfirmed", "broken"))
+    assert set() == {code for code in seen - GUIDE.codes.keys() if not code.endswith(frame)}
 
 
 def findings() -> dict[str, dict[str, list[Finding]]]:
@@ -118,22 +92,25 @@ def test_what_each_check_alone_keeps_from_a_pass() -> None:
         row.judged(KNOWN[name]) for name, row in recorded.rows().items() if name in KNOWN and row.evidence
     ]
     found = matrix.alone(Matrix(instance="", seed=0, rows=tuple(judged)))
-    checks = {check.removeprefix(IMAGE) for check in CHECKS} | {"limits"}
-    assert checks - found.keys() == set(NEVER_ALONE)
+    assert DECLARED.keys() - found.keys() == set(NEVER_ALONE)
 
 
-@pytest.mark.parametrize("check", WITNESSES)
+def witness(check: str) -> Fault:
+    """A fault that the check must see."""
+    found = [
+        fault for fault in KNOWN.values() if check in fault.sees and recorded.rows()[fault.name].evidence
+    ]
+    assert found, f"no planted fault shows that {check} is needed"
+    return found[0]
+
+
+@pytest.mark.parametrize("check", [one.name for one in judgements()])
 def test_no_check_is_idle(monkeypatch: pytest.MonkeyPatch, check: str) -> None:
     """Without it a row of the matrix fails."""
-    fault = KNOWN[WITNESSES[check]]
+    fault = witness(check)
     row = recorded.rows()[fault.name]
     assert check in fault.sees and row.judged(fault).caught
-    names = plugins.names
-    monkeypatch.setattr(plugins, "names", lambda group: [n for n in names(group) if n != check])
-    monkeypatch.setattr(judge, "CHECKS", tuple(name for name in judge.CHECKS if name != check))
+    left = [one for one in judgements() if one.name != check]
+    monkeypatch.setattr(judge, "judgements", lambda profile: left)
     judged = row.judged(fault)
     assert matrix.MISSED == judged.cells[check] and not judged.caught
-
-
-def test_every_check_has_its_witness() -> None:
-    assert set(judge.CHECKS) == set(WITNESSES)

@@ -13,7 +13,7 @@ from harness.fault.base import Fault, Scene
 from harness.fault.matrix import Matrix, Row
 from harness.plan.model import InstanceSpec
 from harness.session.progress import SilentProgress
-from harness.verify import judge
+from tests.checks import CHECKS
 from tests.evidence import recorded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
@@ -63,7 +63,7 @@ def test_there_are_enough_faults_of_every_family() -> None:
     assert len(faults) >= 250 and len({fault.statement for fault in faults}) == len(faults)
     families = {"freeze", "snapshot", "blocks", "image", "log", "journals", "rollforward", "application"}
     assert families == {fault.family for fault in faults}
-    assert set(judge.CHECKS) <= {name for fault in faults for name in fault.sees}
+    assert set(CHECKS) <= {name for fault in faults for name in fault.sees}
 
 
 def test_a_row_without_evidence_is_not_caught(scene: Scene) -> None:

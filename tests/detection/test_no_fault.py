@@ -12,12 +12,13 @@ from harness.errors import SnapshotError
 from harness.facts import known
 from harness.fault import matrix
 from harness.fault.base import Planted, Scene
-from harness.model import CHECKS, RecoveryMode, Verdict
+from harness.model import RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec
 from harness.session.progress import SilentProgress
 from harness.stages.recovery import Steps
 from harness.stages.restore import require_separate
 from harness.stages.rollforward import roll_forward
+from tests.checks import CHECKS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import plugins
+from harness.declared import judgements
 from harness.model import RecoveryMode, Verdict
 from harness.stages.recovery import Steps
 from harness.verify import judge
@@ -79,10 +79,8 @@ def test_a_dozen_cases(tmp_path: Path) -> None:
 
 def without(patch: pytest.MonkeyPatch, *checks: str) -> None:
     """A harness that lacks these checks."""
-    names = plugins.names
-    left = tuple(name for name in judge.CHECKS if name.removeprefix("image.") not in checks)
-    patch.setattr(plugins, "names", lambda group: [n for n in names(group) if n not in checks])
-    patch.setattr(judge, "CHECKS", left)
+    left = [one for one in judgements() if one.check.declaration.name not in checks]
+    patch.setattr(judge, "judgements", lambda profile: left)
 
 
 def test_a_harness_without_a_check_is_found_out(

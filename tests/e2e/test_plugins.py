@@ -14,6 +14,7 @@ from tests.runs import record_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
 
+ROOT = Path(__file__).parents[2]
 PLAN = """\
 plan: plugged
 workload: {writers: 2, transactions: 2000, rate: 4000}
@@ -21,13 +22,32 @@ snapshot: [SNAPSHOT]
 recovery: [as-of-freeze, rollforward]
 """
 CHECK = """
+from harness.declared import Declaration
+
 class Boom:
+    declared = Declaration(name="boom")
+
     def check(self, evidence):
         raise KeyError("a defect of a plug-in")
 """
+FINDS = """
+from harness.declared import Declaration
+from harness.model import Code, Finding, Upstream
+
+class Boom:
+    declared = Declaration(
+        name="boom",
+        codes=(Code(name="boom.bad", rank=Upstream.JOURNALS + 5, remedy="ask whoever wrote the plug-in"),),
+        needs=("copied",),
+        facts=("journals.linked",),
+    )
+
+    def check(self, evidence):
+        return [Finding(code="boom.bad", message="a finding of a plug-in", witness=evidence.copied[0].name)]
+"""
 REPORT = """
 class Boom:
-    def render(self, record):
+    def render(self, record, guide):
         raise ZeroDivisionError("no report")
 """
 PROVIDER = """
@@ -67,6 +87,28 @@ def test_a_check_that_raises_is_unknown_and_the_run_goes_on(tmp_path: Path) -> N
         assert {"boom": "UNKNOWN"} == {
             c["name"]: c["verdict"] for c in case["checks"] if c["verdict"] != "PASS"
         }
+
+
+def test_a_check_of_another_distribution_is_told_as_one_of_ours(tmp_path: Path) -> None:
+    """Its finding is the cause and its remedy is printed, by the run and of the stored record; without the
+    distribution the record is still readable, and nothing is hidden.
+    """
+    done = run(tmp_path, "harness.checkers", FINDS)
+    assert 1 == done.returncode, done.stderr
+    assert "FAIL: boom.bad: a finding of a plug-in (2" in done.stdout
+    assert "what to do: ask whoever wrote the plug-in" in done.stdout
+    (folder,) = (tmp_path / "out").glob("*/*")
+    again = reported(folder, tmp_path / "site")
+    assert (1, done.stdout) == (again.returncode, again.stdout)
+    without = reported(folder, tmp_path)
+    assert 1 == without.returncode and "FAIL: boom.bad: a finding of a plug-in (2" in without.stdout
+    assert "what to do" not in without.stdout
+
+
+def reported(folder: Path, path: Path) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "harness", "report", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(path)}
+    return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
 
 
 def test_a_reporter_that_raises_loses_nothing(tmp_path: Path) -> None:

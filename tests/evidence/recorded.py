@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
+from harness.declared import RUN, Profile
 from harness.errors import ThawError
 from harness.evidence.case import Evidence
 from harness.fault import matrix, report
@@ -65,7 +66,6 @@ class Row:
         work: The working folder of the run, as it stands in texts of the evidence.
         names, shown: `Planted.names` and `Planted.evidence`.
         evidence: None for a fault after which nothing could be recovered (an instance that stays frozen).
-        limits: The checks of the case that are no function of the evidence.
     """
 
     name: str
@@ -75,12 +75,11 @@ class Row:
     names: str
     shown: tuple[str, ...]
     evidence: Evidence | None
-    limits: tuple[Check, ...]
 
     def record(self) -> CaseRecord:
         """What the checks of today say of it."""
         assert self.evidence
-        checks = (*lasting(judge_all(self.evidence), self.work), *self.limits)
+        checks = tuple(lasting(judge_all(self.evidence, RUN), self.work))
         return CaseRecord(
             name=self.name,
             verdict=Verdict.worst(check.verdict for check in checks),
@@ -202,22 +201,20 @@ def record(wanted: Sequence[Fault], folder: Path) -> Iterator[Row]:
 def _recorded(scene: Scene, name: str, planted_by: str, planted: Planted, mode: RecoveryMode) -> Row:
     seen: list[Evidence] = []
 
-    def judge_and_keep(evidence: Evidence) -> list[Check]:
+    def judge_and_keep(evidence: Evidence, profile: Profile) -> list[Check]:
         seen.append(evidence)
-        return judge_all(evidence)
+        return judge_all(evidence, profile)
 
     recovery.judge_all = judge_and_keep  # type: ignore[attr-defined]
     try:
-        made = matrix.recovered(planted, mode)
+        matrix.recovered(planted, mode)
     finally:
         recovery.judge_all = judge_all  # type: ignore[attr-defined]
-    judged = {check.name for check in judge_all(seen[-1])}
     return replace(
         _row(scene, name, planted_by),
         names=planted.names,
         shown=tuple(planted.evidence),
         evidence=seen[-1],
-        limits=tuple(check for check in made.checks if check.name not in judged),
     )
 
 
@@ -230,7 +227,6 @@ def _row(scene: Scene, name: str, planted_by: str) -> Row:
         names="",
         shown=(),
         evidence=None,
-        limits=(),
     )
 
 

@@ -237,7 +237,7 @@ def judged(text: str) -> Verdict:
     except HarnessError:
         report = None
     evidence = seen(databases=len(ASKED), integrity=report)
-    return judge("integrity", IntegrityChecker(), evidence).verdict
+    return judge(IntegrityChecker(), evidence).verdict
 
 
 @settings(max_examples=400)

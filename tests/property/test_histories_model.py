@@ -16,8 +16,8 @@ from harness.errors import HarnessError
 from harness.evidence.state import RestoredState
 from harness.model import RecoveryMode, Verdict
 from harness.stages.walk import read_state
-from harness.verify.judge import judge_all
 from harness.workload import oracle
+from tests.checks import judge_all
 from tests.property.histories import (
     SEED,
     Done,

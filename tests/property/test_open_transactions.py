@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from harness.evidence.state import RestoredState
 from harness.model import RecoveryMode, Verdict
 from harness.stages.open_transactions import taken_back
-from harness.verify.judge import judge_all
 from harness.workload import oracle
+from tests.checks import judge_all
 from tests.property.histories import SEED, Done, Nodes, lines_of_history, lines_of_summary
 from tests.property.test_histories_model import CHECKS, State, states, walked
 from tests.seen import seen

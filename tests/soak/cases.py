@@ -25,9 +25,9 @@ from harness.instance.base import Host, Place
 from harness.instance.iris import Instance
 from harness.model import CaseRecord, RecoveryMode, Verdict
 from harness.plan import model
-from harness.report.cause import cause
 from harness.session.targets import Targets
 from harness.stages.recovery import Steps, recover
+from tests.checks import cause
 from tests.soak.batch import Batch
 from tests.soak.extracts import DATABASES, Extract
 from tests.soak.hands.changes import DATABASE

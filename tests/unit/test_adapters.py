@@ -1,4 +1,4 @@
-"""Every adapter of this distribution is found by entry point and protected from imports: none is left out of either."""
+"""Every adapter of the harness is found by entry point and protected from imports: none is left out of either."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from harness.declared import GROUP, own
+from harness.declared import registered as registered_checks
+
+CHECKERS = {one.declaration.name: one.checker for one in registered_checks()}
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
 
 
@@ -13,6 +17,15 @@ def registered() -> set[str]:
     """The modules that entry points name."""
     groups: dict[str, dict[str, str]] = PROJECT["project"]["entry-points"]
     return {value.partition(":")[0] for group in groups.values() for value in group.values()}
+
+
+def test_every_check_of_the_harness_is_registered_under_the_name_of_its_module() -> None:
+    """And declares itself so: `declared.registered` takes nothing else."""
+    found = {
+        name: value.partition(":")[0] for name, value in PROJECT["project"]["entry-points"][GROUP].items()
+    }
+    assert {name: f"harness.verify.{name}" for name in own()} == found
+    assert [*found] == [name for name in found if isinstance(CHECKERS[name], type)]
 
 
 def protected() -> list[str]:

@@ -12,7 +12,8 @@ import pytest
 from harness.evidence.case import Evidence
 from harness.model import CaseRecord, Check, Finding, RecoveryMode, RestoreSummary, Stage, Verdict
 from harness.session.session import Session
-from harness.stages.case_record import case_record, without_backup
+from harness.stages.case_record import case_record, measured, without_backup
+from tests.checks import CHECKS, judge_all
 from tests.unit.settings import backup, case, limited, session
 from tests.whole import END, ONE, WRITERS, recovered, whole
 from tests.windows import window
@@ -45,6 +46,14 @@ def record(
     stages.done.extend(Stage(name=name, started_s=0.0, duration_s=took) for name, took in STAGES.items())
     evidence = evidence or whole(mode)
     return case_record(made, backup(**said), case(mode), evidence, checks, stages, restored=None, rolled=None)
+
+
+def judged(made: Session, evidence: Evidence | None = None) -> CaseRecord:
+    """The record of a case as it is judged once it was recovered."""
+    stages = made.stages("case")
+    stages.done.extend(Stage(name=name, started_s=0.0, duration_s=took) for name, took in STAGES.items())
+    seen = measured(made, backup(), evidence or whole(ROLLFORWARD), stages)
+    return record(made, seen, tuple(judge_all(seen)))
 
 
 def summary(made: Session, **said: Any) -> Any:
@@ -129,16 +138,35 @@ def test_the_worst_check_is_the_verdict(tmp_path: Path, checks: tuple[Check, ...
     ],
 )
 def test_the_limits_of_the_plan_are_a_check_among_the_others(
-    tmp_path: Path, limits: dict[str, float], verdict: Verdict
+    tmp_path: Path, limits: dict[str, float], verdict: Verdict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = record(limited(session(tmp_path), **limits))
-    assert [("floor", 0.0), ("limits", 0.0)] == [(check.name, check.duration_s) for check in found.checks]
+    monkeypatch.setattr("harness.verify.base.time.monotonic", lambda: 7.0)
+    found = judged(limited(session(tmp_path), **limits))
+    assert [("floor", 0.0), ("limits", 0.0)] == [
+        (check.name, check.duration_s) for check in found.checks if check.name in ("floor", "limits")
+    ]
     assert verdict is found.verdict
 
 
 def test_a_limit_of_what_was_not_measured_is_unknown(tmp_path: Path) -> None:
     evidence = recovered(state=None)(whole(ROLLFORWARD))
-    assert Verdict.UNKNOWN is record(limited(session(tmp_path), rto_s=9.0), evidence).verdict
+    found = judged(limited(session(tmp_path), rto_s=9.0), evidence)
+    assert Verdict.UNKNOWN is found.verdict
+    (limits,) = (check for check in found.checks if check.name == "limits")
+    assert ["limits.rto"] == [finding.code for finding in limits.findings]
+
+
+def test_without_limits_in_the_plan_there_is_no_such_check(tmp_path: Path) -> None:
+    assert [*CHECKS] == [check.name for check in judged(session(tmp_path)).checks]
+
+
+def test_without_a_backup_the_limits_of_the_plan_were_not_measured(tmp_path: Path) -> None:
+    """They are not forgotten, either."""
+    made = limited(session(tmp_path), window_s=3.0, rto_s=9.0)
+    checks = without_backup(made, case(ROLLFORWARD), made.stages("x")).checks
+    assert [*CHECKS, "limits"] == [check.name for check in checks]
+    assert ["limits.window", "limits.rto"] == [finding.code for finding in checks[-1].findings]
+    assert Verdict.UNKNOWN is checks[-1].verdict
 
 
 def test_a_file_that_changed_in_the_window_did_not_hold(tmp_path: Path) -> None:

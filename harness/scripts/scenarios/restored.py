@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness import plugins
 from harness.command import Deadline
+from harness.declared import guide
 from harness.errors import FreezeError, HarnessError
 from harness.evidence.answers import FreezeAnswer, ThawAnswer
 from harness.evidence.files import ExpectedFile, FileStatus
@@ -77,7 +78,7 @@ def restored(scene: Scene) -> Iterator[Finding]:
 def _finding(record: CaseRecord) -> Iterator[Finding]:
     if record.verdict is Verdict.PASS:
         return
-    found = cause(record)
+    found = cause(record, guide())
     mode = record.recovery.mode.value if record.recovery else record.name
     if found is None:
         yield Finding(code="restored", message=f"{mode}: {record.verdict.value}", verdict=record.verdict)

@@ -17,7 +17,6 @@ from click.testing import CliRunner, Result
 
 from harness import store
 from harness.cli import cli, doctor_cmd, guard, live, output, run_cmd
-from harness.cli.status import exit_code
 from harness.command import Completed
 from harness.errors import (
     CommandError,
@@ -30,6 +29,7 @@ from harness.instance import local, namespaces
 from harness.model import Record, Verdict
 from harness.plan.load import load
 from harness.session.progress import SilentProgress
+from tests.checks import GUIDE, exit_code
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "tests" / "unit" / "report" / "record.json"
@@ -568,4 +568,4 @@ def test_live_progress_shows_stages_and_leaves_a_line_a_case() -> None:
 def test_junit_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """CI would otherwise take the absence of a file for the absence of failures."""
     with pytest.raises(PreconditionError, match=r"junit\.xml"):
-        run_cmd._write_junit(PASSED, tmp_path / "none")
+        run_cmd._write_junit(PASSED, tmp_path / "none", GUIDE)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.declared import resting_on
 from harness.facts.catalogue import FACTS, OPEN_ITEMS, resting
-from harness.model import CHECKS, IMAGE, RecoveryMode
+from harness.model import IMAGE, RecoveryMode
+from tests.checks import CHECKS, DECLARED
 
 PAGE = Path("docs/conformance.md")
 
@@ -32,21 +34,29 @@ def test_every_open_question_is_on_the_page() -> None:
 @pytest.mark.parametrize("check", CHECKS)
 def test_every_check_rests_on_a_fact_in_every_mode(check: str, mode: RecoveryMode) -> None:
     of_image = check.startswith(IMAGE)
-    assert resting(check.removeprefix(IMAGE), RecoveryMode.AS_OF_FREEZE if of_image else mode)
+    facts = DECLARED[check.removeprefix(IMAGE)].facts
+    assert resting(facts, RecoveryMode.AS_OF_FREEZE if of_image else mode)
 
 
-def test_facts_name_only_checks_there_are() -> None:
+def test_checks_name_only_facts_there_are() -> None:
+    """A fact that nobody knows is never confirmed; a check of the harness has none."""
     assert {check for check in CHECKS if not check.startswith(IMAGE)} == {
-        check for fact in FACTS for check in fact.checks
+        check for fact in FACTS for check in resting_on(fact.id)
     }
+    ids = {fact.id for fact in FACTS}
+    assert [] == [fact for one in DECLARED.values() for fact in one.facts if fact not in ids]
+
+
+def test_a_fact_that_nobody_knows_matters_in_every_mode() -> None:
+    assert ("no.such_fact",) == resting(("no.such_fact", "boot.recovers"), RecoveryMode.ROLLFORWARD)
 
 
 def test_nothing_rests_on_what_is_not_tried() -> None:
-    assert [] == [fact.id for fact in FACTS if fact.untried and fact.checks]
+    assert [] == [fact.id for fact in FACTS if fact.untried and resting_on(fact.id)]
 
 
 def test_a_fact_of_one_mode_does_not_burden_another() -> None:
-    boot = {fact.id for fact in resting("floor", RecoveryMode.BOOT)}
-    rolled = {fact.id for fact in resting("floor", RecoveryMode.ROLLFORWARD)}
+    boot = set(resting(DECLARED["floor"].facts, RecoveryMode.BOOT))
+    rolled = set(resting(DECLARED["floor"].facts, RecoveryMode.ROLLFORWARD))
     assert "boot.recovers" in boot - rolled
     assert "restore.place_and_mount" in rolled - boot

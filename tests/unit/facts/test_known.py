@@ -9,9 +9,9 @@ import pytest
 
 from harness.evidence.answers import Description
 from harness.facts import known
-from harness.facts.catalogue import FACTS
 from harness.facts.codec import loads
-from harness.model import CHECKS, IMAGE, RecoveryMode, Verdict
+from harness.model import IMAGE, RecoveryMode, Verdict
+from tests.checks import CHECKS, DECLARED
 from tests.unit.facts.made import MADE_UTC, conformance
 
 OF_PRODUCT = {check for check in CHECKS if not check.startswith(IMAGE)}
@@ -41,7 +41,7 @@ def description(
 def test_of_an_engine_that_nobody_tried_nothing_is_confirmed() -> None:
     found = known.unconfirmed(description())
     assert OF_PRODUCT == set(found)
-    assert {f.id for f in FACTS if "hold" in f.checks} == set(found["hold"])
+    assert set(DECLARED["hold"].facts) == set(found["hold"])
 
 
 @pytest.mark.parametrize("mode", [None, *RecoveryMode])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.model import Verdict
-from harness.report.cause import cause, cause_line
+from tests.checks import cause, cause_line
 from tests.unit.report.cases import case
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
-import harness
-from harness.model import CHECKS, Verdict
-from harness.report.cause import _UPSTREAM_FIRST, cause, cause_line, next_step
+from harness.model import Upstream, Verdict
+from tests.checks import CHECKS, GUIDE, cause, cause_line, next_step
 from tests.unit.report.cases import case
 
 FAIL, UNKNOWN = Verdict.FAIL, Verdict.UNKNOWN
@@ -20,23 +17,75 @@ EXPLAINS_NOTHING = {"recovery_point.nothing_between"}
 ONE_INSTANT = ("atomicity.torn", "content.balance", "consistent_cut.future", "ceiling.newer")
 
 
-def stated() -> set[str]:
-    """Every code that a module of the checks writes down."""
-    sources = sorted((Path(harness.__file__).parent / "verify").glob("*.py"))
-    nodes = (node for file in sources for node in ast.walk(ast.parse(file.read_text())))
-    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    parts = ((text, *text.partition(".")) for text in texts)
-    return {text for text, check, dot, what in parts if dot and check in CHECKS and what.isidentifier()}
+ORDER = (
+    "marker.stale",
+    "hold.incomplete",
+    "hold.self_thaw",
+    "snapshot.timeout",
+    "snapshot.incomplete",
+    "snapshot.altered",
+    "marker.incomplete",
+    "hold.released",
+    "hold.thawed_late",
+    "hold.changed",
+    "hold.thawed_twice",
+    "hold.touched",
+    "hold.warned",
+    "marker.unreadable",
+    "marker.other_freeze",
+    "chain.purged",
+    "chain.missing",
+    "chain.empty",
+    "chain.foreign",
+    "chain.damaged",
+    "chain.short",
+    "chain.gap",
+    "chain.open",
+    "chain.unended",
+    "chain.unmarked",
+    "marker.wrong_place",
+    "marker.none",
+    "snapshot.size",
+    "integrity.refused",
+    "integrity.damaged",
+    "integrity.incomplete",
+    "recovery_point.skipped",
+    "recovery_point.broken_off",
+    "ceiling.foreign",
+    "atomicity.torn",
+    "atomicity.hole",
+    "atomicity.half",
+    "ceiling.newer",
+    "floor.lost",
+    "consistent_cut.future",
+    "recovery_point.missed",
+    "atomicity.confirmation",
+    "content.unreadable",
+    "content.counter_twice",
+    "content.history",
+    "content.accounts",
+    "content.balance",
+    "content.cold",
+    "content.trail",
+    "snapshot.other_size",
+)
+"""The codes that explain others, the cause before what shows of it."""
 
 
-def test_every_code_in_the_order_is_one_that_a_check_states() -> None:
-    """Another spelling would rank nothing, and nobody would notice."""
-    assert set() == set(_UPSTREAM_FIRST) - stated()
+def test_the_ranks_that_the_checks_declare_give_this_order() -> None:
+    """No two of them are alike; those of other distributions may stand between."""
+    ranked = {code.name: code.rank for code in GUIDE.codes.values() if code.rank is not None}
+    assert [*ORDER] == sorted((code for code in ranked if code in ORDER), key=ranked.__getitem__)
+    assert len(ranked) == len(set(ranked.values()))
+    data = {code for code in ORDER if ranked[code] >= Upstream.DATA}
+    assert set(ORDER[ORDER.index("integrity.refused") :]) == data
 
 
-def test_every_code_of_a_stage_that_others_rest_on_is_in_the_order() -> None:
+def test_every_code_of_a_stage_that_others_rest_on_has_a_rank() -> None:
     missing = {
-        code for code in stated() - set(_UPSTREAM_FIRST) if code.startswith(tuple(f"{c}." for c in UPSTREAM))
+        code.name
+        for code in GUIDE.codes.values()
+        if code.rank is None and code.name.startswith(tuple(f"{c}." for c in UPSTREAM))
     }
     assert EXPLAINS_NOTHING == missing
 
@@ -111,7 +160,7 @@ def test_why_nothing_could_be_looked_at_is_said_by_the_stage_that_failed() -> No
     assert bare == cause_line([case(("floor.not_checked", UNKNOWN))])
 
 
-@pytest.mark.parametrize("code", sorted(stated() | {"limits.rto"}))
+@pytest.mark.parametrize("code", sorted(GUIDE.codes))
 def test_every_failure_has_a_next_step_in_the_image_too(code: str) -> None:
     assert next_step([case((code, FAIL))])
     assert next_step([case((code, FAIL))]) == next_step([case((f"image.{code}", FAIL))])

@@ -14,8 +14,8 @@ import pytest
 from harness import store
 from harness.cli.status import code_of
 from harness.errors import ExitCode
-from harness.model import CHECKS, CaseRecord, Finding, Record, Verdict
-from harness.report.base import final_verdict, summary
+from harness.model import CaseRecord, Finding, Record, Verdict
+from tests.checks import CHECKS, final_verdict, summary
 from tests.unit.report.test_reporters import PASSED
 
 FOLDER = Path(__file__).parent

@@ -6,42 +6,34 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from harness.model import (
-    CHECKS,
-    CaseRecord,
-    Check,
-    Finding,
-    Record,
-    RecoveryMode,
-    RollforwardSummary,
-    Stun,
-    Verdict,
-)
+from harness.model import CaseRecord, Check, Finding, Record, RecoveryMode, RollforwardSummary, Stun, Verdict
 from harness.report import contradiction, table
-from harness.report.base import (
-    case_verdict,
-    contradictions,
-    final_verdict,
-    heading,
-    not_passed,
-    printable,
-    reasons,
-    remarks,
-    summary,
-)
-from harness.report.blocks import Block, blind, blocks, is_blind
-from harness.report.columns import ALIGN, HEADERS, cells
+from harness.report.base import heading, not_passed, printable, reasons, remarks
+from harness.report.blocks import Block, blocks, is_blind
+from harness.report.columns import ALIGN, HEADERS
 from harness.report.grid import grid
 from harness.report.junit import JUnitReporter
 from harness.report.markdown import MarkdownReporter, _code, _plain
 from harness.report.overview import HEADERS as RUN_HEADERS
-from harness.report.overview import overview
 from harness.report.table import TableReporter
+from tests.checks import (
+    CHECKS,
+    GUIDE,
+    blind,
+    case_verdict,
+    cells,
+    contradictions,
+    final_verdict,
+    of_case,
+    overview,
+    summary,
+)
 from tests.unit.report.test_reporters import PASSED
 
 PASS, FAIL, UNKNOWN, SKIPPED = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN, Verdict.SKIPPED
@@ -155,7 +147,7 @@ ODD: list[tuple[CaseRecord, str]] = [
 
 @pytest.mark.parametrize(("case", "why"), ODD)
 def test_one_contradiction_is_told_alone(case: CaseRecord, why: str) -> None:
-    assert [why] == contradiction.of_case(case)
+    assert [why] == of_case(case)
     assert UNKNOWN is case_verdict(case)
     assert [f"not believed: {case.name}: {why}"] == contradictions(
         replace(PASSED, cases=(case,), planned=None)
@@ -187,7 +179,7 @@ def test_one_contradiction_is_told_alone(case: CaseRecord, why: str) -> None:
 )
 def test_what_is_within_bounds_contradicts_nothing(case: CaseRecord) -> None:
     """Clocks differ a little, a snapshot may take the whole window, and a point in the load is passed by some."""
-    assert [] == contradiction.of_case(case)
+    assert [] == of_case(case)
     assert PASS is case_verdict(case)
 
 
@@ -206,7 +198,7 @@ def test_what_is_within_bounds_contradicts_nothing(case: CaseRecord) -> None:
     ],
 )
 def test_one_that_brings_others_is_told_with_them(case: CaseRecord, whys: list[str]) -> None:
-    found = contradiction.of_case(case)
+    found = of_case(case)
     assert len(whys) == len(found)
     assert all(line.startswith(why) for line, why in zip(found, whys, strict=True))
 
@@ -253,7 +245,7 @@ def test_a_finding_of_a_check_that_did_not_pass_contradicts_nothing() -> None:
         (PASS, [f"the check {CASE.checks[0].name} passed and"]),
     ):
         checks = (replace(CASE.checks[0], verdict=verdict, findings=(finding,)), *CASE.checks[1:])
-        told = contradiction.of_case(replace(CASE, checks=checks))
+        told = of_case(replace(CASE, checks=checks))
         assert found == [line.partition(" has")[0] for line in told]
 
 
@@ -549,7 +541,9 @@ def test_what_markdown_would_read_is_escaped() -> None:
     assert r"a \| b \*c\* \`d\` \<e\> \_f\_ \[g\]" == _plain("a | b *c* `d` <e> _f_\n [g]")
 
 
-RENDER: tuple[Callable[[Record], str], ...] = (TableReporter().render, MarkdownReporter().render)
+RENDER: tuple[Callable[[Record], str], ...] = tuple(
+    partial(reporter.render, guide=GUIDE) for reporter in (TableReporter(), MarkdownReporter())
+)
 
 
 @pytest.mark.parametrize("render", RENDER)
@@ -575,7 +569,7 @@ def test_people_see_what_could_not_be_looked_at_and_stuns(render: Callable[[Reco
 
 
 def test_one_check_that_could_not_look_is_one() -> None:
-    text = TableReporter().render(record_of((check("a", BLIND),)))
+    text = TableReporter().render(record_of((check("a", BLIND),)), GUIDE)
     assert (
         "UNKNOWN  1 check could not look: a\n      cycle 1 · copy · rollforward\n  because walk: broke off"
         in text
@@ -584,14 +578,14 @@ def test_one_check_that_could_not_look_is_one() -> None:
 
 def test_a_finding_milder_than_its_check_says_so() -> None:
     mild = Finding(code="floor.odd", message="odd", verdict=UNKNOWN)
-    text = TableReporter().render(record_of((check("floor", LOST, mild),)))
+    text = TableReporter().render(record_of((check("floor", LOST, mild),)), GUIDE)
     assert "floor.odd (UNKNOWN): odd" in text and "floor.lost: 9 are lost" in text
 
 
 @pytest.mark.parametrize(("number", "more"), [(10, False), (11, True)])
 def test_a_block_shows_ten_findings(number: int, more: bool) -> None:
     findings = tuple(replace(LOST, message=f"number {n}") for n in range(number))
-    text = TableReporter().render(record_of((check("floor", *findings),)))
+    text = TableReporter().render(record_of((check("floor", *findings),)), GUIDE)
     assert ("and 1 more findings in record.json" in text) is ("more findings" in text) is more
     assert ("floor.lost: number 10" in text) is False and "floor.lost: number 9" in text
 
@@ -665,14 +659,14 @@ def bad() -> Record:
 
 
 def test_the_whole_of_a_markdown_report() -> None:
-    text = MarkdownReporter().render(bad())
+    text = MarkdownReporter().render(bad(), GUIDE)
     assert MARKDOWN == re.sub(r"-+(?=[:|])", "-", re.sub(r" +", " ", text)).replace(" \n", "\n")
     assert "9 are lost  \n" in text, "two blanks end a line of Markdown"
 
 
 def test_the_whole_of_a_junit_report() -> None:
     """Suite, test, class, seconds, what it is, and the first words of why."""
-    text = JUnitReporter().render(bad())
+    text = JUnitReporter().render(bad(), GUIDE)
     assert text.endswith("</testsuites>\n") and not text.endswith("\n\n")
     lines = []
     for suite in ElementTree.fromstring(text):
@@ -697,7 +691,7 @@ def test_the_whole_of_a_junit_report() -> None:
 def test_a_run_that_was_skipped_proved_nothing_and_is_an_error() -> None:
     """As its exit status says."""
     cases = tuple(replace(case, verdict=SKIPPED) for case in PASSED.cases)
-    text = JUnitReporter().render(replace(PASSED, verdict=SKIPPED, cases=cases))
+    text = JUnitReporter().render(replace(PASSED, verdict=SKIPPED, cases=cases), GUIDE)
     (result,) = ElementTree.fromstring(text)[0][0]
     assert ("error", "UNKNOWN") == (result.tag, result.get("type"))
 
@@ -709,27 +703,29 @@ def test_a_run_without_a_case_has_no_table(render: Callable[[Record], str]) -> N
 
 
 def test_one_place_has_no_others() -> None:
-    assert "Also" not in MarkdownReporter().render(record_of((check("floor", LOST),)))
+    assert "Also" not in MarkdownReporter().render(record_of((check("floor", LOST),)), GUIDE)
 
 
 @pytest.mark.parametrize(("more", "lines"), [(0, 1), (1, 2)])
 def test_a_line_has_108_columns_at_most(more: int, lines: int) -> None:
     """Two of them are the indent, twelve the code."""
     message = "x" * 90 + " " + "y" * (3 + more)
-    text = TableReporter().render(record_of((check("floor", replace(LOST, message=message, witness="")),)))
+    text = TableReporter().render(
+        record_of((check("floor", replace(LOST, message=message, witness="")),)), GUIDE
+    )
     block = text.partition("\n\nFAIL: ")[0].rpartition("FAIL  cycle")[2].splitlines()[1:]
     assert lines == len(block)
 
 
 def test_a_record_without_an_error_names_the_file_that_holds_the_run() -> None:
-    text = JUnitReporter().render(replace(bad(), error=""))
+    text = JUnitReporter().render(replace(bad(), error=""), GUIDE)
     assert "record.json holds the whole run" in text
 
 
 def test_a_word_with_a_hyphen_is_not_broken() -> None:
     """It may be a name that somebody copies."""
     long = replace(LOST, message="word " * 18 + "an-ordinary-name-with-hyphens that goes on")
-    text = TableReporter().render(record_of((check("floor", long),)))
+    text = TableReporter().render(record_of((check("floor", long),)), GUIDE)
     assert "an-ordinary-name-with-hyphens" in text.partition("FAIL: floor.lost")[0]
 
 

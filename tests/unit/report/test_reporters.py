@@ -20,12 +20,12 @@ from harness.model import (
     Record,
     Verdict,
 )
-from harness.report.base import STAND_IN_NOTE, Reporter, case_verdict, final_verdict, printable, summary
+from harness.report.base import STAND_IN_NOTE, Reporter, printable
 from harness.report.json import JSONReporter
 from harness.report.junit import JUnitReporter
 from harness.report.markdown import MarkdownReporter
-from harness.report.overview import overview
 from harness.report.table import TableReporter
+from tests.checks import GUIDE, case_verdict, final_verdict, overview, summary
 
 SAMPLE = store.load(Path(__file__).parent / "record.json")
 REPORTERS: tuple[Reporter, ...] = (TableReporter(), MarkdownReporter(), JSONReporter(), JUnitReporter())
@@ -66,7 +66,7 @@ def test_notes_of_the_instance_stand_below_it() -> None:
     assert SAMPLE.instance
     noted = dataclasses.replace(SAMPLE, instance=dataclasses.replace(SAMPLE.instance, notes=("5 writers",)))
     for reporter in (TableReporter(), MarkdownReporter()):
-        assert "note: 5 writers" in reporter.render(noted)
+        assert "note: 5 writers" in reporter.render(noted, GUIDE)
 
 
 def with_check(record: Record, check: Check) -> Record:
@@ -91,12 +91,12 @@ def empty_case(name: str) -> CaseRecord:
 
 def test_the_table_is_what_a_user_sees_first() -> None:
     """Heading, a row a case, a block for each check that did not pass, one line of verdict."""
-    assert TableReporter().render(dataclasses.replace(SAMPLE, cases=SAMPLE.cases[4:6])) == TABLE
+    assert TableReporter().render(dataclasses.replace(SAMPLE, cases=SAMPLE.cases[4:6]), GUIDE) == TABLE
 
 
 def test_the_table_fits_its_width() -> None:
     """All built-in recovery modes fit 110 columns."""
-    assert max(len(line) for line in TableReporter().render(SAMPLE).splitlines()) <= 110
+    assert max(len(line) for line in TableReporter().render(SAMPLE, GUIDE).splitlines()) <= 110
 
 
 def test_parts_that_were_not_reached_are_dashes() -> None:
@@ -104,7 +104,7 @@ def test_parts_that_were_not_reached_are_dashes() -> None:
     record = dataclasses.replace(
         SAMPLE, cases=(empty_case("cycle 1 · copy · boot"),), verdict=Verdict.UNKNOWN
     )
-    row = TableReporter().render(record).splitlines()[7]
+    row = TableReporter().render(record, GUIDE).splitlines()[7]
     assert row.split("  ")[0] == "1 · copy · boot"
     assert row.split()[5:] == ["UNKNOWN", "-", "-", "-", "-", "-", "-", "-", "-", "0/0"]
 
@@ -112,9 +112,9 @@ def test_parts_that_were_not_reached_are_dashes() -> None:
 @pytest.mark.parametrize("reporter", [TableReporter(), MarkdownReporter()])
 def test_the_stand_in_is_named_as_such(reporter: Reporter) -> None:
     """A result of the stand-in must never be read as one of IRIS."""
-    assert STAND_IN_NOTE in reporter.render(SAMPLE)
+    assert STAND_IN_NOTE in reporter.render(SAMPLE, GUIDE)
     iris = InstanceSummary(product="IRIS", version="2025.1", stand_in=False, host="docker")
-    report = reporter.render(dataclasses.replace(SAMPLE, instance=iris))
+    report = reporter.render(dataclasses.replace(SAMPLE, instance=iris), GUIDE)
     assert STAND_IN_NOTE not in report
     assert "instance: IRIS 2025.1 on docker" in report
 
@@ -125,7 +125,7 @@ def test_every_check_that_did_not_pass_is_shown(reporter: Reporter, verdict: Ver
     """Code, message and witness reach the reader, whatever the verdict."""
     finding = Finding(code="chain.gap", message="a journal is missing", witness="no 003", verdict=verdict)
     check = Check(name="chain", verdict=verdict, duration_s=0.1, findings=(finding,))
-    report = reporter.render(with_check(SAMPLE, check))
+    report = reporter.render(with_check(SAMPLE, check), GUIDE)
     assert [part for part in ("chain.gap", "a journal is missing", "no 003") if part not in report] == []
 
 
@@ -133,14 +133,14 @@ def test_every_check_that_did_not_pass_is_shown(reporter: Reporter, verdict: Ver
 def test_a_check_without_finding_says_so(reporter: Reporter) -> None:
     """UNKNOWN without a reason is itself worth a line."""
     check = Check(name="hold", verdict=Verdict.UNKNOWN, duration_s=0.1)
-    assert "the check recorded no finding" in reporter.render(with_check(SAMPLE, check))
+    assert "the check recorded no finding" in reporter.render(with_check(SAMPLE, check), GUIDE)
 
 
 def test_many_findings_are_cut_in_the_table() -> None:
     """The table stays readable and says how many more there are."""
     found = tuple(Finding(code=f"content.n{number}", message="wrong") for number in range(25))
     check = Check(name="content", verdict=Verdict.FAIL, duration_s=0.1, findings=found)
-    report = TableReporter().render(with_check(SAMPLE, check))
+    report = TableReporter().render(with_check(SAMPLE, check), GUIDE)
     assert "and 15 more findings in record.json" in report
     assert "content.n10" not in report
 
@@ -176,29 +176,29 @@ def test_a_report_never_says_more_than_the_record_carries(record: Record, verdic
 def test_a_run_that_was_cut_short_says_so() -> None:
     """Its cases may all have passed; what it did not reach is not proved."""
     cut = dataclasses.replace(PASSED, finished=False, error="interrupted")
-    table = TableReporter().render(cut)
+    table = TableReporter().render(cut, GUIDE)
     assert "This run was cut short" in table
     assert "error: interrupted" in table
     assert table.splitlines()[-1] == "UNKNOWN: 7 of 7 cases passed, the run was cut short."
-    assert "**This run was cut short" in MarkdownReporter().render(cut)
+    assert "**This run was cut short" in MarkdownReporter().render(cut, GUIDE)
 
 
 def test_json_is_the_stored_record() -> None:
     """Programs get what the run wrote, unchanged."""
-    assert record_json.loads(JSONReporter().render(SAMPLE)) == SAMPLE
+    assert record_json.loads(JSONReporter().render(SAMPLE, GUIDE)) == SAMPLE
 
 
 def test_markdown_escapes_what_tools_wrote() -> None:
     """No output of a tool can add a column, a heading or an image to the report."""
     finding = Finding(code="x.y", message="a|b *c* ![i](u)\n# top", witness="`tick` | <b>")
     check = Check(name="content", verdict=Verdict.FAIL, duration_s=0.1, findings=(finding,))
-    line, witness = MarkdownReporter().render(with_check(SAMPLE, check)).splitlines()[-2:]
+    line, witness = MarkdownReporter().render(with_check(SAMPLE, check), GUIDE).splitlines()[-2:]
     assert line.strip() == r"- `x.y` (FAIL): a\|b \*c\* !\[i\](u) \# top"
     assert witness == "  witness: `` `tick` | <b> ``"
 
 
 def junit(record: Record) -> ElementTree.Element:
-    return ElementTree.fromstring(JUnitReporter().render(record))
+    return ElementTree.fromstring(JUnitReporter().render(record, GUIDE))
 
 
 def red_tests(record: Record) -> list[ElementTree.Element]:
@@ -275,7 +275,7 @@ RECORDS = st.builds(
 def test_every_record_can_be_reported(record: Record) -> None:
     """No record that can be stored breaks a reporter, and JUnit stays well-formed."""
     for reporter in REPORTERS:
-        assert reporter.render(record).endswith("\n")
-    ElementTree.fromstring(JUnitReporter().render(record))
+        assert reporter.render(record, GUIDE).endswith("\n")
+    ElementTree.fromstring(JUnitReporter().render(record, GUIDE))
     assert overview([("run", record)])
     assert all(case_verdict(case) in Verdict for case in record.cases)

@@ -15,10 +15,10 @@ import pytest
 from harness.evidence.answers import Description
 from harness.evidence.case import Evidence
 from harness.evidence.state import RestoredState
-from harness.model import CHECKS, RecoveryMode, Verdict
+from harness.model import RecoveryMode, Verdict
 from harness.stages.walk import read_state
-from harness.verify.judge import judge_all
 from harness.workload import oracle
+from tests.checks import CHECKS, judge_all
 from tests.seen import cold_lines, history_row, seen, trail_lines
 
 SEED, WRITERS, LAST = 77, 3, 200

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import plugins
+from harness import declared, model, plugins
+from harness.declared import Declaration
 from harness.evidence.answers import DatabaseIntegrity, IntegrityReport
 from harness.evidence.case import Evidence, Look
 from harness.evidence.files import ExpectedFile
-from harness.model import CHECKS, IMAGE, LOOKS, Finding, Verdict
-from harness.report.base import case_verdict
-from harness.verify import judge
-from harness.verify.judge import judge_all
+from harness.model import IMAGE, Finding, Verdict
+from tests.checks import CHECKS, LOOKS, case_verdict, judge_all
 from tests.seen import seen
 from tests.windows import window
 
@@ -59,8 +58,35 @@ def test_without_a_look_at_the_image_its_checks_are_unknown() -> None:
     assert Verdict.PASS is found["integrity"]
 
 
+ORDER = (
+    "snapshot",
+    "image.integrity",
+    "image.atomicity",
+    "image.content",
+    "image.consistent_cut",
+    "image.floor",
+    "image.ceiling",
+    "integrity",
+    "atomicity",
+    "content",
+    "consistent_cut",
+    "floor",
+    "ceiling",
+    "marker",
+    "chain",
+    "hold",
+    "recovery_point",
+)
+"""Checks of every case as a report has always shown them; others may stand between."""
+
+
 def test_a_case_has_every_check_once_in_their_order() -> None:
     assert list(CHECKS) == [check.name for check in judge_all(seen())]
+    assert ORDER == tuple(name for name in CHECKS if name in ORDER)
+
+
+def test_planted_faults_may_show_in_every_look_at_the_image() -> None:
+    assert LOOKS == model.LOOKS
 
 
 def test_facts_that_nobody_looked_up_are_not_confirmed() -> None:
@@ -86,11 +112,15 @@ def test_each_optional_part_can_be_absent(part: str) -> None:
 
 
 class Boom:
+    declared = Declaration(name="boom")
+
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         raise KeyError("a defect of a plug-in")
 
 
 class Junk:
+    declared = Declaration(name="boom")
+
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         return ["fine"]  # type: ignore[list-item]
 
@@ -102,12 +132,12 @@ def test_a_check_that_breaks_is_unknown_and_the_others_go_on(
     """It names the distribution that it came from."""
     load, names = plugins.load, plugins.names
     monkeypatch.setattr(
-        judge.plugins,
+        declared.plugins,
         "load",
         lambda group, name, required: checker if name == "boom" else load(group, name, required),
     )
-    monkeypatch.setattr(judge.plugins, "names", lambda group: [*names(group), "boom"])
-    monkeypatch.setattr(judge.plugins, "origin", lambda group, name: "boom-checks")
+    monkeypatch.setattr(declared.plugins, "names", lambda group: [*names(group), "boom"])
+    monkeypatch.setattr(plugins, "origin", lambda group, name: "boom-checks")
     found = judge_all(seen(recovered=look(clean=True)))
     (broken,) = [check for check in found if check.name == "boom"]
     assert (Verdict.UNKNOWN, "boom.broken") == (broken.verdict, broken.findings[0].code)
@@ -120,7 +150,7 @@ def test_a_check_that_cannot_be_loaded_is_unknown(monkeypatch: pytest.MonkeyPatc
     def refuse(group: str, name: str, required: Sequence[str]) -> object:
         raise ImportError(name)
 
-    monkeypatch.setattr(judge.plugins, "load", refuse)
+    monkeypatch.setattr(declared.plugins, "load", refuse)
     assert {(Verdict.UNKNOWN, 0.0)} == {(check.verdict, check.duration_s) for check in judge_all(seen())}
 
 

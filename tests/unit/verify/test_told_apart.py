@@ -14,9 +14,9 @@ from harness.evidence.case import Evidence
 from harness.evidence.state import Cold, WriterState
 from harness.model import Position, RecoveryMode
 from harness.verify.content import ContentChecker
-from harness.verify.judge import judge_all
 from harness.verify.snapshot import SnapshotChecker
 from harness.workload.oracle import COUNTED_EVERY
+from tests.checks import judge_all
 from tests.whole import END, FREEZE, WRITERS, look, recovered, whole
 
 

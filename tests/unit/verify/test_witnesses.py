@@ -21,10 +21,13 @@ import harness
 from harness.evidence.answers import Committed, DatabaseIntegrity
 from harness.evidence.case import Evidence, Look
 from harness.evidence.state import Cold, WriterState
-from harness.model import CHECKS, IMAGE, LOOKS, Position, RecoveryMode, RecoverySummary, Verdict
+from harness.facts.catalogue import FACTS
+from harness.model import IMAGE, Position, RecoveryMode, Verdict
 from harness.plan.model import Limits
 from harness.stages.case_record import _limits
-from harness.verify.judge import judge_all
+from harness.verify.base import DOES_NOT_APPLY, judge
+from harness.verify.limits import LimitsChecker
+from tests.checks import CHECKS, DECLARED, GUIDE, LOOKS, judge_all
 from tests.whole import END, FREEZE, JOURNALS, ONE, TWO, Change, journal, whole
 from tests.windows import window
 
@@ -514,18 +517,39 @@ def test_facts_that_nobody_confirmed_are_shown_for_their_check_alone() -> None:
     assert "journals.linked, a, b, c and 1 more" in finding.message
 
 
+# --- what a check needs
+
+
+@pytest.mark.parametrize("mode", ANY)
+@pytest.mark.parametrize(
+    ("check", "need"), [(name, need) for name, one in DECLARED.items() for need in one.needs]
+)
+def test_without_a_part_that_it_needs_a_check_is_unknown(check: str, need: str, mode: RecoveryMode) -> None:
+    """In every mode, and of the image, too."""
+    evidence = whole(mode)
+    if need in OF_LOOK:
+        look = replace(evidence.recovered, **{need: None})  # type: ignore[arg-type]
+        assert check in unknown(replace(evidence, recovered=look))
+        assert f"{IMAGE}{check}" in unknown(replace(evidence, image=look)) or not DECLARED[check].of_image
+    else:
+        assert check in unknown(replace(evidence, **{need: None}))  # type: ignore[arg-type]
+
+
+IN_SOME_CASES = {
+    ("digests", "snapshot"): "where the source has small files that did not change",
+    ("rolled", "recovery_point"): "where a roll-forward was asked for",
+}
+"""(part, check) → when the check needs it."""
+
+
+def test_whatever_a_check_is_unknown_without_is_declared() -> None:
+    lacked = {(part, name) for part, names in MISSING.items() if part != "image" for name in names}
+    lacked |= {(part, name) for part, names in OF_LOOK.items() if part != "unconfirmed" for name in names}
+    declared = {(need, name) for name, one in DECLARED.items() for need in one.needs}
+    assert lacked == declared | IN_SOME_CASES.keys()
+
+
 # --- limits
-
-
-def recovery(**said: Any) -> RecoverySummary:
-    measured = {"rpo_s": 1.0, "rto_s": 10.0}
-    return RecoverySummary(
-        mode=ROLLFORWARD,
-        acknowledged=1,
-        recovered=1,
-        lost_acknowledged=0,
-        **{**measured, **said},
-    )
 
 
 @pytest.mark.parametrize(
@@ -550,11 +574,21 @@ def recovery(**said: Any) -> RecoverySummary:
         ),
     ],
 )
-def test_limits(limits: Limits, said: dict[str, Any], expected: dict[str, Verdict] | None) -> None:
-    """The window of these tests is 3 seconds. What was not measured is UNKNOWN, and a worse verdict wins."""
-    found = _limits(limits, window(), recovery(**said))
+def test_limits(
+    limits: Limits,
+    said: dict[str, Any],
+    expected: dict[str, Verdict] | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was not measured is UNKNOWN, and a worse verdict wins. A plan without limits has no such check."""
+    monkeypatch.setattr("harness.verify.base.time.monotonic", lambda: 7.0)
+    given = _limits(limits, **{"window_s": 3.0, "rpo_s": 1.0, "rto_s": 10.0, **said})
+    found = [
+        check for check in judge_all(replace(whole(ROLLFORWARD), limits=given)) if check.name == "limits"
+    ]
     if expected is None:
         assert [] == found
+        assert DOES_NOT_APPLY is judge(LimitsChecker(), replace(whole(ROLLFORWARD), limits=given))
     else:
         (check,) = found
         assert 0.0 == check.duration_s
@@ -562,25 +596,48 @@ def test_limits(limits: Limits, said: dict[str, Any], expected: dict[str, Verdic
         assert Verdict.worst([Verdict.PASS, *expected.values()]) is check.verdict
 
 
-# --- no code without a witness
+# --- no code without a witness, and none that is not declared
 
 
 def codes_in_the_source() -> set[str]:
-    """Whole codes that modules of checks write down."""
+    """Whole codes that modules of checks write down, but for their declarations."""
     folder = Path(harness.__file__).parent
     found = set()
     for file in sorted((folder / "verify").glob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        tree = ast.parse(file.read_text())
+        declared = {
+            id(part)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Code"
+            for part in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in declared:
                 check, dot, what = node.value.partition(".")
-                if dot and check in CHECKS and what.isidentifier():
+                if dot and check in DECLARED and what.isidentifier() and node.value not in FACT_IDS:
                     found.add(node.value)
     return found
 
 
+FACT_IDS = {fact.id for fact in FACTS}
+LIMITS = {"limits.window", "limits.rpo", "limits.rto"}
+
+
 def test_every_code_has_a_witness() -> None:
     witnessed = {code for code, *_ in OF_A_LOOK} | {code for code, *_ in OF_A_CASE}
-    assert codes_in_the_source() == {code for code in witnessed if not code.endswith(".not_checked")}
+    assert GUIDE.codes.keys() - LIMITS == {code for code in witnessed if not code.endswith(".not_checked")}
+
+
+def test_every_code_that_a_check_writes_down_is_declared() -> None:
+    """An undeclared one would be shown, and ranked after all others."""
+    assert GUIDE.codes.keys() - LIMITS == codes_in_the_source()
+    assert LIMITS <= GUIDE.codes.keys()
+
+
+def test_a_code_begins_with_the_name_of_its_check() -> None:
+    names = [(name, code.name) for name, one in DECLARED.items() for code in one.codes]
+    assert [] == [code for name, code in names if not code.startswith(f"{name}.")]
+    assert len(names) == len(GUIDE.codes)
 
 
 def test_every_optional_part_was_thought_of() -> None:
