@@ -51,7 +51,7 @@ GOOD = "good"
 _RUN = "/matrix"
 """Stands in the rows for the folder of the run."""
 _HARNESS = Path(harness.__file__).parent
-_JUDGES = ("verify", "report", "cli", "scripts", "conform", "fault")
+_JUDGES = ("declared.py", "verify", "report", "cli", "scripts", "conform", "fault")
 """What takes no part in the making of evidence (but for the faults, whose files are counted one by one)."""
 _BY_ROUTINE = ("application", "image")
 """Families that are planted by RVFAULT.m."""

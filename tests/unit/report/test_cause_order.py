@@ -17,68 +17,75 @@ EXPLAINS_NOTHING = {"recovery_point.nothing_between"}
 ONE_INSTANT = ("atomicity.torn", "content.balance", "consistent_cut.future", "ceiling.newer")
 
 
-ORDER = (
-    "marker.stale",
-    "hold.incomplete",
-    "hold.self_thaw",
-    "snapshot.timeout",
-    "snapshot.incomplete",
-    "snapshot.altered",
-    "marker.incomplete",
-    "hold.released",
-    "hold.thawed_late",
-    "hold.changed",
-    "hold.thawed_twice",
-    "hold.touched",
-    "hold.warned",
-    "marker.unreadable",
-    "marker.other_freeze",
-    "chain.purged",
-    "chain.missing",
-    "chain.empty",
-    "chain.foreign",
-    "chain.damaged",
-    "chain.short",
-    "chain.gap",
-    "chain.open",
-    "chain.unended",
-    "chain.unmarked",
-    "marker.wrong_place",
-    "marker.none",
-    "snapshot.size",
-    "integrity.refused",
-    "integrity.damaged",
-    "integrity.incomplete",
-    "recovery_point.skipped",
-    "recovery_point.broken_off",
-    "ceiling.foreign",
-    "atomicity.torn",
-    "atomicity.hole",
-    "atomicity.half",
-    "ceiling.newer",
-    "floor.lost",
-    "consistent_cut.future",
-    "recovery_point.missed",
-    "atomicity.confirmation",
-    "content.unreadable",
-    "content.counter_twice",
-    "content.history",
-    "content.accounts",
-    "content.balance",
-    "content.cold",
-    "content.trail",
-    "snapshot.other_size",
-)
+ORDER = {
+    Upstream.WINDOW: (
+        "marker.stale",
+        "hold.incomplete",
+        "hold.self_thaw",
+        "snapshot.timeout",
+        "snapshot.incomplete",
+        "snapshot.altered",
+        "marker.incomplete",
+        "hold.released",
+        "hold.thawed_late",
+        "hold.changed",
+        "hold.thawed_twice",
+        "hold.touched",
+        "hold.warned",
+    ),
+    Upstream.JOURNALS: (
+        "marker.unreadable",
+        "marker.other_freeze",
+        "chain.purged",
+        "chain.missing",
+        "chain.empty",
+        "chain.foreign",
+        "chain.damaged",
+        "chain.short",
+        "chain.gap",
+        "chain.open",
+        "chain.unended",
+        "chain.unmarked",
+        "marker.wrong_place",
+        "marker.none",
+    ),
+    Upstream.IMAGE: ("snapshot.size",),
+    Upstream.DATA: (
+        "integrity.refused",
+        "integrity.damaged",
+        "integrity.incomplete",
+        "recovery_point.skipped",
+        "recovery_point.broken_off",
+        "ceiling.foreign",
+        "atomicity.torn",
+        "atomicity.hole",
+        "atomicity.half",
+        "ceiling.newer",
+        "floor.lost",
+        "consistent_cut.future",
+        "recovery_point.missed",
+        "atomicity.confirmation",
+        "content.unreadable",
+        "content.counter_twice",
+        "content.history",
+        "content.accounts",
+        "content.balance",
+        "content.cold",
+        "content.trail",
+        "snapshot.other_size",
+    ),
+}
 """The codes that explain others, the cause before what shows of it."""
 
 
 def test_the_ranks_that_the_checks_declare_give_this_order() -> None:
-    """No two of them are alike; those of other distributions may stand between."""
+    """Each is ten after the one before it: by these numbers others find the place of their codes between them."""
+    expected = [code for phase in Upstream for code in ORDER[phase]]
     ranked = {code.name: code.rank for code in GUIDE.codes.values() if code.rank is not None}
-    assert [*ORDER] == sorted((code for code in ranked if code in ORDER), key=ranked.__getitem__)
-    assert len(ranked) == len(set(ranked.values()))
-    data = {code for code in ORDER if ranked[code] >= Upstream.DATA}
-    assert set(ORDER[ORDER.index("integrity.refused") :]) == data
+    assert expected == sorted((code for code in ranked if code in expected), key=ranked.__getitem__)
+    for phase, codes in ORDER.items():
+        places = range(phase + 10, phase + 10 * len(codes) + 10, 10)
+        assert dict(zip(codes, places, strict=True)) == {code: ranked[code] for code in codes}
 
 
 def test_every_code_of_a_stage_that_others_rest_on_has_a_rank() -> None:

@@ -14,7 +14,7 @@ from harness.evidence.answers import DatabaseIntegrity, IntegrityReport
 from harness.evidence.case import Evidence, Look
 from harness.evidence.files import ExpectedFile
 from harness.model import IMAGE, Finding, Verdict
-from tests.checks import CHECKS, LOOKS, case_verdict, judge_all
+from tests.checks import CHECKS, DECLARED, LOOKS, case_verdict, judge_all
 from tests.seen import seen
 from tests.windows import window
 
@@ -83,6 +83,12 @@ ORDER = (
 def test_a_case_has_every_check_once_in_their_order() -> None:
     assert list(CHECKS) == [check.name for check in judge_all(seen())]
     assert ORDER == tuple(name for name in CHECKS if name in ORDER)
+
+
+def test_their_places_are_numbers_between_which_others_find_theirs() -> None:
+    plain = [name for name in ORDER if not name.startswith(IMAGE)]
+    places = {**dict(zip(plain, range(10, 120, 10), strict=True)), "limits": 1000}
+    assert places == {name: one.order for name, one in DECLARED.items() if name in places}
 
 
 def test_planted_faults_may_show_in_every_look_at_the_image() -> None:
