@@ -133,11 +133,25 @@ def _loaded(name: str) -> Registered:
 
 
 def _require_sound(name: str, declaration: object) -> None:
-    """Raises TypeError if a check speaks for another one, or is called like the look of another one at the image."""
+    """Raises TypeError if a check speaks for another one, is called like the look of another one at the image, or
+    says what nobody could rank or show.
+    """
     if not isinstance(declaration, Declaration) or declaration.name != name or not name.isidentifier():
         raise TypeError(f"{name} does not declare itself under this name")
     if foreign := _foreign(name, declaration.codes):
         raise TypeError(f"{name} declares {foreign[0]}, which is no code of its own")
+    words = (
+        *declaration.needs,
+        *declaration.facts,
+        declaration.remedy,
+        *(c.remedy for c in declaration.codes),
+    )
+    numbers = (declaration.order, *(c.rank for c in declaration.codes if c.rank is not None))
+    if odd := [
+        *(w for w in words if not isinstance(w, str)),
+        *(n for n in numbers if not isinstance(n, int)),
+    ]:
+        raise TypeError(f"{name} declares {odd[0]!r}, which is of another kind")
 
 
 def _foreign(name: str, codes: Sequence[Code]) -> list[str]:
