@@ -1,5 +1,5 @@
-"""What a case leaves in the record: numbers, checks, a verdict; and what was measured against the
-plan's limits.
+"""What a case leaves in the record: numbers, checks, a verdict. And what was measured against the plan's limits,
+which a check judges.
 
 RTO counts what an operator would wait for: restore or boot, roll-forward, structure check, walk of the state.
 """
@@ -169,13 +169,13 @@ def _limits(
     limits: Limits, *, window_s: float | None, rpo_s: float | None, rto_s: float | None
 ) -> tuple[Limit, ...]:
     """The limits that are set, with what was measured."""
-    measured = (
+    known = (
         ("window", limits.window_s, window_s),
         ("rpo", limits.rpo_s, rpo_s),
         ("rto", limits.rto_s, rto_s),
     )
     return tuple(
         Limit(name=name, limit_s=limit_s, measured_s=measured_s)
-        for name, limit_s, measured_s in measured
+        for name, limit_s, measured_s in known
         if limit_s is not None
     )
