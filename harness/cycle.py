@@ -31,8 +31,8 @@ from harness.session.progress import Progress
 from harness.session.session import Session
 from harness.stages.backup import back_up, discard
 from harness.stages.case_record import without_backup
-from harness.stages.freeze import released_on_failure
 from harness.stages.recovery import recover
+from harness.stages.window import released_on_failure
 
 
 def run(
@@ -81,10 +81,10 @@ def back_up_and_recover(session: Session, name: str, cases: list[Case]) -> Itera
         stages.problems.append(("backup", str(error)))
         yield from (without_backup(session, case, stages) for case in cases)
         return
-    with released_on_failure(backup.provider) as kept:
-        kept.extend([backup.window.snapshot] if backup.window.snapshot else [])
+    with released_on_failure() as kept:
+        kept.extend([(backup.image.provider, backup.image.snapshot)] if backup.image else [])
         for case in cases:
-            yield recover(session, backup, case)
+            yield recover(session, backup, backup.point(case.recovery), name=case.name)
     try:
         with of_the_machine():
             discard(session, backup)

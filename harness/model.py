@@ -58,6 +58,16 @@ class RecoveryMode(enum.Enum):
     POINT_IN_TIME = "point-in-time"
     BOOT = "boot"
 
+    @property
+    def rolls(self) -> bool:
+        """Whether journals are applied: then the end is known to a transaction."""
+        return self in (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
+
+    @property
+    def boots(self) -> bool:
+        """Whether an instance is started from the image as a whole, and recovers itself from it."""
+        return self is RecoveryMode.BOOT
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from harness.instance.iris import Instance
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, WorkloadSpec
 from harness.session import leftovers
 from harness.session.entry import Registered
-from harness.session.progress import Progress
+from harness.session.progress import Progress, SilentProgress
 from harness.session.session import Session, log_folder
 from harness.session.targets import Targets
 from harness.session.watchdog import COMMANDS_FILE, Watchdog
@@ -122,6 +122,57 @@ def opened(
             store.keep_log(log, folder)
         finally:
             _close(hosts, targets, watchdog, ledger, entry)
+
+
+@contextmanager
+def over(
+    source: Instance,
+    host: Host,
+    root: Path,
+    folder: Path,
+    work: Path,
+    *,
+    seed: int,
+    workload: WorkloadSpec,
+    recoveries: int,
+    note: Callable[[str], None],
+) -> Iterator[Session]:
+    """A session over an instance that somebody else started, registered and will end; all else in it is gone
+    afterwards.
+
+    Args:
+        host: Gives instances to restore into.
+        root: That of the source, which they must not reach.
+        work: Exists, and is removed by whoever made it.
+        note: Told what the watchdog did.
+    Raises PreconditionError or InstanceError.
+    """
+    with contextlib.ExitStack() as ending:
+        ending.callback(host.close)
+        host.probe()
+        targets = Targets(host, root, recoveries)
+        ending.callback(targets.close)
+        targets.prepare()
+        watchdog = Watchdog(folder, host.environment(), note)
+        ending.callback(watchdog.close)
+        ledger = Ledger(workload.writers, folder / "ledger.bin")
+        ending.callback(ledger.close)
+        yield Session(
+            workload=workload,
+            seed=seed,
+            folder=folder,
+            work=work,
+            host=host,
+            target_host=host,
+            targets=targets,
+            source=source,
+            description=source.describe(),
+            ledger=ledger,
+            watchdog=watchdog,
+            progress=SilentProgress(),
+            began_s=time.monotonic(),
+            random=random.Random(seed),
+        )
 
 
 def within_licence(workload: WorkloadSpec, description: Description) -> tuple[WorkloadSpec, tuple[str, ...]]:

@@ -14,7 +14,8 @@ from harness import store
 from harness.destroy import Ground
 from harness.errors import HarnessError, ThawError, of_the_machine
 from harness.evidence.answers import Description
-from harness.instance.base import Host
+from harness.files import new_folder
+from harness.instance.base import TO_READ, Host
 from harness.instance.iris import Instance
 from harness.model import Stage
 from harness.plan.model import FreezeSpec, Limits, WorkloadSpec
@@ -36,8 +37,8 @@ class Session:
     """
 
     workload: WorkloadSpec
-    freeze: FreezeSpec
-    limits: Limits
+    freeze: FreezeSpec = field(default_factory=FreezeSpec)
+    limits: Limits = field(default_factory=Limits)
     seed: int
     folder: Path
     work: Path
@@ -51,8 +52,8 @@ class Session:
     progress: Progress
     began_s: float
     random: random.Random
-    first_journal: str | None
-    notes: tuple[str, ...]
+    first_journal: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def ground(self) -> Ground:
@@ -67,6 +68,15 @@ class Session:
     def keep_freeze_log(self) -> Path:
         """A copy of it as it is now, with the record; whoever may read that may read it. Raises PreconditionError."""
         return store.keep_log(self.freeze_log, self.folder)
+
+    def new_folder_to_read(self, name: str) -> Path:
+        """A new folder that restored instances can read, whatever umask this process has."""
+        parent = self.work / TO_READ
+        parent.mkdir(exist_ok=True)
+        folder = new_folder(parent, name)
+        for made in (parent, folder):
+            made.chmod(0o755)
+        return folder
 
     def stages(self, name: str) -> Stages:
         return Stages(name=name, run_began_s=self.began_s, progress=self.progress)

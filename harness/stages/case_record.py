@@ -6,10 +6,10 @@ RTO counts what an operator would wait for: restore or boot, roll-forward, struc
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.evidence.backup import Backup, Promise
+from harness.evidence.backup import Backup, RecoveryPoint
 from harness.evidence.case import Evidence, Look
 from harness.evidence.window import Window
 from harness.facts.known import unconfirmed
@@ -32,27 +32,30 @@ from harness.verify.judge import judge_all
 _RTO_STAGES = ("restore", "boot", "roll forward", "integrity", "walk")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What a recovery leaves: all that was seen, its stages, and a summary of each step that was reached."""
+
+    evidence: Evidence
+    stages: Stages
+    restored: RestoreSummary | None
+    rolled: RollforwardSummary | None
+
+
 def case_record(
-    session: Session,
-    backup: Backup,
-    case: Case,
-    evidence: Evidence,
-    checks: Sequence[Check],
-    stages: Stages,
-    *,
-    restored: RestoreSummary | None,
-    rolled: RollforwardSummary | None,
+    session: Session, backup: Backup, point: RecoveryPoint, recovered: Recovered, checks: Sequence[Check]
 ) -> CaseRecord:
     """The record of a judged case; its verdict is the worst of its checks, the plan's limits among them."""
-    recovery = _recovery(session, backup.promises[case.recovery], evidence, stages)
+    evidence, stages = recovered.evidence, recovered.stages
+    recovery = _recovery(session, point, evidence, stages)
     all_checks = (*lasting(checks, session.work), *_limits(session.limits, backup.window, recovery))
     return CaseRecord(
-        name=case.name,
+        name=stages.name,
         verdict=Verdict.worst(check.verdict for check in all_checks),
         freeze=_freeze(evidence, backup),
         snapshot=_snapshot(backup.window),
-        restore=restored,
-        rollforward=rolled,
+        restore=recovered.restored,
+        rollforward=recovered.rolled,
         recovery=recovery,
         checks=all_checks,
         stages=(*backup.stages, *stages.done),
@@ -128,26 +131,21 @@ def _freeze(evidence: Evidence, backup: Backup) -> FreezeSummary:
     )
 
 
-def _recovery(session: Session, promise: Promise, evidence: Evidence, stages: Stages) -> RecoverySummary:
+def _recovery(session: Session, point: RecoveryPoint, evidence: Evidence, stages: Stages) -> RecoverySummary:
     """Counts and times. RPO: from the acknowledgement of the first lost transaction to the recovery point."""
     lost = rpo_s = None
     if evidence.state is not None:
         writers = evidence.state.writers
-        recovered = {
-            number: writers[number].recovered if number in writers else 0 for number in promise.floor
-        }
-        short = {number: have for number, have in recovered.items() if have < promise.floor[number]}
-        lost = sum(promise.floor[number] - have for number, have in short.items())
+        recovered = {number: writers[number].recovered if number in writers else 0 for number in point.floor}
+        short = {number: have for number, have in recovered.items() if have < point.floor[number]}
+        lost = sum(point.floor[number] - have for number, have in short.items())
         rpo_s = max(
-            (
-                promise.at_s - session.ledger.acknowledged_at(number, have + 1)
-                for number, have in short.items()
-            ),
+            (point.at_s - session.ledger.acknowledged_at(number, have + 1) for number, have in short.items()),
             default=0.0,
         )
     return RecoverySummary(
         mode=evidence.mode,
-        acknowledged=sum(promise.floor.values()),
+        acknowledged=sum(point.floor.values()),
         recovered=evidence.state.recovered if evidence.state else None,
         lost_acknowledged=lost,
         rpo_s=rpo_s,

@@ -32,7 +32,7 @@ import harness
 from harness.errors import ThawError
 from harness.evidence.case import Evidence
 from harness.fault import matrix, report
-from harness.fault.base import Fault, Planted, Scene
+from harness.fault.base import Fault, Planted, Scene, recovered
 from harness.model import CaseRecord, Check, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec
 from harness.session import leftovers
@@ -208,7 +208,7 @@ def _recorded(scene: Scene, name: str, planted_by: str, planted: Planted, mode: 
 
     recovery.judge_all = judge_and_keep  # type: ignore[attr-defined]
     try:
-        made = matrix.recovered(planted, mode)
+        made = recovered(planted, mode)
     finally:
         recovery.judge_all = judge_all  # type: ignore[attr-defined]
     judged = {check.name for check in judge_all(seen[-1])}

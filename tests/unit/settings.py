@@ -9,15 +9,16 @@ from typing import Any
 
 from harness.command import Transcript
 from harness.evidence.answers import Description
-from harness.evidence.backup import Backup, Promise
+from harness.evidence.backup import Backup, Image, Logged, RecoveryPoint, Written
+from harness.evidence.window import Window
 from harness.model import RecoveryMode
 from harness.plan.model import Case, FreezeSpec, Limits, SnapshotSpec
 from harness.session.progress import SilentProgress
 from harness.session.session import Session
 from harness.snapshot.base import Source
+from tests import windows
 from tests.conftest import small_plan
 from tests.whole import whole
-from tests.windows import window
 
 WRITERS = 3
 
@@ -107,29 +108,52 @@ def case(mode: RecoveryMode, name: str = "cycle 1 · copy") -> Case:
     return Case(name=f"{name} · {mode.value}", cycle=1, snapshot=spec, recovery=mode)
 
 
-def backup(**said: Any) -> Backup:
-    """What `tests.whole` says of a case, as the backup that it was recovered from."""
-    seen = whole(RecoveryMode.ROLLFORWARD)
-    promise = Promise(floor=dict(seen.floor), ceiling=dict(seen.ceiling), at_s=1000.0)
+def backup(
+    *,
+    window: Window | None = None,
+    provider: Any = None,
+    source: Any = Source(root=Path("/"), paths=(Path("db/one"), Path("db/two"))),  # noqa: B008
+    points: tuple[RecoveryPoint, ...] | None = None,
+    open_in_image: bool = False,
+    **said: Any,
+) -> Backup:
+    """What `tests.whole` says of a case, as the backup that it was recovered from; what is said of `entry`,
+    `entry_problem` and `entry_stale` is in its log.
+    """
+    seen, there = whole(RecoveryMode.ROLLFORWARD), window or windows.window()
+    image = there.snapshot and Image(
+        provider=provider,
+        source=source,
+        snapshot=there.snapshot,
+        problem=there.snapshot_problem,
+        watched=seen.watched,
+    )
     made: dict[str, Any] = {
-        "provider": None,
-        "source": Source(root=Path("/"), paths=(Path("db/one"), Path("db/two"))),
-        "window": window(),
-        "image": seen.watched,
-        "stuns": None,
-        "open_in_image": False,
-        "entry": seen.entry,
-        "entry_problem": "",
-        "entry_stale": False,
+        "of": description(Path("/")),
+        "image": image,
+        "window": there,
+        "logged": Logged(
+            entry=said.pop("entry", seen.entry),
+            problem=said.pop("entry_problem", ""),
+            stale=said.pop("entry_stale", False),
+        ),
         "journals": seen.journals,
         "journals_gone": None,
         "committed": seen.committed,
-        "promises": {mode: replace(promise, at_s=1000.0) for mode in RecoveryMode},
-        "issued_later": 5,
+        "written": Written(seed=seen.seed, writers=seen.writers, issued_later=5, open_in_image=open_in_image),
+        "points": points or tuple(map(point, RecoveryMode)),
+        "stuns": None,
         "stages": (),
         "problems": (),
     }
     return Backup(**{**made, **said})
+
+
+def point(mode: RecoveryMode, **differs: Any) -> RecoveryPoint:
+    """What `tests.whole` says was promised."""
+    seen = whole(RecoveryMode.ROLLFORWARD)
+    promised = RecoveryPoint(mode=mode, floor=dict(seen.floor), ceiling=dict(seen.ceiling), at_s=1000.0)
+    return replace(promised, **differs)
 
 
 def silent() -> Transcript:

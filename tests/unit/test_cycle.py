@@ -38,6 +38,7 @@ CASES = [case(ROLLFORWARD), case(BOOT)]
 class Provider:
     def __init__(self, trouble: Exception | None = None) -> None:
         self.released: list[object] = []
+        self.recovered: list[RecoveryMode] = []
         self.trouble = trouble
 
     def release(self, snapshot: object) -> None:
@@ -77,7 +78,12 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Provider:
     """The backup succeeds, and so does each recovery."""
     there = Provider()
     monkeypatch.setattr(cycle, "back_up", lambda *_: backup(provider=there, journals=None))
-    monkeypatch.setattr(cycle, "recover", lambda _, __, one: passed(one.name))
+
+    def recover(_: object, __: object, point: Any, *, name: str) -> CaseRecord:
+        there.recovered.append(point.mode)
+        return passed(name)
+
+    monkeypatch.setattr(cycle, "recover", recover)
     return there
 
 
@@ -93,6 +99,7 @@ def test_each_case_is_recovered_from_one_backup_which_is_removed_then(
         assert [] == provider.released, "the next case needs it"
         names.append(one.name)
     assert [one.name for one in CASES] == names
+    assert [ROLLFORWARD, BOOT] == provider.recovered
     assert [window().snapshot] == provider.released
 
 
