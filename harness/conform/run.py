@@ -22,7 +22,7 @@ from harness.conform import probes_freeze, probes_recovery
 from harness.conform.bench import Bench, NotHere, Probe
 from harness.errors import HarnessError, InstanceError, InstanceGone, ThawError
 from harness.facts.catalogue import FACTS, Fact
-from harness.facts.codec import Conformance, FactResult
+from harness.facts.conformance import Conformance, FactResult
 from harness.instance.iris import Instance
 from harness.model import Verdict
 from harness.plan.model import InstanceSpec, WorkloadSpec

@@ -12,7 +12,7 @@ from harness.evidence.files import FileStatus
 from harness.evidence.journals import JournalSet
 from harness.evidence.window import Window
 from harness.freeze_log import FreezeEntry
-from harness.model import Position, RecoveryMode, Stage, Stun
+from harness.model import LoadSeries, Position, RecoveryMode, Stage, Stun
 from harness.snapshot.base import GivesOut, Snapshot, Source
 from harness.workload.ledger import Vector
 
@@ -100,6 +100,7 @@ class Backup:
         journals_gone: Why there are none, if the instance no longer had a journal that is needed; else None.
         committed: What the live journals had committed before the marker; None if no mode asks for it.
         points: What may be asked of it; at least one for each mode that was asked for.
+        load: How the load went while it was made.
         stuns: Times in which nothing of the instance ran; None where its host cannot tell.
         stages: What was done, and how long it took.
         problems: Stage → why it could not be done.
@@ -114,6 +115,7 @@ class Backup:
     committed: tuple[Committed, ...] | None
     written: Written
     points: tuple[RecoveryPoint, ...]
+    load: LoadSeries | None
     stuns: tuple[Stun, ...] | None
     stages: tuple[Stage, ...]
     problems: tuple[tuple[str, str], ...]

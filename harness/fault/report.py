@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from tabulate import tabulate
 
 from harness.fault.matrix import ALARM, BLIND, DETECTS, ECHO, MISSED, SILENT, Matrix, Row, alone, told_apart
-from harness.model import CHECKS, IMAGE, Verdict
+from harness.model import CHECKS, IMAGE
 from harness.report.base import STAND_IN_NOTE
 from harness.report.grid import grid
 
-SCHEMA = "harness.matrix/1"
 _TREE = Path(__file__).parents[2]
 _IMAGE = IMAGE.rstrip(".")
 _COLUMNS = ("snapshot", _IMAGE, *(name for name in CHECKS[1:] if not name.startswith(IMAGE)), "limits")
@@ -84,30 +81,6 @@ def markdown(matrix: Matrix, made_by: str = "harness matrix --format markdown") 
         firsts,
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def as_json(matrix: Matrix) -> str:
-    """Everything, for programs; `from_json` reads it back."""
-    body = [{**asdict(row), "verdict": row.verdict.value} for row in matrix.rows]
-    found = {"schema": SCHEMA, "instance": matrix.instance, "seed": matrix.seed, "rows": body}
-    return json.dumps(found, indent=1) + "\n"
-
-
-def from_json(text: str) -> Matrix:
-    """The matrix in a text of `as_json`."""
-    found = json.loads(text)
-    rows = tuple(
-        Row(
-            **{
-                **row,
-                "verdict": Verdict(row["verdict"]),
-                "codes": tuple(row["codes"]),
-                "words": tuple(row["words"]),
-            }
-        )
-        for row in found["rows"]
-    )
-    return Matrix(instance=found["instance"], seed=found["seed"], rows=rows)
 
 
 def score(matrix: Matrix) -> str:

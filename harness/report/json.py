@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness import record_json
 from harness.model import Record
+from harness.record_json import RECORDS
 
 
 class JSONReporter:
@@ -11,4 +11,4 @@ class JSONReporter:
 
     def render(self, record: Record) -> str:
         """One JSON object, the same text as `record.json`."""
-        return record_json.dumps(record)
+        return RECORDS.dumps(record)

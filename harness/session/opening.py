@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import destroy, plugins, store
@@ -21,6 +22,7 @@ from harness.errors import HarnessError, ThawError
 from harness.evidence.answers import Description
 from harness.instance.base import Host
 from harness.instance.iris import Instance
+from harness.model import Clock
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, WorkloadSpec
 from harness.session import leftovers
 from harness.session.entry import Registered
@@ -59,7 +61,7 @@ def opened(
         name: What progress is told that this is.
     Raises PreconditionError or InstanceError: nothing is left running.
     """
-    began = time.monotonic()
+    clock = started_clock()
     folder = folder.resolve()  # an instance has a working folder of its own
     work = folder / "work"
     transcript = Transcript(folder / COMMANDS_FILE)
@@ -104,7 +106,7 @@ def opened(
                 ledger=ledger,
                 watchdog=watchdog,
                 progress=progress,
-                began_s=began,
+                clock=clock,
                 random=random.Random(seed),
                 first_journal=first_journal,
                 notes=notes,
@@ -170,9 +172,14 @@ def over(
             ledger=ledger,
             watchdog=watchdog,
             progress=SilentProgress(),
-            began_s=time.monotonic(),
+            clock=started_clock(),
             random=random.Random(seed),
         )
+
+
+def started_clock() -> Clock:
+    """This moment, from which the times of a session count."""
+    return Clock(utc=datetime.now(UTC), monotonic_s=time.monotonic())
 
 
 def within_licence(workload: WorkloadSpec, description: Description) -> tuple[WorkloadSpec, tuple[str, ...]]:

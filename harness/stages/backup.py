@@ -7,6 +7,7 @@ sides of it. When the load has ended the journals from the marker on are copied 
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ from harness.evidence.journals import JournalSet
 from harness.evidence.window import Window
 from harness.files import new_folder
 from harness.instance.base import CanTellStuns
-from harness.model import Position, RecoveryMode, Stun
+from harness.model import LoadSeries, Position, RecoveryMode, Stun
 from harness.plan.model import SnapshotSpec
 from harness.session.session import Session, Stages
 from harness.snapshot.base import GivesOut, Snapshot, SnapshotProvider, Source
@@ -51,6 +52,8 @@ from harness.workload.ledger import Ledger, Vector
 
 _PROVIDER = ("options_schema", "probe", "capture", "expose", "release")
 _MARKER_TEXT = "harness recovery point"
+_SLICE_S, _SLICES = 0.05, 100
+"""A load is told in so many slices at most, none shorter than this."""
 
 
 def back_up(
@@ -89,6 +92,7 @@ def _back_up(
     provider.probe(source)
     began_utc = datetime.now(UTC)
     with Driver(session.source, session.workload, session.seed, session.ledger) as driver:
+        load_began_s = time.monotonic()
         with stages.stage("load"):
             _work(driver, session, 0.3 + 0.3 * session.random.random())
         # asked before the freeze: what is open then began no earlier than what is open now
@@ -133,6 +137,7 @@ def _back_up(
             open_in_image=required != "",
         ),
         points=points,
+        load=_series(session, load_began_s, ended_s),
         stuns=stuns,
         stages=tuple(stages.done),
         problems=tuple(stages.problems),
@@ -266,6 +271,18 @@ def _points(
         position=position,
     )
     return (*points, in_time)
+
+
+def _series(session: Session, began_s: float, ended_s: float) -> LoadSeries:
+    slice_s = max(_SLICE_S, (ended_s - began_s) / _SLICES)
+    number = math.ceil((ended_s - began_s) / slice_s) or 1
+    acknowledged, waited_s = session.ledger.slices(began_s, slice_s, number)
+    return LoadSeries(
+        started_s=round(began_s - session.clock.monotonic_s, 4),
+        slice_s=round(slice_s, 4),
+        acknowledged=tuple(acknowledged),
+        longest_wait_s=tuple(round(one, 4) for one in waited_s),
+    )
 
 
 def _issued_later(points: tuple[RecoveryPoint, ...]) -> int:

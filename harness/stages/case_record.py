@@ -59,6 +59,7 @@ def case_record(
         recovery=recovery,
         checks=all_checks,
         stages=(*backup.stages, *stages.done),
+        load=backup.load,
     )
 
 

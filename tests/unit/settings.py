@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from harness.command import Transcript
 from harness.evidence.answers import Description
 from harness.evidence.backup import Backup, Image, Logged, RecoveryPoint, Written
 from harness.evidence.window import Window
-from harness.model import RecoveryMode
+from harness.model import Clock, LoadSeries, RecoveryMode
 from harness.plan.model import Case, FreezeSpec, Limits, SnapshotSpec
 from harness.session.progress import SilentProgress
 from harness.session.session import Session
@@ -21,6 +22,7 @@ from tests.conftest import small_plan
 from tests.whole import whole
 
 WRITERS = 3
+LOAD = LoadSeries(started_s=1.0, slice_s=0.05, acknowledged=(3, 4), longest_wait_s=(0.02, 0.03))
 
 
 class AnyHost:
@@ -91,7 +93,7 @@ def session(tmp_path: Path, **said: Any) -> Session:
         "ledger": FakeLedger(),
         "watchdog": None,
         "progress": Noting(),
-        "began_s": 0.0,
+        "clock": Clock(utc=datetime(2026, 11, 22, tzinfo=UTC), monotonic_s=0.0),
         "random": random.Random(1),
         "first_journal": None,
         "notes": (),
@@ -105,7 +107,7 @@ def limited(made: Session, **limits: float) -> Session:
 
 def case(mode: RecoveryMode, name: str = "cycle 1 · copy") -> Case:
     spec = SnapshotSpec(provider="copy", options={})
-    return Case(name=f"{name} · {mode.value}", cycle=1, snapshot=spec, recovery=mode)
+    return Case(backup=name, cycle=1, snapshot=spec, recovery=mode)
 
 
 def backup(
@@ -141,6 +143,7 @@ def backup(
         "journals_gone": None,
         "committed": seen.committed,
         "written": Written(seed=seen.seed, writers=seen.writers, issued_later=5, open_in_image=open_in_image),
+        "load": LOAD,
         "points": points or tuple(map(point, RecoveryMode)),
         "stuns": None,
         "stages": (),

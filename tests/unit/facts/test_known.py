@@ -10,7 +10,7 @@ import pytest
 from harness.evidence.answers import Description
 from harness.facts import known
 from harness.facts.catalogue import FACTS
-from harness.facts.codec import loads
+from harness.facts.conformance import loads
 from harness.model import CHECKS, IMAGE, RecoveryMode, Verdict
 from tests.unit.facts.made import MADE_UTC, conformance
 
