@@ -22,7 +22,6 @@ from harness.evidence.backup import Backup
 from harness.instance.base import Place
 from harness.model import Check, RecoveryMode, Verdict
 from harness.plan.model import (
-    Case,
     Commit,
     InstanceSpec,
     SnapshotSpec,
@@ -94,11 +93,10 @@ def opened_in(folder: Path, load: WorkloadSpec, seed: int, host: str = "local") 
         yield session
 
 
-def backed_up(session: Session) -> tuple[Case, Stages, Backup]:
+def backed_up(session: Session) -> tuple[Stages, Backup]:
     """The only backup of a session."""
-    case = Case(name=f"cycle 1 · copy · {MODE.value}", cycle=1, snapshot=SNAPSHOT, recovery=MODE)
-    stages = session.stages(case.name)
-    return case, stages, back_up(session, case.snapshot, [case.recovery], stages)
+    stages = session.stages(f"cycle 1 · copy · {MODE.value}")
+    return stages, back_up(session, SNAPSHOT, [MODE], stages)
 
 
 def harness_cycle(folder: Path, transactions: int, seed: int) -> CycleTimes:
@@ -106,8 +104,8 @@ def harness_cycle(folder: Path, transactions: int, seed: int) -> CycleTimes:
     began = time.monotonic()
     with opened_in(folder, workload(transactions), seed) as session:
         started = time.monotonic()
-        case, stages, backup = backed_up(session)
-        record = recover(session, backup, case)
+        stages, backup = backed_up(session)
+        record = recover(session, backup, backup.point(MODE), name=stages.name)
         ended = time.monotonic()
         held, journals = _committed_before(session, backup), backup.journals
         assert journals
@@ -126,7 +124,7 @@ def harness_cycle(folder: Path, transactions: int, seed: int) -> CycleTimes:
         stages=named,
         work=Work(
             transactions=transactions,
-            acknowledged=sum(backup.promises[RecoveryMode.AS_OF_FREEZE].floor.values()),
+            acknowledged=sum(backup.point(RecoveryMode.AS_OF_FREEZE).floor.values()),
             rolled=transactions - held,
             journal_bytes=read,
             load_s=load_ended - started,

@@ -72,7 +72,7 @@ def measure(transactions: int, repeats: int, parent: Path, say: Say) -> list[Row
 
 def _measure(transactions: int, repeats: int, parent: Path) -> StateTimes:
     with scratch(parent) as folder, opened_in(folder, workload(transactions), 1) as session:
-        _, _, backup = backed_up(session)
+        _, backup = backed_up(session)
         target = Instance(session.host.target("restored", session.description.root))
         evidence = _recovered(session, backup, target, folder)
         first_s, peak_bytes = _peak(target, evidence)
@@ -95,26 +95,27 @@ def _recovered(session: Session, backup: Backup, target: Instance, folder: Path)
     """Restore and roll forward; everything the checks need but the state."""
     journals = backup.journals
     assert journals
-    image = expose(backup.provider, backup.window.taken(), backup.source, folder / "image")
+    assert backup.image
+    image = expose(backup.image, folder / "image")
     restore(target, session.description, image, session.ground)
     _, rolled = roll_forward(target, session.description, journals, None)
-    promise = backup.promises[MODE]
+    point = backup.point(MODE)
     return Evidence(
         mode=MODE,
         seed=session.seed,
         writers=WRITERS,
         databases=len(session.description.databases),
         recovered=Look(
-            floor=promise.floor,
-            ceiling=promise.ceiling,
+            floor=point.floor,
+            ceiling=point.ceiling,
             integrity=target.integrity(list(target.describe().databases.values())),
             unconfirmed={},
         ),
         window=backup.window,
         files=image.files,
-        watched=backup.image,
-        watched_now=backup.image,
-        entry=backup.entry,
+        watched=backup.image.watched,
+        watched_now=backup.image.watched,
+        entry=backup.logged.entry,
         marker=target.read_marker(journals.folder, journals.start),
         journals=journals,
         copied=target.journals(journals.folder),

@@ -20,9 +20,10 @@ from sides import floor_in, opened_in, scratch, workload
 from harness.plan.model import Commit, SnapshotSpec
 from harness.session.session import Session
 from harness.snapshot.base import SnapshotProvider
-from harness.stages import freeze
 from harness.stages.backup import load_provider, snapshot_source
+from harness.stages.freeze import OwnFreezer
 from harness.stages.load import Driver
+from harness.stages.window import hold, snapshot_limit_s
 
 DATABASE_MB = 256
 TARGETS = {"copy": 1.10, "reflink": 1.5}
@@ -77,18 +78,21 @@ def harness_window(session: Session, provider: SnapshotProvider, number: int) ->
     """Seconds of one window; also for instances in containers."""
     folders = session.description.databases.values()
     os.sync()
-    window = freeze.hold(
-        session.source,
-        provider,
-        snapshot_source(session.description, whole=False),
+    freezer = OwnFreezer(
+        instance=session.source,
         log=session.freeze_log,
         text=f"bench {number}",
         spec=session.freeze,
-        limit_s=freeze.snapshot_limit_s(session.freeze, session.limits, None),
-        database_files=[file for folder in folders for file in sorted(folder.iterdir())],
         watchdog=session.watchdog,
     )
-    if window.before != window.after or not window.thawed.suspended:
-        raise RuntimeError("the freeze did not hold")
-    provider.release(window.taken())
+    window = hold(
+        freezer,
+        provider,
+        snapshot_source(session.description, whole=False),
+        limit_s=snapshot_limit_s(session.freeze, session.limits, None),
+        database_files=[file for folder in folders for file in sorted(folder.iterdir())],
+    )
+    if window.before != window.after or not window.thawed.suspended or window.snapshot is None:
+        raise RuntimeError("the freeze did not hold, or there is no snapshot")
+    provider.release(window.snapshot)
     return window.duration_s

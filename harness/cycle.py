@@ -23,7 +23,7 @@ from pathlib import Path
 
 from harness import store
 from harness.errors import HarnessError, ThawError, of_the_machine
-from harness.model import CaseRecord, InstanceSummary, Record, Verdict
+from harness.model import CaseKey, CaseRecord, InstanceSummary, Record, Verdict
 from harness.plan.expand import expand
 from harness.plan.model import Case, InstanceSpec, Plan
 from harness.session.opening import opened
@@ -31,8 +31,8 @@ from harness.session.progress import Progress
 from harness.session.session import Session
 from harness.stages.backup import back_up, discard
 from harness.stages.case_record import without_backup
-from harness.stages.freeze import released_on_failure
 from harness.stages.recovery import recover
+from harness.stages.window import released_on_failure
 
 
 def run(
@@ -54,9 +54,9 @@ def run(
     journal = RunRecord.begin(plan, seed, out, argv)
     try:
         with of_the_machine(), opened_for(plan, seed, journal.folder, progress) as session:
-            journal.update(instance=_instance(session, plan.instance))
-            for name, cases in itertools.groupby(expand(plan), key=_backup_name):
-                for case in back_up_and_recover(session, name, list(cases)):
+            journal.update(instance=_instance(session, plan.instance), clock=session.clock)
+            for _, cases in itertools.groupby(expand(plan), key=lambda case: case.backup):
+                for case in back_up_and_recover(session, list(cases)):
                     journal.update(cases=(*journal.record.cases, case))
                     progress.case_done(case)
     except BaseException as error:
@@ -68,8 +68,9 @@ def run(
     return journal.record, journal.folder
 
 
-def back_up_and_recover(session: Session, name: str, cases: list[Case]) -> Iterator[CaseRecord]:
+def back_up_and_recover(session: Session, cases: list[Case]) -> Iterator[CaseRecord]:
     """One backup, and a recovery from it in each mode asked for."""
+    name = cases[0].backup
     stages = session.stages(name)
     modes = [case.recovery for case in cases]
     try:
@@ -79,12 +80,13 @@ def back_up_and_recover(session: Session, name: str, cases: list[Case]) -> Itera
         raise
     except HarnessError as error:
         stages.problems.append(("backup", str(error)))
-        yield from (without_backup(session, case, stages) for case in cases)
+        yield from (replace(without_backup(session, case, stages), key=_key(case)) for case in cases)
         return
-    with released_on_failure(backup.provider) as kept:
-        kept.extend([backup.window.snapshot] if backup.window.snapshot else [])
+    with released_on_failure() as kept:
+        kept.extend([(backup.image.provider, backup.image.snapshot)] if backup.image else [])
         for case in cases:
-            yield recover(session, backup, case)
+            record = recover(session, backup, backup.point(case.recovery), name=case.name)
+            yield replace(record, key=_key(case))
     try:
         with of_the_machine():
             discard(session, backup)
@@ -140,9 +142,13 @@ class RunRecord:
         store.save(self.record, self.folder)
 
 
-def _backup_name(case: Case) -> str:
-    """`cycle 1 · copy` of `cycle 1 · copy · boot`: the cases of one backup follow one another."""
-    return case.name.rpartition(" · ")[0]
+def _key(case: Case) -> CaseKey:
+    return CaseKey(
+        cycle=case.cycle,
+        provider=case.snapshot.provider,
+        options=dict(case.snapshot.options),
+        mode=case.recovery,
+    )
 
 
 def _instance(session: Session, spec: InstanceSpec) -> InstanceSummary:

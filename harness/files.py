@@ -309,3 +309,11 @@ def as_snapshot_error(path: Path, target: Path | None = None) -> Iterator[None]:
 def _free_bytes(path: Path) -> int:
     there = next(folder for folder in path.absolute().parents if folder.exists())
     return shutil.disk_usage(there).free
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    """A new folder `name-1`, or with the next number that is free."""
+    number = sum(1 for path in parent.iterdir() if path.name.startswith(name)) + 1
+    folder = parent / f"{name}-{number}"
+    folder.mkdir()
+    return folder

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import destroy, record_json
+from harness import destroy
 from harness.errors import PreconditionError, UsageError
 from harness.model import Record
 from harness.owners import require_ours
+from harness.record_json import RECORDS
 
 RECORD_FILE = "record.json"
 SCRIPTS_FILE = "scripts.json"
@@ -62,7 +63,7 @@ def save(record: Record, folder: Path) -> None:
     Raises:
         PreconditionError: it cannot be written; the previous one is untouched.
     """
-    text = record_json.dumps(record)
+    text = RECORDS.dumps(record)
     try:
         _replace(folder / RECORD_FILE, text.encode())
     except OSError as error:
@@ -96,7 +97,7 @@ def load(place: Path) -> Record:
     path = place
     try:
         path = place / RECORD_FILE if place.is_dir() else place
-        return record_json.loads(path.read_text(encoding="utf-8"))
+        return RECORDS.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         several = f". Name the runs: {place}/*" if any(place.glob(f"*/{RECORD_FILE}")) else ""
         raise UsageError(f"cannot read the run {path}: {error.strerror}{several}") from error

@@ -23,16 +23,13 @@ from harness.evidence.journals import JournalSet
 from harness.evidence.state import RestoredState
 from harness.freeze_log import FreezeEntry
 from harness.model import Position, RecoveryMode
-from harness.stages.walk import read_state
-from tests.property.histories import (
+from tests.simulated import (
     SEED,
     Done,
-    lines_of_history,
-    lines_of_summary,
     nodes_after,
     played,
+    walked,
 )
-from tests.property.walkers import Printing
 from tests.windows import window
 
 WRITERS = 3
@@ -63,9 +60,7 @@ def state_after(transactions: int) -> RestoredState:
 
 @cache
 def _state(transactions: int) -> RestoredState:
-    nodes = nodes_after(WRITERS, list(_played()[: transactions * WRITERS]))
-    printing = Printing(lines_of_summary(nodes), lambda writer: lines_of_history(nodes, writer))
-    return read_state(printing, SEED, WRITERS)  # type: ignore[arg-type]
+    return walked(nodes_after(WRITERS, list(_played()[: transactions * WRITERS])), WRITERS)
 
 
 def look(transactions: int) -> Look:

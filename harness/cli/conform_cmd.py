@@ -12,7 +12,7 @@ from harness.cli.interrupt import interruptible
 from harness.cli.output import hand_out, tell
 from harness.errors import ExitCode, PreconditionError, UsageError
 from harness.facts import known
-from harness.facts.codec import Conformance, FactResult, dumps
+from harness.facts.conformance import CONFORMANCES, Conformance, FactResult
 from harness.model import Verdict
 from harness.plan.model import InstanceSpec
 
@@ -112,7 +112,7 @@ def _rendered(found: Conformance, format_: str) -> str:
     from harness.conform import report
 
     if format_ == "json":
-        return dumps(found)
+        return CONFORMANCES.dumps(found)
     return report.markdown(found) if format_ == "markdown" else report.table(found)
 
 

@@ -68,7 +68,7 @@ def matrix_command(names: tuple[str, ...], seed: int, jobs: int, format_: str, o
     wanted = [fault.name for fault in matrix.chosen(names)]
     jobs = min(jobs, len(wanted))
     made = _alone(wanted, seed) if jobs == 1 else _shared(wanted, seed, jobs)
-    render = {"table": report.table, "json": report.as_json, "markdown": report.markdown}[format_]
+    render = {"table": report.table, "json": matrix.MATRICES.dumps, "markdown": report.markdown}[format_]
     hand_out(render(made), out)
     if out:
         tell(report.score(made))
@@ -97,8 +97,7 @@ def _tell(row: Row) -> None:
 
 def _shared(wanted: Sequence[str], seed: int, jobs: int) -> Matrix:
     """Every job is a process with an instance of its own."""
-    from harness.fault.matrix import Matrix
-    from harness.fault.report import from_json
+    from harness.fault.matrix import MATRICES, Matrix
 
     running = [_job(wanted[number::jobs], seed) for number in range(jobs)]
     made: list[Matrix] = []
@@ -108,7 +107,7 @@ def _shared(wanted: Sequence[str], seed: int, jobs: int) -> Matrix:
                 text, _ = process.communicate()
                 if process.returncode not in (ExitCode.PASS, ExitCode.FAIL):
                     raise CommandError(process.args, process.returncode, 0.0, "see above")  # type: ignore[arg-type]
-                made.append(from_json(text))
+                made.append(MATRICES.loads(text))
     finally:
         for process in running:
             if process.poll() is None:

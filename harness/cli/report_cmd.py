@@ -11,13 +11,14 @@ from pathlib import Path
 
 import click
 
-from harness import record_json, store
+from harness import store
 from harness.cli.output import emit
 from harness.cli.reporters import rendered, reporter_named
 from harness.cli.status import exit_code
 from harness.declared import guide
 from harness.errors import ExitCode, UsageError
 from harness.model import Record
+from harness.record_json import RECORDS
 from harness.report.base import final_verdict
 from harness.report.guide import Guide
 from harness.report.overview import overview
@@ -60,7 +61,7 @@ def report_command(runs: tuple[Path, ...], format_: str | None, out: Path) -> in
 
 def _several(records: list[tuple[Path, Record]], format_: str | None, checks: Guide) -> str:
     if format_ == "json":
-        return json.dumps([record_json.encode(record) for _, record in records], indent=2) + "\n"
+        return json.dumps([RECORDS.encode(record) for _, record in records], indent=2) + "\n"
     if format_ not in (None, "table", "markdown"):
         raise UsageError(f"{format_} reports one run at a time; {len(records)} were given")
     table = overview([(str(place), record) for place, record in records], checks)

@@ -21,6 +21,7 @@ from typing import Any
 from harness import destroy, freeze_log
 from harness.command import Completed
 from harness.errors import InstanceError
+from harness.evidence.backup import Image
 from harness.evidence.files import FileStatus
 from harness.evidence.journals import JournalSet
 from harness.evidence.window import Window
@@ -29,13 +30,13 @@ from harness.instance.iris import DONE, Instance
 from harness.model import Position
 from harness.plan.model import Commit, FreezeSpec, SnapshotSpec, WorkloadSpec
 from harness.session.session import Session
-from harness.snapshot.base import SnapshotProvider, Source
-from harness.stages import freeze
-from harness.stages.backup import load_provider, new_folder_to_read, snapshot_source
+from harness.stages.backup import load_provider, snapshot_source
+from harness.stages.freeze import OwnFreezer, orders_of
 from harness.stages.load import Driver
 from harness.stages.restore import expose, require_isolated, restore
 from harness.stages.rollforward import collect
 from harness.stages.walk import read_state
+from harness.stages.window import database_files, hold
 from harness.workload.ledger import Vector
 
 SESSION_TIMEOUT_S = 20.0
@@ -65,8 +66,7 @@ Probe = Callable[["Bench"], Observation]
 class Taken:
     """A backup of resting writers, with what was acknowledged at the freeze, at a recovery point, and at the end."""
 
-    provider: SnapshotProvider
-    source: Source
+    image: Image
     window: Window
     entry: FreezeEntry
     journals: JournalSet
@@ -126,7 +126,7 @@ class Bench:
 
     def arm(self) -> None:
         """From now on the watchdog thaws if this process dies."""
-        self.session.watchdog.arm(freeze.orders_of(self.instance, self.freeze_log), None)
+        self.session.watchdog.arm(orders_of(self.instance, self.freeze_log), None)
 
     @property
     def freeze_log(self) -> Path:
@@ -147,10 +147,10 @@ class Bench:
 
     def folder(self, name: str) -> Path:
         """A new folder that every restored place of the host can read."""
-        return new_folder_to_read(self.session.work, name)
+        return self.session.new_folder_to_read(name)
 
     def database_files(self) -> list[Path]:
-        return freeze.database_files(self.description.folders)
+        return database_files(self.description.folders)
 
     def statuses(self) -> list[FileStatus]:
         return [FileStatus.of(file) for file in self.database_files()]
@@ -185,17 +185,15 @@ class Bench:
         source = snapshot_source(self.description, whole=True)
         provider.probe(source)
         at_freeze = self.work()
-        window = freeze.hold(
-            self.instance,
-            provider,
-            source,
+        freezer = OwnFreezer(
+            instance=self.instance,
             log=self.log(),
             text=TEXT,
             spec=FreezeSpec(wd_suspend_limit_s=RESUME_AFTER_S),
-            limit_s=RESUME_AFTER_S,
-            database_files=self.database_files(),
             watchdog=self.session.watchdog,
         )
+        files = self.database_files()
+        window = hold(freezer, provider, source, limit_s=RESUME_AFTER_S, database_files=files)
         self.arm()  # a window of the harness ends with the watchdog at rest
         entry = one_freeze(window.log.read_text(), window.log.name)
         if entry.marker is None:
@@ -206,9 +204,13 @@ class Bench:
         point = self.instance.add_marker("harness conform recovery point")
         at_end = self.work()
         journals = collect(self.instance, self.description, entry.marker, self.folder("journals"))
+        if window.snapshot is None:
+            raise window.snapshot_problem or InstanceError("no snapshot was made")
+        image = Image(
+            provider=provider, source=source, snapshot=window.snapshot, problem=window.snapshot_problem
+        )
         return Taken(
-            provider=provider,
-            source=source,
+            image=image,
             window=window,
             entry=entry,
             journals=journals,
@@ -230,11 +232,10 @@ class Bench:
     @contextmanager
     def restored(self) -> Iterator[Instance]:
         """A target with the databases of the backup."""
-        taken = self.taken
         with self.target() as target:
             require_isolated(target.place)
             staging = self.session.work / f"image-{self._next('image')}"
-            image = expose(taken.provider, taken.window.taken(), taken.source, staging)
+            image = expose(self.taken.image, staging)
             restore(target, self.description, image, self.session.ground)
             destroy.tree(staging, self.session.ground)
             yield target
@@ -242,9 +243,8 @@ class Bench:
     @contextmanager
     def booted(self) -> Iterator[Instance]:
         """An instance started from the whole image of the backup; gone afterwards."""
-        taken = self.taken
         image = self.folder("boot")
-        taken.provider.expose(taken.window.taken(), image)
+        self.taken.image.give_out(image)
         place = self.session.target_host.boot(image.name, image, self.description.root)
         try:
             yield Instance(place)

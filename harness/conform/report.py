@@ -7,7 +7,7 @@ import textwrap
 
 from tabulate import tabulate
 
-from harness.facts.codec import Conformance, FactResult
+from harness.facts.conformance import Conformance, FactResult
 from harness.model import Verdict
 from harness.report.base import STAND_IN_NOTE, printable
 from harness.report.grid import grid

@@ -23,7 +23,7 @@ from harness.conform.bench import Bench, NotHere, Probe
 from harness.declared import resting_on
 from harness.errors import HarnessError, InstanceError, InstanceGone, ThawError
 from harness.facts.catalogue import FACTS, Fact
-from harness.facts.codec import Conformance, FactResult
+from harness.facts.conformance import Conformance, FactResult
 from harness.instance.iris import Instance
 from harness.model import Verdict
 from harness.plan.model import InstanceSpec, WorkloadSpec

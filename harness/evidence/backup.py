@@ -1,30 +1,31 @@
-"""One backup: its image, the journals after it, the log of its freeze, and what each recovery must bring back."""
+"""One backup: its image, the journals after it, the log of its freeze, and the points it can be recovered to."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from harness import freeze_log
-from harness.evidence.answers import Committed
+from harness.errors import SnapshotError
+from harness.evidence.answers import Committed, Description
 from harness.evidence.files import FileStatus
 from harness.evidence.journals import JournalSet
 from harness.evidence.window import Window
-from harness.model import Position, RecoveryMode, Stage, Stun
-from harness.snapshot.base import SnapshotProvider, Source
+from harness.freeze_log import FreezeEntry
+from harness.model import LoadSeries, Position, RecoveryMode, Stage, Stun
+from harness.snapshot.base import GivesOut, Snapshot, Source
 from harness.workload.ledger import Vector
-
-NOT_ROLLED = {RecoveryMode.AS_OF_FREEZE, RecoveryMode.BOOT}
-"""Modes without a roll-forward of ours: they are held against what was committed before the marker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
-    """A recovery point as the ledger saw it.
+class RecoveryPoint:
+    """Where a recovery may end, and what it must bring back then. One backup has many.
 
     `floor` was acknowledged by then and must be there, nothing beyond `ceiling` was issued by then.
     `at_s` is when it was (monotonic); `position` where it is in the journals, None for their end.
     """
 
+    mode: RecoveryMode
     floor: Vector
     ceiling: Vector
     at_s: float
@@ -32,39 +33,101 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """The freeze as the engine logged it. `entry` is None if the log shows no one freeze: `problem` says why, and
+    `stale` that nothing at all was logged.
+    """
+
+    entry: FreezeEntry | None
+    problem: str = ""
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A snapshot that is there, and who gives it out.
+
+    Attributes:
+        provider: Gives it out, and removes it.
+        source: What was captured.
+        problem: Why it must not be used; None if nothing says so.
+        watched: Status of its files just after the thaw; None if the harness cannot see them.
+    """
+
+    provider: GivesOut
+    source: Source
+    snapshot: Snapshot
+    problem: SnapshotError | None = None
+    watched: tuple[FileStatus, ...] | None = None
+
+    def give_out(self, target: Path) -> int:
+        """As `GivesOut.expose`. Raises `problem` if it must not be used."""
+        if self.problem:
+            raise self.problem
+        return self.provider.expose(self.snapshot, target)
+
+    def release(self) -> None:
+        """As `GivesOut.release`."""
+        self.provider.release(self.snapshot)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """The load that went on around the freeze, as far as it decides what a database holds.
+
+    Attributes:
+        seed, writers: What it was a function of.
+        issued_later: How many transactions were issued after the freeze.
+        open_in_image: Whether this engine writes what is not committed to its database files, so that an image may
+            hold a part of a transaction that a recovery takes back.
+    """
+
+    seed: int
+    writers: int
+    issued_later: int
+    open_in_image: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
     """One backup, before anything is recovered from it.
 
     Attributes:
-        entry: The freeze as the engine logged it; None with `entry_problem`. `entry_stale` if nothing was
-            logged at all.
+        of: The instance that it is a backup of.
+        image: None if no snapshot was made: the window says why.
+        window: The freeze window that it was taken in.
         journals: From the marker to the end of the load; None if the marker is not known or copying failed.
         journals_gone: Why there are none, if the instance no longer had a journal that is needed; else None.
         committed: What the live journals had committed before the marker; None if no mode asks for it.
-        promises: Recovery mode → what a recovery in that mode has to bring back.
-        source: What was captured.
-        image: Status of the snapshot's files just after the thaw; None if the harness cannot see them.
+        points: What may be asked of it; at least one for each mode that was asked for.
+        load: How the load went while it was made.
         stuns: Times in which nothing of the instance ran; None where its host cannot tell.
-        open_in_image: Whether this engine writes what is not committed to its database files, so that an image may
-            hold a part of a transaction that a recovery takes back.
-        issued_later: How many transactions were issued after the freeze.
         stages: What was done, and how long it took.
         problems: Stage → why it could not be done.
     """
 
-    provider: SnapshotProvider
-    source: Source
+    of: Description
+    image: Image | None
     window: Window
-    image: tuple[FileStatus, ...] | None
-    stuns: tuple[Stun, ...] | None
-    open_in_image: bool
-    entry: freeze_log.FreezeEntry | None
-    entry_problem: str
-    entry_stale: bool
+    logged: Logged
     journals: JournalSet | None
     journals_gone: str | None
     committed: tuple[Committed, ...] | None
-    promises: dict[RecoveryMode, Promise]
-    issued_later: int
+    written: Written
+    points: tuple[RecoveryPoint, ...]
+    load: LoadSeries | None
+    stuns: tuple[Stun, ...] | None
     stages: tuple[Stage, ...]
     problems: tuple[tuple[str, str], ...]
+
+    def point(self, mode: RecoveryMode) -> RecoveryPoint:
+        """The first point of a mode. Raises LookupError if there is none."""
+        return point_of(self.points, mode)
+
+
+def point_of(points: Iterable[RecoveryPoint], mode: RecoveryMode) -> RecoveryPoint:
+    """The first point of a mode. Raises LookupError if there is none."""
+    for point in points:
+        if point.mode is mode:
+            return point
+    raise LookupError(f"this backup has no point for {mode.value}")

@@ -45,9 +45,3 @@ class Window:
         """Whether the freeze was in force just before the thaw, and no database file was written in the window."""
         pairs = zip(self.before, self.after, strict=True)
         return self.thawed.suspended and bool(self.before) and not any(written(*pair) for pair in pairs)
-
-    def taken(self) -> Snapshot:
-        """The snapshot. Raises SnapshotError if there is none: why it could not be made."""
-        if self.snapshot is None:
-            raise self.snapshot_problem or SnapshotError("no snapshot was made")
-        return self.snapshot

@@ -15,8 +15,8 @@ ADMIN_GUIDE = "System Administration Guide, controlling instances"
 PROTOCOL = "agent protocol, version 1"
 OPEN = "documentation is silent"
 
-ROLLED = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
-RESTORED = (RecoveryMode.AS_OF_FREEZE, *ROLLED)
+ROLLED = tuple(mode for mode in RecoveryMode if mode.rolls)
+RESTORED = tuple(mode for mode in RecoveryMode if not mode.boots)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

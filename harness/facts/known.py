@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.declared import registered
 from harness.evidence.answers import Description
 from harness.facts.catalogue import FACTS, fact_of, resting
-from harness.facts.codec import Conformance, FactResult, dumps, loads
+from harness.facts.conformance import CONFORMANCES, Conformance, FactResult, loads
 from harness.model import RecoveryMode, Verdict, impossible
 from harness.session.entry import state_folder
 
@@ -60,7 +60,7 @@ def keep(conformance: Conformance) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / file_name(conformance.product, conformance.version, conformance.stand_in)
     new = file.with_suffix(".new")
-    new.write_text(dumps(conformance), encoding="utf-8")
+    new.write_text(CONFORMANCES.dumps(conformance), encoding="utf-8")
     new.replace(file)
     return file
 

@@ -18,13 +18,13 @@ from typing import Any
 
 from harness import destroy
 from harness.command import Deadline
-from harness.evidence.backup import Backup
+from harness.evidence.backup import Backup, Image
 from harness.instance.base import TO_READ
 from harness.instance.iris import Instance
 from harness.model import IMAGE, LOOKS, CaseRecord, RecoveryMode, Verdict
-from harness.plan.model import Case, FreezeSpec, SnapshotSpec, WorkloadSpec
+from harness.plan.model import FreezeSpec, SnapshotSpec, WorkloadSpec
 from harness.session.session import Session
-from harness.snapshot.base import Snapshot, SnapshotProvider, Source
+from harness.snapshot.base import GivesOut, Snapshot, SnapshotProvider, Source
 from harness.stages.backup import back_up, freeze_entry, load_provider
 from harness.stages.recovery import Steps, recover
 
@@ -193,8 +193,9 @@ class Scene:
     def with_image(self, damage: Callable[[Path], str], names: str = "") -> Planted:
         """An image that is damaged whenever it is given out; `damage` returns what it changed."""
         planted = self.planted(names=names)
-        provider = Damaging(self.good.provider, damage, planted.evidence)
-        planted.backup = replace(self.good, provider=provider)
+        assert self.good.image
+        provider = Damaging(self.good.image.provider, damage, planted.evidence)
+        planted.backup = replace(self.good, image=replace(self.good.image, provider=provider))
         return planted
 
     def with_log(self, text: str, names: str = "") -> Planted:
@@ -209,17 +210,10 @@ class Scene:
     def with_log_of(self, log: Path, from_byte: int = 0, names: str = "") -> Planted:
         """A file in the place of our freeze log, of which our freeze wrote what follows a byte."""
         window = replace(self.good.window, log=log, log_from_byte=from_byte)
-        entry, problem, stale = freeze_entry(window)
-        start = entry.marker if entry else None
+        logged = freeze_entry(window)
+        start = logged.entry.marker if logged.entry else None
         journals = replace(self.good.journals, start=start) if start and self.good.journals else None
-        backup = replace(
-            self.good,
-            window=window,
-            entry=entry,
-            entry_problem=problem,
-            entry_stale=stale,
-            journals=journals,
-        )
+        backup = replace(self.good, window=window, logged=logged, journals=journals)
         return self.planted(backup, names=names)
 
     def own_log(self) -> str:
@@ -279,18 +273,41 @@ class Scene:
         return self._states[mode]
 
 
-class _Wrapped:
-    """A provider that is another one but for a method."""
+class Damaging:
+    """Gives out what another provider gives out, damaged."""
 
-    def __init__(self, real: SnapshotProvider) -> None:
+    def __init__(self, real: GivesOut, damage: Callable[[Path], str], evidence: list[str]) -> None:
         self._real = real
+        self._damage = damage
+        self._evidence = evidence
+
+    def release(self, snapshot: Snapshot) -> None:
+        self._real.release(snapshot)
+
+    def expose(self, snapshot: Snapshot, target: Path) -> int:
+        copied = self._real.expose(snapshot, target)
+        before = contents(target)
+        changed = self._damage(target)
+        if contents(target) != before:
+            self._evidence.append(changed)
+        return copied
+
+
+class Interrupted:
+    """Captures as another provider does, but something happens first; `endless`: it heeds no limit."""
+
+    def __init__(self, real: SnapshotProvider, halfway: Callable[[], object], endless: bool) -> None:
+        self._real = real
+        self._halfway = halfway
+        self._endless = endless
         self.options_schema = real.options_schema
 
     def probe(self, source: Source) -> None:
         self._real.probe(source)
 
     def capture(self, source: Source, deadline: Deadline) -> Snapshot:
-        return self._real.capture(source, deadline)
+        self._halfway()
+        return self._real.capture(source, Deadline.after(60.0) if self._endless else deadline)
 
     def expose(self, snapshot: Snapshot, target: Path) -> int:
         return self._real.expose(snapshot, target)
@@ -299,40 +316,18 @@ class _Wrapped:
         self._real.release(snapshot)
 
 
-class Damaging(_Wrapped):
-    """Gives out what another provider gives out, damaged."""
-
-    def __init__(self, real: SnapshotProvider, damage: Callable[[Path], str], evidence: list[str]) -> None:
-        super().__init__(real)
-        self._damage = damage
-        self._evidence = evidence
-
-    def expose(self, snapshot: Snapshot, target: Path) -> int:
-        copied = super().expose(snapshot, target)
-        before = contents(target)
-        changed = self._damage(target)
-        if contents(target) != before:
-            self._evidence.append(changed)
-        return copied
-
-
-class Interrupted(_Wrapped):
-    """Captures as another provider does, but something happens first; `endless`: it heeds no limit."""
-
-    def __init__(self, real: SnapshotProvider, halfway: Callable[[], object], endless: bool) -> None:
-        super().__init__(real)
-        self._halfway = halfway
-        self._endless = endless
-
-    def capture(self, source: Source, deadline: Deadline) -> Snapshot:
-        self._halfway()
-        return super().capture(source, Deadline.after(60.0) if self._endless else deadline)
-
-
 def recovered(planted: Planted, mode: RecoveryMode) -> CaseRecord:
     """What a recovery from a planted fault leaves in the record."""
-    case = Case(name=f"cycle 1 · copy · {mode.value}", cycle=1, snapshot=SNAPSHOT, recovery=mode)
-    return recover(planted.session, planted.backup, case, planted.steps)
+    backup = planted.backup
+    name = f"cycle 1 · copy · {mode.value}"
+    return recover(planted.session, backup, backup.point(mode), name=name, steps=planted.steps)
+
+
+def given(backup: Backup, folder: Path) -> Image:
+    """The image of a backup, put into a folder."""
+    assert backup.image
+    backup.image.give_out(folder)
+    return backup.image
 
 
 def state_of(target: Instance, writer: int) -> bytes:

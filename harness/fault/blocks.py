@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.fault.base import EVERYTHING, PATH_OF, Fault, Planted, Scene, overwrite
+from harness.fault.base import EVERYTHING, PATH_OF, Fault, Planted, Scene, given, overwrite
 from harness.model import RecoveryMode
 
 _BLOCK = 4096
@@ -139,7 +139,7 @@ def _older(role: str, change: Callable[[bytes, bytearray, list[int]], int]) -> C
     def plant(scene: Scene) -> Planted:
         old = scene.folder / "old"
         old.mkdir()
-        scene.earlier.provider.expose(scene.earlier.window.taken(), old)
+        given(scene.earlier, old)
 
         def put(image: Path) -> str:
             file = image / PATH_OF[role]

@@ -18,7 +18,7 @@ from harness.fault.base import EVERYTHING, Planted, Scene, fault
 from harness.instance.iris import Instance
 from harness.model import RecoveryMode, Verdict
 from harness.plan.model import FreezeSpec, Limits, SnapshotSpec, WorkloadSpec
-from harness.stages.freeze import image_status
+from harness.stages.window import image_status
 
 _TORN = EVERYTHING - {"marker"}
 
@@ -144,10 +144,11 @@ def _background(scene: Scene) -> Planted:
 
 def _changes_after(backup: Backup) -> list[str]:
     """Waits until a file of the image is seen to change after the thaw; none if that does not happen."""
+    assert backup.image
     for _ in range(500):
-        now = image_status(backup.window.snapshot)
-        if now != backup.image:
-            changed = set(now or ()) - set(backup.image or ())
+        now = image_status(backup.image.snapshot)
+        if now != backup.image.watched:
+            changed = set(now or ()) - set(backup.image.watched or ())
             return [f"{status.path.name} of the image was written after the thaw" for status in changed]
         time.sleep(0.01)
     return []
@@ -217,8 +218,8 @@ def _over_at_once(scene: Scene) -> WorkloadSpec:
 def _idle(scene: Scene) -> Planted:
     """The load was over before the freeze: nothing can be lost, and nothing shows that journals were applied."""
     planted = scene.back_up(workload=_over_at_once(scene))
-    promises = planted.backup.promises
-    if promises[RecoveryMode.AS_OF_FREEZE].floor == promises[RecoveryMode.ROLLFORWARD].floor:
+    point = planted.backup.point
+    if point(RecoveryMode.AS_OF_FREEZE).floor == point(RecoveryMode.ROLLFORWARD).floor:
         planted.evidence.append("every transaction was acknowledged before the freeze")
     return planted
 

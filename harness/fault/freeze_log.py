@@ -51,8 +51,9 @@ def _offset_by(records: int, byte: int = 0) -> Callable[[Scene], Planted]:
     """The marker's offset, some bytes later; a record here is what a transaction needs at least."""
 
     def plant(scene: Scene) -> Planted:
-        assert scene.good.entry and scene.good.entry.marker
-        right = scene.good.entry.marker.offset_bytes
+        entry = scene.good.logged.entry
+        assert entry and entry.marker
+        right = entry.marker.offset_bytes
         wrong = right + records * _RECORD_BYTES + byte
         return scene.with_log(_OFFSET.sub(str(wrong), scene.own_log()), str(wrong))
 

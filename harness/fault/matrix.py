@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import plugins
+from harness.codec import Stored
 from harness.declared import guide
 from harness.errors import HarnessError, ThawError, UsageError
 from harness.evidence.backup import Backup
@@ -27,6 +28,7 @@ from harness.session.session import Session
 from harness.stages.backup import back_up
 
 GROUP = "harness.faults"
+SCHEMA = "harness.matrix/1"
 WORKLOAD = WorkloadSpec(writers=3, duration_s=1.2, rate=4000)
 """Small, and under load until it is stopped."""
 _RECOVERIES = 4
@@ -38,30 +40,34 @@ and must not; should have seen it and did not.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What came of one fault.
-
-    Attributes:
-        cells: Check → one of the words above; a blind one goes on with the reason.
-        caught: The verdict is the right one, every check that must see it does, none that must not fails.
-        codes, words: What the first finding must be, and what it must say.
-        named: It is, and says it.
-        first_line: That finding.
-    """
+    """What came of one fault."""
 
     name: str
+    """Name of the fault."""
     statement: str
+    """What was done to the backup."""
     physical: bool
+    """False if it was planted in the restored state."""
     verdict: Verdict
+    """Of the recovery."""
     cells: dict[str, str]
+    """Check → one of the words of a cell; a blind one goes on with the reason."""
     caught: bool
+    """The verdict is the right one, every check that must see it does, none that must not fails."""
     codes: tuple[str, ...]
+    """What the first finding must be: one of these."""
     words: tuple[str, ...]
+    """What it must say."""
     first_line: str
+    """That finding."""
     evidence: str
+    """What shows that something was planted; empty if nothing does."""
     duration_s: float
+    """Seconds it took."""
 
     @property
     def named(self) -> bool:
+        """Whether the first finding is right, and says what it must."""
         return self.accepts(self.first_line)
 
     def accepts(self, line: str) -> bool:
@@ -74,10 +80,16 @@ class Matrix:
     """All rows, and who answered."""
 
     instance: str
+    """Which product answered."""
     seed: int
+    """Of the load."""
     rows: tuple[Row, ...]
+    """One for each fault."""
+    schema: str = SCHEMA
+    """Name and version of this form."""
 
 
+MATRICES = Stored(Matrix, SCHEMA)
 _OF_A_MODE = re.compile("_(as_of_freeze|rollforward|rolled|point_in_time|boot)$")
 
 

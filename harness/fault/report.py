@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from tabulate import tabulate
 
 from harness.declared import judgements
 from harness.fault.matrix import ALARM, BLIND, DETECTS, ECHO, MISSED, SILENT, Matrix, Row, alone, told_apart
-from harness.model import IMAGE, Verdict
+from harness.model import IMAGE
 from harness.report.base import STAND_IN_NOTE
 from harness.report.grid import grid
 
-SCHEMA = "harness.matrix/1"
 _TREE = Path(__file__).parents[2]
 _IMAGE = IMAGE.rstrip(".")
 _WORST_FIRST = (ALARM, MISSED, DETECTS, ECHO, BLIND, SILENT)
@@ -83,30 +80,6 @@ def markdown(matrix: Matrix, made_by: str = "harness matrix --format markdown") 
         firsts,
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def as_json(matrix: Matrix) -> str:
-    """Everything, for programs; `from_json` reads it back."""
-    body = [{**asdict(row), "verdict": row.verdict.value} for row in matrix.rows]
-    found = {"schema": SCHEMA, "instance": matrix.instance, "seed": matrix.seed, "rows": body}
-    return json.dumps(found, indent=1) + "\n"
-
-
-def from_json(text: str) -> Matrix:
-    """The matrix in a text of `as_json`."""
-    found = json.loads(text)
-    rows = tuple(
-        Row(
-            **{
-                **row,
-                "verdict": Verdict(row["verdict"]),
-                "codes": tuple(row["codes"]),
-                "words": tuple(row["words"]),
-            }
-        )
-        for row in found["rows"]
-    )
-    return Matrix(instance=found["instance"], seed=found["seed"], rows=rows)
 
 
 def score(matrix: Matrix) -> str:

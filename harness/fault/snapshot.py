@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from harness import destroy
-from harness.fault.base import EVERYTHING, PATH_OF, Planted, Scene, fault, overwrite, planted_in
+from harness.fault.base import EVERYTHING, PATH_OF, Planted, Scene, fault, given, overwrite, planted_in
 from harness.files import Method, copy_paths
 from harness.model import RecoveryMode
 from harness.plan.model import SnapshotSpec
@@ -46,7 +46,7 @@ def _older(*roles: str) -> Callable[[Scene], Planted]:
     def plant(scene: Scene) -> Planted:
         old = scene.folder / "old"
         old.mkdir()
-        scene.earlier.provider.expose(scene.earlier.window.taken(), old)
+        given(scene.earlier, old)
 
         def put(image: Path) -> str:
             for role in roles:
@@ -63,8 +63,7 @@ def _later(scene: Scene) -> Planted:
     later = scene.folder / "later"
     made = scene.back_up()
     later.mkdir()
-    made.backup.provider.expose(made.backup.window.taken(), later)
-    made.backup.provider.release(made.backup.window.taken())
+    given(made.backup, later).release()
 
     def put(image: Path) -> str:
         shutil.copy(later / PATH_OF["two"], image / PATH_OF["two"])

@@ -15,7 +15,7 @@ def expand(plan: Plan) -> tuple[Case, ...]:
     labelled = tuple(zip(plan.snapshots, _labels(plan.snapshots), strict=True))
     return tuple(
         Case(
-            name=f"cycle {cycle} · {label} · {mode.value}",
+            backup=f"cycle {cycle} · {label}",
             cycle=cycle,
             snapshot=snapshot,
             recovery=mode,

@@ -98,9 +98,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One combination of a plan. `cycle` counts from 1; `name` is unique in its plan."""
+    """One combination of a plan. `cycle` counts from 1; `backup` names the backup, one for all recovery modes."""
 
-    name: str
+    backup: str
     cycle: int
     snapshot: SnapshotSpec
     recovery: RecoveryMode
+
+    @property
+    def name(self) -> str:
+        """Unique in its plan."""
+        return f"{self.backup} · {self.recovery.value}"

@@ -93,9 +93,10 @@ def remarks(record: Record) -> list[str]:
     lines: dict[str, None] = {}
     for case in record.cases:
         if case.freeze:
-            backup = case.name.rpartition(" · ")[0] or case.name
             lines.update(
-                dict.fromkeys(f"{backup}: {_stunned(case.freeze, stun)}" for stun in case.freeze.stuns or ())
+                dict.fromkeys(
+                    f"{case.backup}: {_stunned(case.freeze, stun)}" for stun in case.freeze.stuns or ()
+                )
             )
     return list(lines)
 

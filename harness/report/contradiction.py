@@ -23,7 +23,6 @@ from harness.model import (
 )
 from harness.report.guide import Guide
 
-_ROLLED = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
 _ROUNDING_S = 1e-6
 _CLOCK_S = 1.0
 """How far the two clocks of a run may go apart within a window; one that is set meanwhile is a contradiction, too."""
@@ -77,7 +76,7 @@ def _parts(case: CaseRecord) -> Iterator[str]:
     yield from _freeze(freeze)
     yield from _restore(restore)
     yield from _recovery(recovery, restore)
-    if (recovery.mode in _ROLLED) is (case.rollforward is None):
+    if recovery.mode.rolls is (case.rollforward is None):
         odd = "missing" if case.rollforward is None else "there"
         yield f"a roll-forward is {odd} in the mode {recovery.mode.value}"
     elif case.rollforward:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness import record_json
 from harness.model import Record
+from harness.record_json import RECORDS
 from harness.report.guide import Guide
 
 
@@ -12,4 +12,4 @@ class JSONReporter:
 
     def render(self, record: Record, guide: Guide) -> str:
         """One JSON object, the same text as `record.json`."""
-        return record_json.dumps(record)
+        return RECORDS.dumps(record)

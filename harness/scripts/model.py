@@ -6,42 +6,45 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le, MinLen
 
 from harness.model import Finding, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scripts:
-    """The scripts under test, and how they are called.
+    """The scripts under test, and how they are called."""
 
-    Attributes:
-        freeze, thaw: Argument lists; the first word is the script.
-        snapshot: Argument list of what takes the snapshot; empty if the harness does.
-        program: With it `freeze` and `thaw` are one job that freezes, takes the snapshot by this program, and thaws;
-            in the machine that program signals the harness and waits until the harness has looked at the instances.
-        user: Who runs them: root, irisowner, backup or somebody.
-        success: Exit statuses that their caller takes for success.
-        timeout_s: How long their caller waits.
-        instances: Names the scripts expect; empty if they find the instances themselves.
-        install: Path in the machine → file here that is put there, executable.
-        environment: Variables their caller sets.
-        credentials: Path in the machine where they expect a file with a user and a password; empty if nowhere.
-        skip: Scenario → why it does not apply.
-    """
-
-    name: str
-    freeze: tuple[str, ...]
-    thaw: tuple[str, ...]
+    name: Annotated[str, MinLen(1)]
+    """What a report calls them."""
+    freeze: Annotated[tuple[str, ...], MinLen(1)]
+    """Argument list; the first word is the script."""
+    thaw: Annotated[tuple[str, ...], MinLen(1)]
+    """As `freeze`."""
     snapshot: tuple[str, ...] = ()
+    """Argument list of what takes the snapshot; empty if the harness does."""
     program: str = ""
+    """With it `freeze` and `thaw` are one job that freezes, takes the snapshot by this program, and thaws; in the
+    machine that program signals the harness and waits until the harness has looked at the instances.
+    """
     user: str = "root"
-    success: tuple[int, ...] = (0,)
-    timeout_s: float = 30.0
+    """Who runs them: root, irisowner, backup or somebody."""
+    success: tuple[Annotated[int, Ge(0), Le(255)], ...] = (0,)
+    """Exit statuses that their caller takes for success."""
+    timeout_s: Annotated[float, Gt(0)] = 30.0
+    """How long their caller waits, in seconds."""
     instances: tuple[str, ...] = ()
+    """Names the scripts expect; empty if they find the instances themselves."""
     install: Mapping[str, Path] = field(default_factory=dict)
+    """Path in the machine → file here that is put there, executable."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables their caller sets."""
     credentials: str = ""
+    """Path in the machine where they expect a file with a user and a password; empty if nowhere."""
     skip: Mapping[str, str] = field(default_factory=dict)
+    """Scenario → why it does not apply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,17 +122,26 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result of one scenario. `seen` is a line for people."""
+    """The result of one scenario."""
 
-    name: str
-    family: str
-    situation: str
-    right: str
-    source: str
+    name: Annotated[str, MinLen(1)]
+    """Stable name."""
+    family: Annotated[str, MinLen(1)]
+    """What the scenario belongs to."""
+    situation: Annotated[str, MinLen(1)]
+    """What was the case."""
+    right: Annotated[str, MinLen(1)]
+    """What a right script does."""
+    source: Annotated[str, MinLen(1)]
+    """Where that comes from."""
     verdict: Verdict
+    """The worst of what was found; SKIPPED if it was not tried."""
     seen: str
+    """What was seen, or why it was not tried, in a line."""
     findings: tuple[Finding, ...] = ()
+    """Why it is FAIL or UNKNOWN."""
     duration_s: float = 0.0
+    """Seconds it took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import textwrap
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+from pydantic import Field
 from tabulate import tabulate
 
+from harness.codec import Stored
 from harness.model import Verdict
 from harness.report.base import STAND_IN_NOTE, printable
 from harness.report.grid import grid
-from harness.scripts.model import Outcome, Report
+from harness.scripts.model import Outcome, Report, Scripts
 
 SCHEMA = "harness.scripts/1"
 _WIDTH = 110
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _WRONG = (Verdict.FAIL, Verdict.UNKNOWN)
+_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+00:00$"
 _RESULTS = {Verdict.FAIL: Failure, Verdict.UNKNOWN: Error, Verdict.SKIPPED: Skipped}
 
 
@@ -63,30 +66,57 @@ def markdown(report: Report) -> str:
     )
 
 
-def as_json(report: Report) -> str:
-    """Everything, as one object: schema, verdict, scripts, outcomes."""
-    document = {
-        "schema": SCHEMA,
-        "verdict": report.verdict.value,
-        "stand_in": True,
-        "note": STAND_IN_NOTE,
-        "engine": report.engine,
-        "started_utc": report.started_utc,
-        "duration_s": round(report.duration_s, 3),
-        "scripts": {
-            **asdict(report.scripts),
-            "install": {k: str(v) for k, v in report.scripts.install.items()},
-        },
-        "scenarios": [
-            {
-                **asdict(one),
-                "verdict": one.verdict.value,
-                "findings": [{**asdict(found), "verdict": found.verdict.value} for found in one.findings],
-            }
-            for one in report.outcomes
-        ],
+def _with_a_reason(schema: dict[str, Any]) -> None:
+    """What is FAIL or UNKNOWN has a finding that says so, and nothing else has."""
+    bad = {"enum": [verdict.value for verdict in _WRONG]}
+    reasons = {"minItems": 1, "items": {"properties": {"verdict": bad}}}
+    schema["items"] |= {
+        "if": {"properties": {"verdict": bad}},
+        "then": {"properties": {"findings": reasons}},
+        "else": {"properties": {"findings": {"maxItems": 0}}},
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What `harness scripts check` saw of a pair of scripts."""
+
+    verdict: Verdict
+    """The worst of the scenarios, but for SKIPPED; UNKNOWN if none was tried."""
+    stand_in: Literal[True]
+    """Instances are always the stand-in's."""
+    note: str
+    """What that means, for people."""
+    engine: str
+    """Product and version that answered; empty if none did."""
+    started_utc: Annotated[str, Field(pattern=_TIME)]
+    """Start in UTC."""
+    duration_s: float
+    """Seconds that all of it took."""
+    scripts: Scripts
+    """The scripts under test, and how they were called; a suite has the same words."""
+    scenarios: Annotated[tuple[Outcome, ...], Field(json_schema_extra=_with_a_reason)]
+    """In the order of `harness scripts list`."""
+    schema: str = SCHEMA
+    """Name and version of this form."""
+
+
+DOCUMENTS = Stored(Document, SCHEMA)
+
+
+def as_json(report: Report) -> str:
+    """Everything, as one object."""
+    document = Document(
+        verdict=report.verdict,
+        stand_in=True,
+        note=STAND_IN_NOTE,
+        engine=report.engine,
+        started_utc=report.started_utc,
+        duration_s=round(report.duration_s, 3),
+        scripts=report.scripts,
+        scenarios=report.outcomes,
+    )
+    return DOCUMENTS.dumps(document)
 
 
 def junit(report: Report) -> str:

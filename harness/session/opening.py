@@ -10,9 +10,10 @@ import contextlib
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import destroy, plugins, store
@@ -21,10 +22,11 @@ from harness.errors import HarnessError, ThawError
 from harness.evidence.answers import Description
 from harness.instance.base import Host
 from harness.instance.iris import Instance
+from harness.model import Clock
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, WorkloadSpec
 from harness.session import leftovers
 from harness.session.entry import Registered
-from harness.session.progress import Progress
+from harness.session.progress import Progress, SilentProgress
 from harness.session.session import Session, log_folder
 from harness.session.targets import Targets
 from harness.session.watchdog import COMMANDS_FILE, Watchdog
@@ -59,7 +61,7 @@ def opened(
         name: What progress is told that this is.
     Raises PreconditionError or InstanceError: nothing is left running.
     """
-    began = time.monotonic()
+    clock = started_clock()
     folder = folder.resolve()  # an instance has a working folder of its own
     work = folder / "work"
     transcript = Transcript(folder / COMMANDS_FILE)
@@ -104,7 +106,7 @@ def opened(
                 ledger=ledger,
                 watchdog=watchdog,
                 progress=progress,
-                began_s=began,
+                clock=clock,
                 random=random.Random(seed),
                 first_journal=first_journal,
                 notes=notes,
@@ -122,6 +124,62 @@ def opened(
             store.keep_log(log, folder)
         finally:
             _close(hosts, targets, watchdog, ledger, entry)
+
+
+@contextmanager
+def over(
+    source: Instance,
+    host: Host,
+    root: Path,
+    folder: Path,
+    work: Path,
+    *,
+    seed: int,
+    workload: WorkloadSpec,
+    recoveries: int,
+    note: Callable[[str], None],
+) -> Iterator[Session]:
+    """A session over an instance that somebody else started, registered and will end; all else in it is gone
+    afterwards.
+
+    Args:
+        host: Gives instances to restore into.
+        root: That of the source, which they must not reach.
+        work: Exists, and is removed by whoever made it.
+        note: Told what the watchdog did.
+    Raises PreconditionError or InstanceError.
+    """
+    with contextlib.ExitStack() as ending:
+        ending.callback(host.close)
+        host.probe()
+        targets = Targets(host, root, recoveries)
+        ending.callback(targets.close)
+        targets.prepare()
+        watchdog = Watchdog(folder, host.environment(), note)
+        ending.callback(watchdog.close)
+        ledger = Ledger(workload.writers, folder / "ledger.bin")
+        ending.callback(ledger.close)
+        yield Session(
+            workload=workload,
+            seed=seed,
+            folder=folder,
+            work=work,
+            host=host,
+            target_host=host,
+            targets=targets,
+            source=source,
+            description=source.describe(),
+            ledger=ledger,
+            watchdog=watchdog,
+            progress=SilentProgress(),
+            clock=started_clock(),
+            random=random.Random(seed),
+        )
+
+
+def started_clock() -> Clock:
+    """This moment, from which the times of a session count."""
+    return Clock(utc=datetime.now(UTC), monotonic_s=time.monotonic())
 
 
 def within_licence(workload: WorkloadSpec, description: Description) -> tuple[WorkloadSpec, tuple[str, ...]]:

@@ -14,9 +14,10 @@ from harness import store
 from harness.destroy import Ground
 from harness.errors import HarnessError, ThawError, of_the_machine
 from harness.evidence.answers import Description
-from harness.instance.base import Host
+from harness.files import new_folder
+from harness.instance.base import TO_READ, Host
 from harness.instance.iris import Instance
-from harness.model import Stage
+from harness.model import Clock, Stage
 from harness.plan.model import FreezeSpec, Limits, WorkloadSpec
 from harness.session.progress import Progress
 from harness.session.targets import Targets
@@ -32,12 +33,13 @@ class Session:
 
     `folder` is kept as the result of the run, `work` is removed with all that is in it. `workload` is the load as
     this instance allows it, and `notes` say where that differs from the one that was asked for. `first_journal` is
-    the first with anything of this run in it, None where every journal is this run's.
+    the first with anything of this run in it, None where every journal is this run's. The times of stages count from
+    `clock`.
     """
 
     workload: WorkloadSpec
-    freeze: FreezeSpec
-    limits: Limits
+    freeze: FreezeSpec = field(default_factory=FreezeSpec)
+    limits: Limits = field(default_factory=Limits)
     seed: int
     folder: Path
     work: Path
@@ -49,10 +51,10 @@ class Session:
     ledger: Ledger
     watchdog: Watchdog
     progress: Progress
-    began_s: float
+    clock: Clock
     random: random.Random
-    first_journal: str | None
-    notes: tuple[str, ...]
+    first_journal: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def ground(self) -> Ground:
@@ -68,8 +70,17 @@ class Session:
         """A copy of it as it is now, with the record; whoever may read that may read it. Raises PreconditionError."""
         return store.keep_log(self.freeze_log, self.folder)
 
+    def new_folder_to_read(self, name: str) -> Path:
+        """A new folder that restored instances can read, whatever umask this process has."""
+        parent = self.work / TO_READ
+        parent.mkdir(exist_ok=True)
+        folder = new_folder(parent, name)
+        for made in (parent, folder):
+            made.chmod(0o755)
+        return folder
+
     def stages(self, name: str) -> Stages:
-        return Stages(name=name, run_began_s=self.began_s, progress=self.progress)
+        return Stages(name=name, clock=self.clock, progress=self.progress)
 
 
 def log_folder(work: Path) -> Path:
@@ -82,7 +93,7 @@ class Stages:
     """Times the stages of one backup or case, tells the progress display, and keeps what went wrong."""
 
     name: str
-    run_began_s: float
+    clock: Clock
     progress: Progress
     done: list[Stage] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
@@ -95,7 +106,7 @@ class Stages:
             yield
         finally:
             took = time.monotonic() - began
-            self.done.append(Stage(name=name, started_s=began - self.run_began_s, duration_s=took))
+            self.done.append(Stage(name=name, started_s=began - self.clock.monotonic_s, duration_s=took))
 
     def attempt(self, name: str, work: Callable[[], Answer]) -> Answer | None:
         """Run a stage. A HarnessError becomes a problem and None: the checks that needed the answer say

@@ -31,8 +31,22 @@ class Snapshot:
     in_reach: bool = True
 
 
-class SnapshotProvider(Protocol):
-    """Makes, gives out and removes snapshots. One object serves one run.
+class GivesOut(Protocol):
+    """Gives out snapshots that are there, and removes them."""
+
+    def expose(self, snapshot: Snapshot, target: Path) -> int:
+        """Put the captured paths below `target` (exists, empty): writable, independent of source and snapshot.
+
+        May be called many times. Returns bytes put there. Raises SnapshotError; ImageError if a captured path is not
+        in the image.
+        """
+
+    def release(self, snapshot: Snapshot) -> None:
+        """Remove the snapshot. May be called twice. Raises SnapshotError."""
+
+
+class SnapshotProvider(GivesOut, Protocol):
+    """Makes snapshots, gives them out and removes them. One object serves one run.
 
     Constructed with `folder: Path` (exists, ours alone, for whatever the provider stores) and `options: Mapping`
     (checked against `options_schema` when the plan was loaded).
@@ -52,13 +66,3 @@ class SnapshotProvider(Protocol):
         Returns only when the image no longer depends on the source. Raises SnapshotError, and leaves nothing;
         ImageError if the tool called it done and it does not hold what was captured.
         """
-
-    def expose(self, snapshot: Snapshot, target: Path) -> int:
-        """Put the captured paths below `target` (exists, empty): writable, independent of source and snapshot.
-
-        May be called many times. Returns bytes put there. Raises SnapshotError; ImageError if a captured path is not
-        in the image.
-        """
-
-    def release(self, snapshot: Snapshot) -> None:
-        """Remove the snapshot. May be called twice. Raises SnapshotError."""

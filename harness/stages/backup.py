@@ -7,15 +7,16 @@ sides of it. When the load has ended the journals from the marker on are copied 
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 from harness import destroy, freeze_log, plugins
+from harness.command import Deadline
 from harness.errors import (
     HarnessError,
     ImageError,
@@ -25,25 +26,34 @@ from harness.errors import (
     SnapshotTimeout,
 )
 from harness.evidence.answers import Committed, Description
-from harness.evidence.backup import NOT_ROLLED, Backup, Promise
+from harness.evidence.backup import Backup, Image, Logged, RecoveryPoint, Written, point_of
 from harness.evidence.journals import JournalSet
 from harness.evidence.window import Window
-from harness.instance.base import TO_READ, CanTellStuns
-from harness.model import Position, RecoveryMode, Stun
+from harness.files import new_folder
+from harness.instance.base import CanTellStuns
+from harness.model import LoadSeries, Position, RecoveryMode, Stun
 from harness.plan.model import SnapshotSpec
 from harness.session.session import Session, Stages
-from harness.snapshot.base import Snapshot, SnapshotProvider, Source
+from harness.snapshot.base import GivesOut, Snapshot, SnapshotProvider, Source
 from harness.snapshot.guarded import GuardedProvider
-from harness.stages import freeze
+from harness.stages.freeze import OwnFreezer
 from harness.stages.load import Driver
 from harness.stages.rollforward import collect
-from harness.workload.ledger import Ledger
+from harness.stages.window import (
+    Freezer,
+    Held,
+    database_files,
+    hold,
+    image_status,
+    released_on_failure,
+    snapshot_limit_s,
+)
+from harness.workload.ledger import Ledger, Vector
 
 _PROVIDER = ("options_schema", "probe", "capture", "expose", "release")
 _MARKER_TEXT = "harness recovery point"
-
-
-Hold = Callable[[Session, SnapshotProvider, Source], Window]
+_SLICE_S, _SLICES = 0.05, 100
+"""A load is told in so many slices at most, none shorter than this."""
 
 
 def back_up(
@@ -52,19 +62,20 @@ def back_up(
     modes: Collection[RecoveryMode],
     stages: Stages,
     provider: SnapshotProvider | None = None,
-    hold: Hold | None = None,
+    freezer: Freezer | None = None,
 ) -> Backup:
     """Load, freeze, snapshot, thaw, load, collect. A backup whose snapshot could not be made is one, too: its window
     and its log are known.
 
     Args:
+        modes: Those in which it will be recovered; there is a point for each.
         provider: In the place of the one that `spec` names.
-        hold: Freezes, takes the snapshot and thaws, in the place of the harness; raises as `freeze.hold`.
+        freezer: Who freezes and thaws, in the place of the harness.
     Raises HarnessError: there is no backup; the instance is not frozen (but for ThawError: it may be).
     """
     provider = provider or load_provider(session, spec)
-    with freeze.released_on_failure(provider) as kept:
-        return _back_up(session, spec, modes, stages, provider, hold, kept)
+    with released_on_failure() as kept:
+        return _back_up(session, spec, modes, stages, provider, freezer or own_freezer(session), kept)
 
 
 def _back_up(
@@ -73,26 +84,28 @@ def _back_up(
     modes: Collection[RecoveryMode],
     stages: Stages,
     provider: SnapshotProvider,
-    hold: Hold | None,
-    kept: list[Snapshot],
+    freezer: Freezer,
+    kept: list[tuple[GivesOut, Snapshot]],
 ) -> Backup:
-    source = snapshot_source(session.description, whole=RecoveryMode.BOOT in modes)
-    limit_s = freeze.snapshot_limit_s(session.freeze, session.limits, spec.timeout_s)
+    source = snapshot_source(session.description, whole=any(mode.boots for mode in modes))
+    limit_s = snapshot_limit_s(session.freeze, session.limits, spec.timeout_s)
     provider.probe(source)
     began_utc = datetime.now(UTC)
     with Driver(session.source, session.workload, session.seed, session.ledger) as driver:
+        load_began_s = time.monotonic()
         with stages.stage("load"):
             _work(driver, session, 0.3 + 0.3 * session.random.random())
         # asked before the freeze: what is open then began no earlier than what is open now
         required = session.source.required_journal()
         with stages.stage("freeze window"):
             driver.mark()
-            window = (hold or partial(_hold, limit_s=limit_s))(session, provider, source)
-            kept.extend([window.snapshot] if window.snapshot else [])
-        image = freeze.image_status(window.snapshot)
+            files = database_files(session.description.folders)
+            window = hold(freezer, provider, source, limit_s=limit_s, database_files=files)
+            kept.extend([(provider, window.snapshot)] if window.snapshot else [])
+        image = _image(provider, source, window)
         marked = None
         with stages.stage("load"):
-            if window.snapshot:
+            if image:
                 _work(driver, session, 0.2)
                 marked = _mark(driver, session) if RecoveryMode.POINT_IN_TIME in modes else None
                 _work(driver, session, 0.2)
@@ -101,46 +114,59 @@ def _back_up(
     if window.snapshot_problem and not isinstance(window.snapshot_problem, ImageError | SnapshotTimeout):
         stages.problems.append(("snapshot", str(window.snapshot_problem)))
     stuns = stages.attempt("stuns", lambda: _stuns(session, began_utc))
-    entry, problem, stale = freeze_entry(window)
-    marker = entry.marker if entry else None
+    logged = freeze_entry(window)
+    marker = logged.entry.marker if logged.entry else None
     journals = gone = committed = None
     if marker:
         journals, gone = _collected(session, stages, marker, required)
-        if set(modes) & NOT_ROLLED:
+        if not all(mode.rolls for mode in modes):
             committed = stages.attempt("read journals", lambda: _committed_before(session, marker))
-    ended = Promise(floor=acknowledged, ceiling=acknowledged, at_s=ended_s)
-    promises = _promises(session.ledger, window, marked, ended)
+    points = _points(session.ledger, window, marked, acknowledged, ended_s)
     return Backup(
-        provider=provider,
-        source=source,
-        window=window,
+        of=session.description,
         image=image,
-        stuns=stuns,
-        open_in_image=required != "",
-        entry=entry,
-        entry_problem=problem,
-        entry_stale=stale,
+        window=window,
+        logged=logged,
         journals=journals,
         journals_gone=gone,
         committed=committed,
-        promises=promises,
-        issued_later=_issued_later(promises),
+        written=Written(
+            seed=session.seed,
+            writers=session.workload.writers,
+            issued_later=_issued_later(points),
+            open_in_image=required != "",
+        ),
+        points=points,
+        load=_series(session, load_began_s, ended_s),
+        stuns=stuns,
         stages=tuple(stages.done),
         problems=tuple(stages.problems),
     )
 
 
+def _image(provider: SnapshotProvider, source: Source, window: Window) -> Image | None:
+    if window.snapshot is None:
+        return None
+    return Image(
+        provider=provider,
+        source=source,
+        snapshot=window.snapshot,
+        problem=window.snapshot_problem,
+        watched=image_status(window.snapshot),
+    )
+
+
 def discard(session: Session, backup: Backup) -> None:
     """Remove the snapshot and the copied journals. May be called twice."""
-    if backup.window.snapshot:
-        backup.provider.release(backup.window.snapshot)
+    if backup.image:
+        backup.image.release()
     if backup.journals:
         destroy.tree(backup.journals.folder, session.ground)
 
 
 def load_provider(session: Session, spec: SnapshotSpec) -> SnapshotProvider:
     """A provider with a folder of its own. Raises UsageError or PreconditionError."""
-    folder = _new_folder(session.work, "snapshots")
+    folder = new_folder(session.work, "snapshots")
     name, distribution = spec.provider, plugins.origin("harness.snapshots", spec.provider)
     made = plugins.load("harness.snapshots", name, _PROVIDER)
     try:
@@ -163,41 +189,46 @@ def snapshot_source(description: Description, *, whole: bool) -> Source:
     return Source(root=description.volume, paths=folders)
 
 
-def freeze_entry(window: Window) -> tuple[freeze_log.FreezeEntry | None, str, bool]:
-    """The one freeze logged in the window; else None, why, and whether the log is simply stale."""
+def freeze_entry(window: Window) -> Logged:
+    """What was logged in the window."""
     try:
         appended = freeze_log.parse_appended(window.log, window.log_from_byte)
         entry = freeze_log.find(appended, str(window.log))
     except ParseError as error:
-        return None, str(error), False
+        return Logged(entry=None, problem=str(error))
     if entry is None:
-        return None, "the freeze log tells of no freeze since this one was asked for: it is stale", True
-    return entry, "", False
+        why = "the freeze log tells of no freeze since this one was asked for: it is stale"
+        return Logged(entry=None, problem=why, stale=True)
+    return Logged(entry=entry)
 
 
-def _hold(session: Session, provider: SnapshotProvider, source: Source, *, limit_s: float) -> Window:
-    try:
-        window = _held(session, provider, source, limit_s)
-    except BaseException:
-        with contextlib.suppress(HarnessError):  # what became of the window matters more
-            session.keep_freeze_log()
-        raise
-    # the copy that stays with the record, for whoever looks into it later
-    return replace(window, log=session.keep_freeze_log())
+@dataclass(frozen=True, slots=True)
+class _LogKept:
+    """A freezer whose log is copied to the record, for whoever looks into it later."""
+
+    freezer: Freezer
+    session: Session
+
+    def held(self, take: Callable[[Deadline], None], limit_s: float) -> Held:
+        try:
+            held = self.freezer.held(take, limit_s)
+        except BaseException:
+            with contextlib.suppress(HarnessError):  # what became of the window matters more
+                self.session.keep_freeze_log()
+            raise
+        return replace(held, log=self.session.keep_freeze_log())
 
 
-def _held(session: Session, provider: SnapshotProvider, source: Source, limit_s: float) -> Window:
-    return freeze.hold(
-        session.source,
-        provider,
-        source,
+def own_freezer(session: Session) -> Freezer:
+    """The harness itself, with the watchdog and the freeze log of the session."""
+    own = OwnFreezer(
+        instance=session.source,
         log=session.freeze_log,
         text=f"harness {uuid4().hex}",
         spec=session.freeze,
-        limit_s=limit_s,
-        database_files=freeze.database_files(session.description.folders),
         watchdog=session.watchdog,
     )
+    return _LogKept(own, session)
 
 
 def _stuns(session: Session, since_utc: datetime) -> tuple[Stun, ...] | None:
@@ -205,34 +236,59 @@ def _stuns(session: Session, since_utc: datetime) -> tuple[Stun, ...] | None:
     return place.stuns(since_utc) if isinstance(place, CanTellStuns) else None
 
 
-def _promises(
-    ledger: Ledger, window: Window, marked: tuple[float, float, Position] | None, ended: Promise
-) -> dict[RecoveryMode, Promise]:
-    """What each mode has to bring back: looked up when the load has ended, so that later looks give ceilings."""
-    called_s = window.frozen.called_s
-    floor = ledger.floor(called_s)
-    promises = {
-        RecoveryMode.AS_OF_FREEZE: Promise(
-            floor=floor, ceiling=ledger.ceiling(window.frozen.returned_s), at_s=called_s
+def _points(
+    ledger: Ledger,
+    window: Window,
+    marked: tuple[float, float, Position] | None,
+    acknowledged: Vector,
+    ended_s: float,
+) -> tuple[RecoveryPoint, ...]:
+    """One for each mode. Called when the load has ended, so that later looks of the ledger give ceilings.
+
+    Without a mark in the journals nobody asks for a point in time, or there is no image: that point is their end.
+    """
+    frozen = window.frozen
+    at_s, floor = frozen.called_s, ledger.floor(frozen.called_s)
+    end = RecoveryPoint(mode=RecoveryMode.ROLLFORWARD, floor=acknowledged, ceiling=acknowledged, at_s=ended_s)
+    points = [
+        RecoveryPoint(
+            mode=RecoveryMode.AS_OF_FREEZE, floor=floor, ceiling=ledger.ceiling(frozen.returned_s), at_s=at_s
         ),
         # an image holds what was journaled while it was taken
-        RecoveryMode.BOOT: Promise(floor=floor, ceiling=ledger.ceiling(window.captured_s), at_s=called_s),
-        RecoveryMode.ROLLFORWARD: ended,
-    }
-    if marked:
-        called_s, returned_s, position = marked
-        promises[RecoveryMode.POINT_IN_TIME] = Promise(
-            floor=ledger.floor(called_s), ceiling=ledger.ceiling(returned_s), at_s=called_s, position=position
-        )
-    else:  # no point was set: nobody asks for it, or there is no image to recover from
-        promises[RecoveryMode.POINT_IN_TIME] = ended
-    return promises
+        RecoveryPoint(
+            mode=RecoveryMode.BOOT, floor=floor, ceiling=ledger.ceiling(window.captured_s), at_s=at_s
+        ),
+        end,
+    ]
+    if marked is None:
+        return (*points, replace(end, mode=RecoveryMode.POINT_IN_TIME))
+    called_s, returned_s, position = marked
+    in_time = RecoveryPoint(
+        mode=RecoveryMode.POINT_IN_TIME,
+        floor=ledger.floor(called_s),
+        ceiling=ledger.ceiling(returned_s),
+        at_s=called_s,
+        position=position,
+    )
+    return (*points, in_time)
 
 
-def _issued_later(promises: dict[RecoveryMode, Promise]) -> int:
+def _series(session: Session, began_s: float, ended_s: float) -> LoadSeries:
+    slice_s = max(_SLICE_S, (ended_s - began_s) / _SLICES)
+    number = math.ceil((ended_s - began_s) / slice_s) or 1
+    acknowledged, waited_s = session.ledger.slices(began_s, slice_s, number)
+    return LoadSeries(
+        started_s=round(began_s - session.clock.monotonic_s, 4),
+        slice_s=round(slice_s, 4),
+        acknowledged=tuple(acknowledged),
+        longest_wait_s=tuple(round(one, 4) for one in waited_s),
+    )
+
+
+def _issued_later(points: tuple[RecoveryPoint, ...]) -> int:
     """Transactions that were issued when the freeze was in force, or later: an image that is late holds some."""
-    by_then = sum(promises[RecoveryMode.AS_OF_FREEZE].ceiling.values())
-    return sum(promises[RecoveryMode.ROLLFORWARD].ceiling.values()) - by_then
+    by_then = sum(point_of(points, RecoveryMode.AS_OF_FREEZE).ceiling.values())
+    return sum(point_of(points, RecoveryMode.ROLLFORWARD).ceiling.values()) - by_then
 
 
 def _work(driver: Driver, session: Session, share: float) -> None:
@@ -259,7 +315,7 @@ def _collected(
     gone: list[str] = []
 
     def attempted() -> JournalSet | None:
-        folder = new_folder_to_read(session.work, "set")
+        folder = session.new_folder_to_read("set")
         try:
             return collect(session.source, session.description, marker, folder, required)
         except JournalsGone as error:
@@ -276,20 +332,3 @@ def _committed_before(session: Session, marker: Position) -> tuple[Committed, ..
     return session.source.last_committed(
         folder, first, marker.journal_file, marker.offset_bytes, session.workload.writers
     )
-
-
-def new_folder_to_read(work: Path, name: str) -> Path:
-    """A folder that restored instances can read, whatever umask this process has."""
-    parent = work / TO_READ
-    parent.mkdir(exist_ok=True)
-    folder = _new_folder(parent, name)
-    for made in (parent, folder):
-        made.chmod(0o755)
-    return folder
-
-
-def _new_folder(parent: Path, name: str) -> Path:
-    number = sum(1 for path in parent.iterdir() if path.name.startswith(name)) + 1
-    folder = parent / f"{name}-{number}"
-    folder.mkdir()
-    return folder

@@ -7,11 +7,11 @@ RTO counts what an operator would wait for: restore or boot, roll-forward, struc
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.declared import RUN
-from harness.evidence.backup import Backup, Promise
+from harness.evidence.backup import Backup, RecoveryPoint
 from harness.evidence.case import Evidence, Limit, Look
 from harness.evidence.window import Window
 from harness.facts.known import unconfirmed
@@ -33,39 +33,43 @@ from harness.verify.judge import judge_all
 _RTO_STAGES = ("restore", "boot", "roll forward", "integrity", "walk")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What a recovery leaves: all that was seen, its stages, and a summary of each step that was reached."""
+
+    evidence: Evidence
+    stages: Stages
+    restored: RestoreSummary | None
+    rolled: RollforwardSummary | None
+
+
 def case_record(
-    session: Session,
-    backup: Backup,
-    case: Case,
-    evidence: Evidence,
-    checks: Sequence[Check],
-    stages: Stages,
-    *,
-    restored: RestoreSummary | None,
-    rolled: RollforwardSummary | None,
+    session: Session, backup: Backup, point: RecoveryPoint, recovered: Recovered, checks: Sequence[Check]
 ) -> CaseRecord:
     """The record of a judged case; its verdict is the worst of its checks."""
+    evidence, stages = recovered.evidence, recovered.stages
     all_checks = tuple(lasting(checks, session.work))
     return CaseRecord(
-        name=case.name,
+        name=stages.name,
         verdict=Verdict.worst(check.verdict for check in all_checks),
         freeze=_freeze(evidence, backup),
         snapshot=_snapshot(backup.window),
-        restore=restored,
-        rollforward=rolled,
-        recovery=_recovery(session, backup.promises[case.recovery], evidence, stages),
+        restore=recovered.restored,
+        rollforward=recovered.rolled,
+        recovery=_recovery(session, point, evidence, stages),
         checks=all_checks,
         stages=(*backup.stages, *stages.done),
+        load=backup.load,
     )
 
 
-def measured(session: Session, backup: Backup, evidence: Evidence, stages: Stages) -> Evidence:
-    """The evidence of a case that was recovered, with what it took against the limits of the plan."""
-    recovery = _recovery(session, backup.promises[evidence.mode], evidence, stages)
+def measured(session: Session, backup: Backup, point: RecoveryPoint, recovered: Recovered) -> Recovered:
+    """What was recovered, with what it took against the limits of the plan in its evidence."""
+    recovery = _recovery(session, point, recovered.evidence, recovered.stages)
     limits = _limits(
         session.limits, window_s=backup.window.duration_s, rpo_s=recovery.rpo_s, rto_s=recovery.rto_s
     )
-    return replace(evidence, limits=limits)
+    return replace(recovered, evidence=replace(recovered.evidence, limits=limits))
 
 
 def lasting(checks: Sequence[Check], work: Path) -> Iterator[Check]:
@@ -138,26 +142,21 @@ def _freeze(evidence: Evidence, backup: Backup) -> FreezeSummary:
     )
 
 
-def _recovery(session: Session, promise: Promise, evidence: Evidence, stages: Stages) -> RecoverySummary:
+def _recovery(session: Session, point: RecoveryPoint, evidence: Evidence, stages: Stages) -> RecoverySummary:
     """Counts and times. RPO: from the acknowledgement of the first lost transaction to the recovery point."""
     lost = rpo_s = None
     if evidence.state is not None:
         writers = evidence.state.writers
-        recovered = {
-            number: writers[number].recovered if number in writers else 0 for number in promise.floor
-        }
-        short = {number: have for number, have in recovered.items() if have < promise.floor[number]}
-        lost = sum(promise.floor[number] - have for number, have in short.items())
+        recovered = {number: writers[number].recovered if number in writers else 0 for number in point.floor}
+        short = {number: have for number, have in recovered.items() if have < point.floor[number]}
+        lost = sum(point.floor[number] - have for number, have in short.items())
         rpo_s = max(
-            (
-                promise.at_s - session.ledger.acknowledged_at(number, have + 1)
-                for number, have in short.items()
-            ),
+            (point.at_s - session.ledger.acknowledged_at(number, have + 1) for number, have in short.items()),
             default=0.0,
         )
     return RecoverySummary(
         mode=evidence.mode,
-        acknowledged=sum(promise.floor.values()),
+        acknowledged=sum(point.floor.values()),
         recovered=evidence.state.recovered if evidence.state else None,
         lost_acknowledged=lost,
         rpo_s=rpo_s,

@@ -12,12 +12,11 @@ Reading the copied journals goes on beside roll-forward and looks; no stage wait
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from harness import destroy
 from harness.declared import RUN
@@ -31,14 +30,8 @@ from harness.errors import (
     StartError,
     of_the_machine,
 )
-from harness.evidence.answers import (
-    Committed,
-    IntegrityReport,
-    JournalFile,
-    MarkerReading,
-    RollforwardAnswer,
-)
-from harness.evidence.backup import NOT_ROLLED, Backup
+from harness.evidence.answers import RollforwardAnswer
+from harness.evidence.backup import Backup, RecoveryPoint
 from harness.evidence.case import Evidence, Look
 from harness.evidence.files import left_out
 from harness.facts.known import unconfirmed
@@ -46,20 +39,15 @@ from harness.files import Method, copy_paths
 from harness.instance.base import Place
 from harness.instance.iris import Instance
 from harness.model import CaseRecord, RecoveryMode, RestoreSummary, RollforwardSummary
-from harness.owners import hand_over
-from harness.plan.model import Case
 from harness.session.session import Session
 from harness.session.targets import Targets
-from harness.stages.backup import new_folder_to_read
-from harness.stages.case_record import case_record, measured
-from harness.stages.freeze import image_status
-from harness.stages.open_transactions import taken_back
-from harness.stages.restore import Exposed, expose, others_of, require_isolated, require_nobody_elses, restore
-from harness.stages.rollforward import JOURNAL_LOG, roll_forward
-from harness.stages.walk import read_state
+from harness.stages.case_record import Recovered, case_record, measured
+from harness.stages.look import look
+from harness.stages.read_journals import JournalReader, JournalsRead, hand_over_to
+from harness.stages.restore import Exposed, expose, require_isolated, require_nobody_elses, restore
+from harness.stages.rollforward import roll_forward
+from harness.stages.window import image_status
 from harness.verify.judge import judge_all
-
-Answer = TypeVar("Answer")
 
 
 def _left_alone(target: Instance) -> None:
@@ -83,69 +71,59 @@ class Steps:
 _AS_EVER = Steps()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Journals:
-    """What the journals show; a part that could not be read is None."""
-
-    copied: tuple[JournalFile, ...] | None = None
-    marker: MarkerReading | None = None
-    committed: tuple[Committed, ...] | None = None
-
-
-def recover(session: Session, backup: Backup, case: Case, steps: Steps = _AS_EVER) -> CaseRecord:
+def recover(
+    session: Session, backup: Backup, point: RecoveryPoint, *, name: str, steps: Steps = _AS_EVER
+) -> CaseRecord:
     """Recover once and judge. Whatever goes wrong is in the record: FAIL if it speaks of the backup, UNKNOWN
     if it kept us from telling. The instances made for it are gone afterwards.
+
+    Args:
+        point: One of the backup's.
+        name: What the case is called.
     """
-    recovery = _Recovery(session, backup, case, steps)
+    recovery = Recovery(session, backup, point, name, steps)
     try:
-        if backup.window.snapshot is not None:
+        if backup.image is not None:
             recovery.run()
     finally:
         recovery.discard()
     session.targets.prepare()
     with recovery.stages.stage("judge"):
-        evidence = measured(session, backup, recovery.evidence(), recovery.stages)
-        checks = judge_all(evidence, RUN)
-    return case_record(
-        session,
-        backup,
-        case,
-        evidence,
-        checks,
-        recovery.stages,
-        restored=recovery.restored,
-        rolled=recovery.rolled,
-    )
+        recovered = measured(session, backup, point, recovery.recovered())
+        checks = judge_all(recovered.evidence, RUN)
+    return case_record(session, backup, point, recovered, checks)
 
 
-class _Recovery:
+class Recovery:
     """One recovery as far as it got; what was not reached is None."""
 
-    def __init__(self, session: Session, backup: Backup, case: Case, steps: Steps) -> None:
+    def __init__(
+        self, session: Session, backup: Backup, point: RecoveryPoint, name: str, steps: Steps
+    ) -> None:
+        self.stages = session.stages(name)
+        self.stages.problems.extend(backup.problems)
         self._session = session
         self._backup = backup
+        self._point = point
+        self._mode = point.mode
         self._steps = steps
-        self._mode = case.recovery
-        self._promise = backup.promises[case.recovery]
-        self._watched_now = image_status(backup.window.snapshot)
-        self._engines = [session.description]
+        self._watched_now = image_status(backup.image.snapshot if backup.image else None)
+        self._engines = [backup.of]
         self._places: list[Place] = []
         self._incomplete: str | None = _incomplete(backup.window.snapshot_problem)
         self._exposed: Exposed | None = None
         self._image: Look | None = None
         self._recovered: Look | None = None
-        self._journals = _Journals()
+        self._reader = JournalReader(session, backup, self.stages.problems)
+        self._journals = JournalsRead()
         self._answer: RollforwardAnswer | None = None
         self._rolled_problem: str | None = None
-        self.restored: RestoreSummary | None = None
-        self.rolled: RollforwardSummary | None = None
-        self.stages = session.stages(case.name)
-        self.stages.problems.extend(backup.problems)
-        number = len(list(session.work.glob(f"{case.recovery.value}-*")))
-        self._name = f"{case.recovery.value}-{number}"
+        self._restored: RestoreSummary | None = None
+        self._rolled: RollforwardSummary | None = None
+        number = len(list(session.work.glob(f"{point.mode.value}-*")))
+        self._name = f"{point.mode.value}-{number}"
         self._folder = session.work / self._name
         self._copy = session.work / f"{self._name}-copy"
-        self._read: Path | None = None
 
     def run(self) -> None:
         """From the image to the last look. Raises nothing that is no defect: problems are kept."""
@@ -156,7 +134,7 @@ class _Recovery:
         if self._exposed is None:
             return
         image = self._exposed
-        self.restored = RestoreSummary(
+        self._restored = RestoreSummary(
             duration_s=self.stages.seconds("restore"),
             bytes=image.bytes,
             into=target.place.where,
@@ -164,13 +142,13 @@ class _Recovery:
         )
         if missing := _databases_missing(self._backup, image):
             self._refuse(f"the image holds no file {missing}")
-            self._journals = self._read_journals(target)
+            self._journals = self._reader.of_the_set(target, self._point)
             return
-        booted = self._mode is RecoveryMode.BOOT
+        booted = self._mode.boots
         refusal = self.stages.attempt(
             "restore image" if booted else "restore", lambda: self._put(target, image)
         )
-        self.restored = replace(self.restored, duration_s=self.stages.seconds("restore"))
+        self._restored = replace(self._restored, duration_s=self.stages.seconds("restore"))
         if refusal is None:
             return
         self._image = replace(self._promised_image(), refusal=refusal or None)
@@ -178,36 +156,35 @@ class _Recovery:
             self._look_and_boot(target, image)
         elif refusal:
             self._recovered = replace(self._promised(), refusal=refusal)
-            self._journals = self._read_journals(target)
+            self._journals = self._reader.of_the_set(target, self._point)
         else:
             self._look_and_roll(target)
 
     def _look_and_roll(self, target: Instance) -> None:
         with ThreadPoolExecutor(max_workers=1) as beside:
-            reading = beside.submit(self._read_journals, target)
+            reading = beside.submit(self._reader.of_the_set, target, self._point)
             self._look_at_image(target)
-            if self._mode not in NOT_ROLLED:
+            if self._mode.rolls:
                 self._roll_forward(target)
-            if self._mode is RecoveryMode.AS_OF_FREEZE and self._steps.settle is _left_alone:
-                assert self._image
+            if not self._mode.rolls and self._steps.settle is _left_alone:
                 self._recovered = self._promised(self._image)  # nothing was done to it since
             else:
                 self._steps.settle(target)
-                rolled = self._mode in NOT_ROLLED or self._answer is not None
-                self._recovered = self._look(target, self._promised(), walk=rolled)
+                walk = not self._mode.rolls or self._answer is not None
+                self._recovered = self._look(target, self._promised(), walk=walk)
             self._journals = reading.result()
 
     def _look_and_boot(self, target: Instance, image: Exposed) -> None:
         assert self._image
         if self._image.refusal is None:
             self._look_at_image(target)
-        self._journals = self._read_image_journals(target, image)
+        self._journals = self._reader.of_the_image(target, image)
         self._discard(target.place)
         instance = self.stages.attempt("boot", lambda: self._boot(image))
         if instance is None or not (alone := self._isolated(instance)):
             return
-        assert self.restored
-        self.restored = replace(self.restored, into=instance.place.where, interfaces=alone)
+        assert self._restored
+        self._restored = replace(self._restored, into=instance.place.where, interfaces=alone)
         self._steps.settle(instance)
         self._recovered = self._look(instance, self._promised())
 
@@ -216,17 +193,18 @@ class _Recovery:
         self._places.append(place)
         target = Instance(place)
         if self._backup.journals:
-            self._hand_over(target, self._backup.journals.folder)
+            hand_over_to(target, self._backup.journals.folder)
         return target
 
     def _isolated(self, instance: Instance) -> tuple[str, ...]:
         return self.stages.attempt("isolation", lambda: require_isolated(instance.place)) or ()
 
     def _expose(self) -> Exposed | None:
-        backup = self._backup
+        image = self._backup.image
+        assert image
+        known = [file.path for file in self._backup.window.files or () if file.digest]
         try:
-            known = [file.path for file in backup.window.files or () if file.digest]
-            return expose(backup.provider, backup.window.taken(), backup.source, self._folder, known)
+            return expose(image, self._folder, known)
         except ImageError as error:
             self._incomplete = str(error)
             return None
@@ -237,8 +215,7 @@ class _Recovery:
         """Returns why the engine refuses the files, empty if it takes them."""
         self._engines.append(target.describe())
         try:
-            session, boot = self._session, self._mode is RecoveryMode.BOOT
-            restore(target, session.description, image, session.ground, keep_image=boot)
+            restore(target, self._backup.of, image, self._session.ground, keep_image=self._mode.boots)
         except RestoreError as error:
             return str(error)
         return ""
@@ -247,19 +224,18 @@ class _Recovery:
         self._image = replace(self._promised_image(), refusal=why)
         self._recovered = replace(self._promised(), refusal=why)
 
-    def _promised(self, look: Look | None = None) -> Look:
-        promise = self._promise
-        return replace(look or _NOTHING, floor=promise.floor, ceiling=promise.ceiling)
+    def _promised(self, found: Look | None = None) -> Look:
+        return replace(found or _NOTHING, floor=self._point.floor, ceiling=self._point.ceiling)
 
     def _promised_image(self) -> Look:
-        promise = self._backup.promises[RecoveryMode.AS_OF_FREEZE]
-        return Look(floor=promise.floor, ceiling=promise.ceiling)
+        point = self._backup.point(RecoveryMode.AS_OF_FREEZE)
+        return Look(floor=point.floor, ceiling=point.ceiling)
 
     def _look_at_image(self, target: Instance) -> None:
         self._steps.settle_image(target)
         # as of the freeze it is the only look: then an operator waits for it
-        prefix = "" if self._mode is RecoveryMode.AS_OF_FREEZE else "image "
-        self._image = self._look(target, self._promised_image(), prefix, may_be_open=True)
+        prefix = "image " if self._mode.rolls or self._mode.boots else ""
+        self._image = self._look(target, self._promised_image(), prefix, before_recovery=True)
 
     def _look(
         self,
@@ -268,42 +244,18 @@ class _Recovery:
         prefix: str = "",
         *,
         walk: bool = True,
-        may_be_open: bool = False,
+        before_recovery: bool = False,
     ) -> Look:
-        """Structure and state of the databases of an instance."""
-        seed, writers = self._session.seed, self._session.workload.writers
-        databases = [*target.describe().databases.values(), *self._others(target)]
-        integrity = self.stages.attempt(f"{prefix}integrity", lambda: target.integrity(databases))
-        state = None
-        if walk:
-            state = self.stages.attempt(f"{prefix}walk", lambda: read_state(target, seed, writers))
-        if state and may_be_open and self._backup.open_in_image:
-            state = taken_back(state, seed, writers)
-        return replace(promised, integrity=self._named(target, integrity), state=state)
-
-    def _named(self, target: Instance, report: IntegrityReport | None) -> IntegrityReport | None:
-        """A report that names the databases by their folders in the source: those of a target are gone afterwards."""
-        source, there = self._session.description, target.describe().databases
-        names = {place: source.databases[role] for role, place in there.items()}
-        names |= {place: folder for folder, place in others_of(target, source).items()}
-        if report is None:
-            return None
-        found = (replace(one, database=names.get(one.database, one.database)) for one in report.databases)
-        return replace(report, databases=tuple(found))
-
-    def _others(self, target: Instance) -> Sequence[Path]:
-        """The folders of the restored other databases: a booted instance has them in its configuration, a target does
-        not know them and may have others of its own.
-        """
-        if target.describe().root == self._session.description.root:
-            return target.describe().others
-        return list(others_of(target, self._session.description).values())
+        of, written = self._backup.of, self._backup.written
+        return look(
+            target, of, written, promised, self.stages, prefix, walk=walk, before_recovery=before_recovery
+        )
 
     def _boot(self, image: Exposed) -> Instance | None:
         own = self._own_copy(image)
         require_nobody_elses(own, self._session.description)
         try:
-            place = self._session.target_host.boot(self._name, own, self._session.description.root)
+            place = self._session.target_host.boot(self._name, own, self._backup.of.root)
         except StartError as error:
             why = f"the engine does not start from the restored image: {error}"
             self._recovered = replace(self._promised(), refusal=why)
@@ -328,8 +280,8 @@ class _Recovery:
             return
         try:
             with self.stages.stage("roll forward"), of_the_machine():
-                self.rolled, self._answer = self._steps.roll_forward(
-                    target, self._session.description, journals, self._promise.position
+                self._rolled, self._answer = self._steps.roll_forward(
+                    target, self._backup.of, journals, self._point.position
                 )
         except RollforwardError as error:
             # the engine's refusal of these journals is an answer about the backup
@@ -337,79 +289,19 @@ class _Recovery:
         except HarnessError as error:
             self.stages.problems.append(("roll forward", str(error)))
 
-    def _read_journals(self, target: Instance) -> _Journals:
-        """Those of the set. Runs beside other stages, so it is not timed as one; its problems are kept."""
-        journals = self._backup.journals
-        if journals is None:
-            return _Journals()
-        folder, start = journals.folder, journals.start
-        copied = self._kept("read journals", lambda: target.journals(folder))
-        marker = self._kept("read marker", lambda: target.read_marker(folder, start))
-        if self._mode in NOT_ROLLED:
-            return _Journals(copied=copied, marker=marker, committed=self._backup.committed)
-        until = self._promise.position
-        last = until.journal_file if until else journals.expected[-1].name
-        stop = until.offset_bytes if until else None
-        writers = self._session.workload.writers
-        committed = self._kept(
-            "read journals",
-            lambda: target.last_committed(folder, start.journal_file, last, stop, writers),
-        )
-        return _Journals(copied=copied, marker=marker, committed=committed)
-
-    def _read_image_journals(self, target: Instance, image: Exposed) -> _Journals:
-        """Those that the image itself holds, before a start changes them."""
-        journals = self._backup.journals
-        if journals is None:
-            return _Journals()
-
-        folder = self._kept(
-            "read the image's journals", lambda: image.of(self._session.description.journal_folder)
-        )
-        if folder is None:
-            return _Journals(committed=self._backup.committed)
-        if not folder.is_dir():
-            return _Journals(copied=(), committed=self._backup.committed)
-        start = journals.start
-        read = self._kept("read the image's journals", lambda: self._lent(target, folder))
-        if read is None:
-            return _Journals(committed=self._backup.committed)
-        copied = self._kept("read the image's journals", lambda: target.journals(read))
-        marker = self._kept("read marker", lambda: target.read_marker(read, start))
-        return _Journals(copied=copied, marker=marker, committed=self._backup.committed)
-
-    def _lent(self, target: Instance, folder: Path) -> Path:
-        """A copy of an image's journals where the instance can read them, with the list of them beside: it sees
-        nothing of the image, nor of anything else that is not its own. Raises SnapshotError.
-        """
-        self._read = new_folder_to_read(self._session.work, "image")
-        copy_paths(folder, [Path()], self._read, Method.CLONE_OR_COPY)
-        if (folder.parent / JOURNAL_LOG).exists():
-            copy_paths(folder.parent, [Path(JOURNAL_LOG)], self._read, Method.COPY)
-        self._hand_over(target, self._read)
-        return self._read
-
-    def _hand_over(self, target: Instance, path: Path) -> None:
-        """To the user of the instance."""
-        owner = target.describe().databases["one"].stat()
-        hand_over(path, owner.st_uid, owner.st_gid)
-
-    def _kept(self, name: str, work: Callable[[], Answer]) -> Answer | None:
-        try:
-            with of_the_machine():
-                return work()
-        except HarnessError as error:
-            self.stages.problems.append((name, str(error)))
-            return None
-
-    def evidence(self) -> Evidence:
+    def recovered(self) -> Recovered:
         """What was seen, with what nobody confirmed of the engines that were seen."""
-        backup = self._backup
+        return Recovered(
+            evidence=self._evidence(), stages=self.stages, restored=self._restored, rolled=self._rolled
+        )
+
+    def _evidence(self) -> Evidence:
+        backup, image, written = self._backup, self._backup.image, self._backup.written
         return Evidence(
             mode=self._mode,
-            seed=self._session.seed,
-            writers=self._session.workload.writers,
-            databases=len(self._session.description.folders),
+            seed=written.seed,
+            writers=written.writers,
+            databases=len(backup.of.folders),
             recovered=replace(
                 self._recovered or self._promised(), unconfirmed=unconfirmed(*self._engines, mode=self._mode)
             ),
@@ -422,17 +314,17 @@ class _Recovery:
             late=_late(backup.window.snapshot_problem),
             files=self._exposed.files if self._exposed else None,
             digests=self._exposed.digests if self._exposed else None,
-            watched=backup.image,
-            issued_later=backup.issued_later,
+            watched=image.watched if image else None,
+            issued_later=written.issued_later,
             watched_now=self._watched_now,
-            entry=backup.entry,
-            entry_problem=backup.entry_problem,
-            entry_stale=backup.entry_stale,
+            entry=backup.logged.entry,
+            entry_problem=backup.logged.problem,
+            entry_stale=backup.logged.stale,
             marker=self._journals.marker,
             journals=backup.journals,
             journals_gone=backup.journals_gone,
             copied=self._journals.copied,
-            until=self._promise.position,
+            until=self._point.position,
             rolled=self._answer,
             rolled_problem=self._rolled_problem,
             committed=self._journals.committed,
@@ -443,11 +335,18 @@ class _Recovery:
         """Everything made for it is gone afterwards; what could not be removed is a problem of its own."""
         for place in self._places:
             self._discard(place)
-        for folder in filter(None, (self._folder, self._copy, self._read)):
-            self._kept("remove the image", partial(destroy.tree, folder, self._session.ground))
+        for folder in (self._folder, self._copy, *self._reader.folders):
+            self._attempt("remove the image", partial(destroy.tree, folder, self._session.ground))
 
     def _discard(self, place: Place) -> None:
-        self._kept("remove the restored instance", place.discard)
+        self._attempt("remove the restored instance", place.discard)
+
+    def _attempt(self, name: str, work: Callable[[], object]) -> None:
+        try:
+            with of_the_machine():
+                work()
+        except HarnessError as error:
+            self.stages.problems.append((name, str(error)))
 
 
 _NOTHING = Look(floor={}, ceiling={})
@@ -463,7 +362,7 @@ def _late(problem: SnapshotError | None) -> str | None:
 
 def _databases_missing(backup: Backup, image: Exposed) -> str:
     """The first database file of the source that is no regular file in the image; empty if all are."""
-    root = backup.source.root
+    root = image.source.root
     needed = [status.path for status in backup.window.before if not left_out(status.path)]
     missing = [path for path in needed if path.relative_to(root) not in image.files]
     return str(missing[0].relative_to(root)) if missing else ""

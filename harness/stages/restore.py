@@ -30,11 +30,12 @@ from harness.errors import (
     SnapshotError,
 )
 from harness.evidence.answers import Description
+from harness.evidence.backup import Image
 from harness.files import Method, copy_paths, digest_of, walk
 from harness.instance.base import Place
 from harness.instance.iris import Instance
 from harness.owners import hand_over
-from harness.snapshot.base import Snapshot, SnapshotProvider, Source
+from harness.snapshot.base import Source
 
 _NOT_OF_THE_IMAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 """What the machine refuses whatever the image is like."""
@@ -68,22 +69,18 @@ class Exposed:
         return self.folder / path.relative_to(self.source.root)
 
 
-def expose(
-    provider: SnapshotProvider,
-    snapshot: Snapshot,
-    source: Source,
-    folder: Path,
-    read: Iterable[Path] = (),
-) -> Exposed:
-    """Give out the image into a new folder.
+def expose(image: Image, folder: Path, read: Iterable[Path] = ()) -> Exposed:
+    """Give out an image into a new folder.
 
     Args:
         read: Files whose content is to be read, by their path.
     Raises:
-        ImageError: a captured path is not in the image; SnapshotError: it could not be given out.
+        ImageError: a captured path is not in the image.
+        SnapshotError: it could not be given out, or must not be used.
     """
+    snapshot = image.snapshot
     folder.mkdir()
-    copied = provider.expose(snapshot, folder)
+    copied = image.give_out(folder)
     for path in snapshot.paths:
         if not os.path.lexists(folder / path):
             raise ImageError(f"{path} is not in the image")
@@ -99,7 +96,7 @@ def expose(
     linked = any(stat.S_ISREG(status.st_mode) and status.st_nlink > 1 for status in statuses.values())
     own = not linked and not mounts_below(folder) and not _through_a_link(folder, snapshot.paths)
     digests = {path: found for path in read if path in sizes and (found := digest_of(folder / path))}
-    return Exposed(folder=folder, source=source, bytes=copied, files=sizes, digests=digests, own=own)
+    return Exposed(folder=folder, source=image.source, bytes=copied, files=sizes, digests=digests, own=own)
 
 
 def _through_a_link(folder: Path, paths: Iterable[Path]) -> bool:

@@ -17,7 +17,7 @@ from harness.declared import Declaration
 from harness.evidence.answers import JournalFile
 from harness.evidence.case import Evidence
 from harness.evidence.journals import JournalSet, order
-from harness.model import Code, Finding, Position, RecoveryMode, Upstream, Verdict
+from harness.model import Code, Finding, Position, Upstream, Verdict
 from harness.verify.base import not_checked
 
 
@@ -54,7 +54,7 @@ class ChainChecker:
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
         journals = evidence.journals
-        booted = evidence.mode is RecoveryMode.BOOT
+        booted = evidence.mode.boots
         if journals is None and evidence.journals_gone and not booted:
             return [Finding(code="chain.purged", message=evidence.journals_gone)]
         if journals is None:

@@ -14,12 +14,9 @@ from harness.declared import Declaration
 from harness.evidence.answers import Committed
 from harness.evidence.case import Evidence
 from harness.evidence.state import RestoredState
-from harness.model import Code, Finding, RecoveryMode, Upstream, Verdict
+from harness.model import Code, Finding, Upstream, Verdict
 from harness.verify.base import not_checked
 from harness.workload.ledger import Vector
-
-_EXACT = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
-
 
 _NOTHING_BETWEEN = Finding(
     code="recovery_point.nothing_between",
@@ -58,7 +55,7 @@ class RecoveryPointChecker:
         if evidence.rolled_problem is not None:
             message = f"the roll-forward broke off: {evidence.rolled_problem}"
             return [Finding(code="recovery_point.broken_off", message=message)]
-        if evidence.mode in _EXACT and evidence.rolled is None:
+        if evidence.mode.rolls and evidence.rolled is None:
             return not_checked("recovery_point", evidence, "roll-forward")
         findings = _skipped(evidence)
         if evidence.state is None or evidence.committed is None:
@@ -66,7 +63,7 @@ class RecoveryPointChecker:
                 *findings,
                 *not_checked("recovery_point", evidence, "restored state to compare with the journals"),
             ]
-        exact = evidence.mode in _EXACT
+        exact = evidence.mode.rolls
         if exact and not any(one.one or one.two for one in evidence.committed):
             return [*findings, _NOTHING_BETWEEN]
         if not exact and (unread := _unread(evidence.committed, evidence.floor)):

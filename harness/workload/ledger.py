@@ -89,6 +89,30 @@ class Ledger:
                 raise KeyError((writer, sequence))
             return looks.ended_s[at]
 
+    def slices(self, began_s: float, slice_s: float, number: int) -> tuple[list[int], list[float]]:
+        """What happened in slices of time from a monotonic moment on.
+
+        Returns:
+            For each slice how many were acknowledged in it, and the longest time in seconds that a writer which went
+            on then waited for its next acknowledgement; a wait counts in every slice that it touches.
+        """
+        acknowledged, waited_s = [0] * number, [0.0] * number
+
+        def slice_of(moment_s: float) -> int:
+            return int((moment_s - began_s) / slice_s)
+
+        with self._lock:
+            for looks in self._looks.values():
+                before, last_s = 0, began_s
+                for ended_s, reached in zip(looks.ended_s, looks.reached, strict=True):
+                    if ended_s >= began_s and (at := slice_of(ended_s)) < number:
+                        acknowledged[at] += reached - before
+                        for touched in range(slice_of(last_s), at + 1):
+                            waited_s[touched] = max(waited_s[touched], ended_s - last_s)
+                        last_s = ended_s
+                    before = reached
+        return acknowledged, waited_s
+
     def close(self) -> None:
         """May be called twice. What no longer finds room on the disk is not kept: the checks have had it."""
         with contextlib.suppress(OSError):

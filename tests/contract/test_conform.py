@@ -20,7 +20,7 @@ from harness.errors import CommandTimeout, InstanceError, ThawError
 from harness.evidence.answers import JournalFile
 from harness.facts import known
 from harness.facts.catalogue import FACTS, Fact
-from harness.facts.codec import FactResult, loads
+from harness.facts.conformance import FactResult, loads
 from harness.instance.iris import Instance
 from harness.model import Verdict
 from harness.plan.model import InstanceSpec

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import record_json
 from harness.model import Verdict
+from harness.record_json import RECORDS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.root]
 
@@ -196,7 +196,7 @@ def assert_passed(done: subprocess.CompletedProcess[str], checkout: Path) -> Non
     assert f"PASS: {CASES} of {CASES} cases passed." in done.stdout, said
     files = list(checkout.glob("results/**/record.json"))
     assert len(files) == 1
-    record = record_json.loads(files[0].read_text())  # also checks it against its schema
+    record = RECORDS.loads(files[0].read_text())  # also checks it against its schema
     assert [case.verdict for case in record.cases] == [Verdict.PASS] * CASES
 
 

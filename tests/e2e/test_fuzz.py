@@ -54,7 +54,7 @@ def one(kind: str, on: str, at: float = 0.5, count: int = 1, mode: RecoveryMode 
 
 def cold(batch: Batch) -> float:
     """A share that leads to a block of cold data of database one."""
-    data = (batch.good.window.taken().location / DATABASE["one"]).read_bytes()
+    data = (batch.snapshot.location / DATABASE["one"]).read_bytes()
     for hundredth in range(100):
         at = blocks_of(batch, "one").at("data", hundredth / 100)
         if data[at : at + BLOCK][20:].startswith(b"RVAK\0"):
@@ -117,9 +117,9 @@ def test_a_check_that_sees_ghosts_is_a_false_alarm(
     """A harness that fails what is whole."""
     nothing = Case(seed=SEED * 1000, mode=FREEZE, mutations=())
     assert Word.RIGHT_PASS is run(batch, nothing, right).word
-    held = replace(batch.good.promises[FREEZE], floor=dict.fromkeys((1, 2, 3), 10**6))
-    promises = {**batch.good.promises, FREEZE: held}
-    ghosts = replace(batch, good=replace(batch.good, promises=promises))
+    more = dict.fromkeys((1, 2, 3), 10**6)
+    points = [replace(one, floor=more) if one.mode is FREEZE else one for one in batch.good.points]
+    ghosts = replace(batch, good=replace(batch.good, points=tuple(points)))
     assert Word.FALSE_ALARM is run(ghosts, nothing, right).word
 
 
@@ -189,7 +189,7 @@ def test_no_character_of_a_little_global_is_altered_unseen(batch: Batch, right: 
     """Wherever it is, in a value or in a subscript; and no node is lost unseen."""
     role = "two" if name.startswith(b"RVB") else "one"
     groups = blocks_of(batch, role).areas["data"]
-    data = (batch.good.window.taken().location / DATABASE[role]).read_bytes()
+    data = (batch.snapshot.location / DATABASE[role]).read_bytes()
     (group,) = (n for n, places in enumerate(groups) if data[places[0] + 20 :].startswith(name + b"\0"))
     at = (group + 0.5) / len(groups)
     letters = [

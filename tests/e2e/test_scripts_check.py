@@ -17,8 +17,8 @@ from xml.etree import ElementTree
 import pytest
 from jsonschema import Draft202012Validator
 
-import harness.scripts
 from harness.scripts import init, scenarios
+from harness.scripts.report import DOCUMENTS
 from harness.scripts.scenarios.base import Need
 from tests.runs import left_below, wait_for
 from tests.script_faults import FOLDER
@@ -26,7 +26,6 @@ from tests.script_faults import FOLDER
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = Path(harness.scripts.__file__).parent / "report.schema.json"
 NOBODY = 65534
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--")
 WHOLE_S = 500
@@ -127,7 +126,7 @@ def test_the_reference_scripts_are_right(caller: Caller) -> None:
     needs_root()
     document = assert_right(caller, "generic", NOT_TRIED | {"wrong-argument"})
     assert [one.name for one in scenarios.every()] == list(verdicts(document))
-    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(document)
+    Draft202012Validator(DOCUMENTS.json_schema).validate(document)
     (folder,) = caller.out.glob("scripts-iris-freeze/*")
     assert {"scripts.json", "junit.xml", "scenarios"} == {path.name for path in folder.iterdir()}
     assert document == json.loads((folder / "scripts.json").read_text())

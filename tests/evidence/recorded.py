@@ -33,7 +33,7 @@ from harness.declared import RUN, Profile
 from harness.errors import ThawError
 from harness.evidence.case import Evidence
 from harness.fault import matrix, report
-from harness.fault.base import Fault, Planted, Scene
+from harness.fault.base import Fault, Planted, Scene, recovered
 from harness.model import CaseRecord, Check, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec
 from harness.session import leftovers
@@ -207,7 +207,7 @@ def _recorded(scene: Scene, name: str, planted_by: str, planted: Planted, mode: 
 
     recovery.judge_all = judge_and_keep  # type: ignore[attr-defined]
     try:
-        matrix.recovered(planted, mode)
+        recovered(planted, mode)
     finally:
         recovery.judge_all = judge_all  # type: ignore[attr-defined]
     return replace(

@@ -26,5 +26,5 @@ def target(raw: bytes) -> None:
 
 if __name__ == "__main__":
     fuzzing.main(
-        target, SEEDS, ["harness.record_json", "harness.facts.codec", "harness.report.base"], most=8192
+        target, SEEDS, ["harness.record_json", "harness.facts.conformance", "harness.report.base"], most=8192
     )

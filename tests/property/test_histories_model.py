@@ -18,7 +18,8 @@ from harness.model import RecoveryMode, Verdict
 from harness.stages.walk import read_state
 from harness.workload import oracle
 from tests.checks import judge_all
-from tests.property.histories import (
+from tests.seen import history_row, seen
+from tests.simulated import (
     SEED,
     Done,
     Nodes,
@@ -32,10 +33,10 @@ from tests.property.histories import (
     reads_the_future,
     short_of,
     torn,
+    walked,
     wrong_content,
 )
-from tests.property.walkers import Printing
-from tests.seen import history_row, seen
+from tests.walkers import Printing
 
 CHECKS = ("atomicity", "content", "consistent_cut", "floor", "ceiling")
 
@@ -72,11 +73,6 @@ def states(draw: st.DrawFn, least: int = 0) -> State:
     return State(writers, every, nodes, floor, ceiling)
 
 
-def walked(state: State) -> RestoredState:
-    printing = Printing(lines_of_summary(state.nodes), lambda w: lines_of_history(state.nodes, w))
-    return read_state(printing, SEED, state.writers)  # type: ignore[arg-type]
-
-
 def verdicts(state: State) -> dict[str, Verdict]:
     evidence = seen(
         mode=RecoveryMode.AS_OF_FREEZE,
@@ -84,7 +80,7 @@ def verdicts(state: State) -> dict[str, Verdict]:
         writers=state.writers,
         floor=state.floor,
         ceiling=state.ceiling,
-        state=walked(state),
+        state=walked(state.nodes, state.writers),
     )
     return {check.name: check.verdict for check in judge_all(evidence) if check.name in CHECKS}
 

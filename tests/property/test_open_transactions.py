@@ -14,9 +14,9 @@ from harness.model import RecoveryMode, Verdict
 from harness.stages.open_transactions import taken_back
 from harness.workload import oracle
 from tests.checks import judge_all
-from tests.property.histories import SEED, Done, Nodes, lines_of_history, lines_of_summary
-from tests.property.test_histories_model import CHECKS, State, states, walked
+from tests.property.test_histories_model import CHECKS, State, states
 from tests.seen import seen
+from tests.simulated import SEED, Done, Nodes, lines_of_history, lines_of_summary, walked
 
 
 def steps(done: Done) -> list[Callable[[Nodes], None]]:
@@ -84,7 +84,7 @@ def test_what_was_open_is_taken_back(state: State, data: st.DataObject) -> None:
         every = steps(done)
         for step in every[: data.draw(st.integers(0, len(every)))]:
             step(state.nodes)
-    assert set() == failed(state, taken_back(walked(state), SEED, state.writers))
+    assert set() == failed(state, taken_back(walked(state.nodes, state.writers), SEED, state.writers))
 
 
 @given(states(least=1), st.data())
@@ -99,12 +99,12 @@ def test_nothing_else_is_forgiven(state: State, data: st.DataObject) -> None:
     beginnings = [printed(made(state, every[:count])) for count in range(len(every) + 1)]
     state = made(state, [step for step, wanted in zip(every, chosen, strict=True) if wanted])
     assume(printed(state) not in beginnings)
-    assert failed(state, taken_back(walked(state), SEED, state.writers))
+    assert failed(state, taken_back(walked(state.nodes, state.writers), SEED, state.writers))
 
 
 @given(states())
 def test_a_state_without_an_open_transaction_stays_as_it_is(state: State) -> None:
-    there = walked(state)
+    there = walked(state.nodes, state.writers)
     back = taken_back(there, SEED, state.writers)
     assert {w: (s.one, s.two, s.balances) for w, s in there.writers.items()} == {
         w: (s.one, s.two, s.balances) for w, s in back.writers.items()

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import record_json
 from harness.declared import resting_on
 from harness.evidence.answers import Description
-from harness.facts import codec as conformance
+from harness.facts import conformance
 from harness.facts.catalogue import FACTS
 from harness.facts.known import SHIPPED, unconfirmed
 from harness.model import CaseRecord, Record, Verdict
+from harness.record_json import RECORDS
 from harness.report.json import JSONReporter
 from harness.report.junit import JUnitReporter
 from harness.report.markdown import MarkdownReporter
@@ -45,6 +45,7 @@ SCALARS = st.one_of(
                 "rollforward",
                 "harness.record/1",
                 "harness.record/2",
+                "harness.record/3",
                 "",
                 "a.b",
             ),
@@ -107,7 +108,7 @@ def conformances(draw: st.DrawFn) -> Any:
 def loaded(text: str) -> Record | None:
     """The record; None if it is refused with a ValueError. Anything else is a defect."""
     try:
-        record = record_json.loads(text)
+        record = RECORDS.loads(text)
     except ValueError as error:
         assert str(error)
         return None
@@ -241,7 +242,7 @@ def test_a_changed_conformance_is_one_or_refused(raw: Any) -> None:
     """What loads is stored and loaded again without a difference."""
     found = facts(json.dumps(raw))
     if found:
-        assert found == conformance.loads(conformance.dumps(found))
+        assert found == conformance.loads(conformance.CONFORMANCES.dumps(found))
 
 
 @given(st.data())

@@ -11,16 +11,16 @@ from __future__ import annotations
 import pickle
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.command import Deadline
 from harness.evidence.answers import JournalFile
 from harness.evidence.backup import Backup
 from harness.evidence.journals import order
-from harness.evidence.window import Window
 from harness.fault.base import MODES, SNAPSHOT
 from harness.instance.base import TO_READ
 from harness.model import RecoveryMode
@@ -28,10 +28,9 @@ from harness.plan.model import InstanceSpec, WorkloadSpec
 from harness.session.opening import opened
 from harness.session.progress import SilentProgress
 from harness.session.session import Session
-from harness.snapshot.base import SnapshotProvider, Source
-from harness.stages import backup as backups
-from harness.stages.backup import back_up
-from harness.stages.freeze import image_status
+from harness.snapshot.base import Snapshot
+from harness.stages.backup import back_up, own_freezer
+from harness.stages.window import Held, image_status
 from tests.soak.extracts import Extractor
 
 _SNAPSHOT_LIMIT_S = 60.0
@@ -77,6 +76,11 @@ class Batch:
     def work(self) -> Path:
         return self.session.work
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """That of the good backup."""
+        return snapshot_of(self.good)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
@@ -118,14 +122,8 @@ def made(seed: int, folder: Path) -> Iterator[Batch]:
         earlier = _backed_up(session)
         others["earlier"] = _taken(earlier, kept / "earlier")
         early, late = kept / "early", kept / "late"
-
-        def hold(session: Session, provider: SnapshotProvider, source: Source) -> Window:
-            _copy(session.description.root, early)
-            window = backups._hold(session, provider, source, limit_s=_SNAPSHOT_LIMIT_S)
-            _copy(session.description.root, late)
-            return window
-
-        good = back_up(session, SNAPSHOT, MODES, session.stages("fuzz"), hold=hold)
+        freezer = _Copying(session, early, late)
+        good = back_up(session, SNAPSHOT, MODES, session.stages("fuzz"), freezer=freezer)
         log = _own_log(good)
         stored = _Stored(
             good=_with_log(good, log, kept),
@@ -154,7 +152,9 @@ def opened_again(folder: Path) -> Iterator[Batch]:
         for place, copy in stored.put_back:
             _copy(copy, place)
         session.ledger._looks = stored.looks
-        good = replace(stored.good, image=image_status(stored.good.window.snapshot))
+        image = stored.good.image
+        assert image
+        good = replace(stored.good, image=replace(image, watched=image_status(image.snapshot)))
         yield _batch(session, replace(stored, good=good), kept)
 
 
@@ -191,6 +191,27 @@ def _batch(session: Session, stored: _Stored, kept: Path) -> Batch:
     )
 
 
+def snapshot_of(backup: Backup) -> Snapshot:
+    assert backup.image
+    return backup.image.snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _Copying:
+    """The harness freezes, and copies of the whole root are made before and after the window."""
+
+    session: Session
+    early: Path
+    late: Path
+
+    def held(self, take: Callable[[Deadline], None], limit_s: float) -> Held:
+        root = self.session.description.root
+        _copy(root, self.early)
+        held = own_freezer(self.session).held(take, _SNAPSHOT_LIMIT_S)
+        _copy(root, self.late)
+        return held
+
+
 def _backed_up(session: Session) -> Backup:
     return back_up(session, SNAPSHOT, MODES, session.stages("fuzz"))
 
@@ -209,7 +230,8 @@ def _taken(backup: Backup, kept: Path) -> Other:
     kept.mkdir()
     image, journals = kept / "image", kept / "journals"
     image.mkdir()
-    backup.provider.expose(backup.window.taken(), image)
+    assert backup.image
+    backup.image.give_out(image)
     _copy(backup.journals.folder, journals)
     names = tuple(journal.name for journal in backup.journals.expected)
     return Other(image=image, journals=journals, names=names, log=_own_log(backup))
@@ -239,7 +261,7 @@ def _stashed(session: Session, folder: Path) -> tuple[JournalFile, ...]:
 def _put_back(session: Session, backup: Backup, kept: Path) -> tuple[tuple[Path, Path], ...]:
     """Folders of the run's work that a backup needs, and where copies of them are kept."""
     assert backup.journals
-    places = (backup.window.taken().location, backup.journals.folder)
+    places = (snapshot_of(backup).location, backup.journals.folder)
     return tuple((place, kept / "work" / place.relative_to(session.work)) for place in places)
 
 

@@ -20,11 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StartError
-from harness.fault.base import SNAPSHOT
 from harness.instance.base import Host, Place
 from harness.instance.iris import Instance
 from harness.model import CaseRecord, RecoveryMode, Verdict
-from harness.plan import model
 from harness.session.targets import Targets
 from harness.stages.recovery import Steps, recover
 from tests.checks import cause
@@ -262,7 +260,8 @@ def _recovered(batch: Batch, case: Case, clean: Clean | None) -> tuple[Outcome, 
         with _limited(HANG_S):
             made = planted(batch, case, folder, looks.given)
             session = replace(batch.session, target_host=looks.host(batch.session.target_host))
-            record = recover(session, made.backup, _planned(case.mode), looks.steps(made.steps))
+            point = made.backup.point(case.mode)
+            record = recover(session, made.backup, point, name=case.mode.value, steps=looks.steps(made.steps))
         outcome = _judged(batch, case, record, looks, clean)
         outcome = replace(outcome, changed=bool(made.changed))
     except _Hung:
@@ -276,10 +275,6 @@ def _recovered(batch: Batch, case: Case, clean: Clean | None) -> tuple[Outcome, 
 
 
 @cache
-def _planned(mode: RecoveryMode) -> model.Case:
-    return model.Case(name=f"cycle 1 · copy · {mode.value}", cycle=1, snapshot=SNAPSHOT, recovery=mode)
-
-
 def _judged(batch: Batch, case: Case, record: CaseRecord, looks: _Looks, clean: Clean | None) -> Outcome:
     codes = [f.code for check in record.checks for f in check.findings if f.verdict is not Verdict.PASS]
     first = cause(record)

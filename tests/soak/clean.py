@@ -181,15 +181,16 @@ def run_cycle(session: Session, cycle: Cycle) -> Outcome:
 
 
 def _records(session: Session, plan: Plan) -> Iterator[CaseRecord]:
-    for number, cases in itertools.groupby(expand(plan), key=lambda case: case.cycle):
-        yield from back_up_and_recover(session, f"cycle {number}", list(cases))
+    for _, cases in itertools.groupby(expand(plan), key=lambda case: case.cycle):
+        yield from back_up_and_recover(session, list(cases))
 
 
 def _around(session: Session, records: list[CaseRecord]) -> tuple[tuple[int, int], ...]:
     """Transactions acknowledged before each freeze was asked for, and between its thaw and the next one's."""
+    zero_s = session.clock.monotonic_s
     windows = sorted(
         {
-            (session.began_s + stage.started_s, session.began_s + stage.started_s + stage.duration_s)
+            (zero_s + stage.started_s, zero_s + stage.started_s + stage.duration_s)
             for record in records
             for stage in record.stages
             if stage.name == "freeze window"

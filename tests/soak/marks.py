@@ -13,9 +13,9 @@ from pathlib import Path
 from harness.model import RecoveryMode
 from tests.runs import Run
 
-_ROLLED = (RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME)
-_RESTORED = (*_ROLLED, RecoveryMode.AS_OF_FREEZE)
-_NOT_ROLLED = (RecoveryMode.AS_OF_FREEZE, RecoveryMode.BOOT)
+_ROLLED = tuple(mode for mode in RecoveryMode if mode.rolls)
+_NOT_ROLLED = tuple(mode for mode in RecoveryMode if not mode.rolls)
+_RESTORED = tuple(mode for mode in RecoveryMode if not mode.boots)
 
 
 @dataclass(frozen=True, slots=True)

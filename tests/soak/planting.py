@@ -13,14 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.command import Deadline
 from harness.errors import HarnessError
 from harness.evidence.backup import Backup
 from harness.evidence.journals import between
 from harness.instance.iris import Instance
 from harness.model import Position
-from harness.snapshot.base import Snapshot, SnapshotProvider, Source
-from harness.stages.backup import freeze_entry, new_folder_to_read
+from harness.snapshot.base import GivesOut, Snapshot
+from harness.stages.backup import freeze_entry
 from harness.stages.recovery import Steps
 from harness.stages.rollforward import JOURNAL_LOG
 from tests.soak.batch import Batch
@@ -53,7 +52,8 @@ def planted(batch: Batch, case: Case, folder: Path, given: Callable[[Path], None
     _plant_journals(batch, case, made)
     _plant_steps(batch, case, made)
     provider = _Damaging(batch, case, made, given)
-    made.backup = replace(made.backup, provider=provider)
+    assert made.backup.image
+    made.backup = replace(made.backup, image=replace(made.backup.image, provider=provider))
     return made
 
 
@@ -74,10 +74,10 @@ def _plant_log(batch: Batch, case: Case, folder: Path, made: Planted) -> None:
     log = folder / "freeze.log"
     log.write_bytes(text.encode("utf-8", "surrogateescape"))
     window = replace(batch.good.window, log=log, log_from_byte=0)
-    entry, problem, stale = freeze_entry(window)
-    marker = entry.marker if entry else None
-    own = batch.good.entry.marker if batch.good.entry else None
-    made.backup = replace(batch.good, window=window, entry=entry, entry_problem=problem, entry_stale=stale)
+    logged, ours = freeze_entry(window), batch.good.logged.entry
+    marker = logged.entry.marker if logged.entry else None
+    own = ours.marker if ours else None
+    made.backup = replace(batch.good, window=window, logged=logged)
     if marker != own:
         made.backup = _with_marker(batch, made.backup, marker)
 
@@ -101,7 +101,7 @@ def _with_marker(batch: Batch, backup: Backup, marker: Position | None) -> Backu
     if marker.journal_file not in [journal.name for journal in expected]:
         gone = f"the instance no longer has journal {marker.journal_file}, where the marker is"
         return replace(backup, journals=None, journals_gone=gone)
-    folder = new_folder_to_read(batch.work, "set")
+    folder = batch.session.new_folder_to_read("set")
     for journal in expected:
         for file in journal.files:
             shutil.copy2(batch.stash / file, folder)
@@ -118,7 +118,7 @@ def _plant_journals(batch: Batch, case: Case, made: Planted) -> None:
     journals = made.backup.journals
     if not mutations or journals is None:
         return
-    folder = new_folder_to_read(batch.work, "set")
+    folder = batch.session.new_folder_to_read("set")
     shutil.copytree(journals.folder, folder, dirs_exist_ok=True)
     before = contents(folder)
     for hand, one in mutations:
@@ -162,18 +162,12 @@ class _Damaging:
     """Gives out what another provider gives out, with the mutations of a case."""
 
     def __init__(self, batch: Batch, case: Case, made: Planted, given: Callable[[Path], None]) -> None:
-        self._real: SnapshotProvider = batch.good.provider
-        self.options_schema = self._real.options_schema
+        assert batch.good.image
+        self._real: GivesOut = batch.good.image.provider
         self._batch = batch
         self._case = case
         self._made = made
         self._given = given
-
-    def probe(self, source: Source) -> None:
-        self._real.probe(source)
-
-    def capture(self, source: Source, deadline: Deadline) -> Snapshot:
-        return self._real.capture(source, deadline)
 
     def expose(self, snapshot: Snapshot, target: Path) -> int:
         copied = self._real.expose(snapshot, target)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from harness.command import Transcript
 from harness.evidence.answers import Description
-from harness.evidence.backup import Backup, Promise
-from harness.model import RecoveryMode
+from harness.evidence.backup import Backup, Image, Logged, RecoveryPoint, Written
+from harness.evidence.window import Window
+from harness.model import Clock, LoadSeries, RecoveryMode
 from harness.plan.model import Case, FreezeSpec, Limits, SnapshotSpec
 from harness.session.progress import SilentProgress
 from harness.session.session import Session
 from harness.snapshot.base import Source
+from tests import windows
 from tests.conftest import small_plan
 from tests.whole import whole
-from tests.windows import window
 
 WRITERS = 3
+LOAD = LoadSeries(started_s=1.0, slice_s=0.05, acknowledged=(3, 4), longest_wait_s=(0.02, 0.03))
 
 
 class AnyHost:
@@ -90,7 +93,7 @@ def session(tmp_path: Path, **said: Any) -> Session:
         "ledger": FakeLedger(),
         "watchdog": None,
         "progress": Noting(),
-        "began_s": 0.0,
+        "clock": Clock(utc=datetime(2026, 11, 22, tzinfo=UTC), monotonic_s=0.0),
         "random": random.Random(1),
         "first_journal": None,
         "notes": (),
@@ -104,32 +107,56 @@ def limited(made: Session, **limits: float) -> Session:
 
 def case(mode: RecoveryMode, name: str = "cycle 1 · copy") -> Case:
     spec = SnapshotSpec(provider="copy", options={})
-    return Case(name=f"{name} · {mode.value}", cycle=1, snapshot=spec, recovery=mode)
+    return Case(backup=name, cycle=1, snapshot=spec, recovery=mode)
 
 
-def backup(**said: Any) -> Backup:
-    """What `tests.whole` says of a case, as the backup that it was recovered from."""
-    seen = whole(RecoveryMode.ROLLFORWARD)
-    promise = Promise(floor=dict(seen.floor), ceiling=dict(seen.ceiling), at_s=1000.0)
+def backup(
+    *,
+    window: Window | None = None,
+    provider: Any = None,
+    source: Any = Source(root=Path("/"), paths=(Path("db/one"), Path("db/two"))),  # noqa: B008
+    points: tuple[RecoveryPoint, ...] | None = None,
+    open_in_image: bool = False,
+    **said: Any,
+) -> Backup:
+    """What `tests.whole` says of a case, as the backup that it was recovered from; what is said of `entry`,
+    `entry_problem` and `entry_stale` is in its log.
+    """
+    seen, there = whole(RecoveryMode.ROLLFORWARD), window or windows.window()
+    image = there.snapshot and Image(
+        provider=provider,
+        source=source,
+        snapshot=there.snapshot,
+        problem=there.snapshot_problem,
+        watched=seen.watched,
+    )
     made: dict[str, Any] = {
-        "provider": None,
-        "source": Source(root=Path("/"), paths=(Path("db/one"), Path("db/two"))),
-        "window": window(),
-        "image": seen.watched,
-        "stuns": None,
-        "open_in_image": False,
-        "entry": seen.entry,
-        "entry_problem": "",
-        "entry_stale": False,
+        "of": description(Path("/")),
+        "image": image,
+        "window": there,
+        "logged": Logged(
+            entry=said.pop("entry", seen.entry),
+            problem=said.pop("entry_problem", ""),
+            stale=said.pop("entry_stale", False),
+        ),
         "journals": seen.journals,
         "journals_gone": None,
         "committed": seen.committed,
-        "promises": {mode: replace(promise, at_s=1000.0) for mode in RecoveryMode},
-        "issued_later": 5,
+        "written": Written(seed=seen.seed, writers=seen.writers, issued_later=5, open_in_image=open_in_image),
+        "load": LOAD,
+        "points": points or tuple(map(point, RecoveryMode)),
+        "stuns": None,
         "stages": (),
         "problems": (),
     }
     return Backup(**{**made, **said})
+
+
+def point(mode: RecoveryMode, **differs: Any) -> RecoveryPoint:
+    """What `tests.whole` says was promised."""
+    seen = whole(RecoveryMode.ROLLFORWARD)
+    promised = RecoveryPoint(mode=mode, floor=dict(seen.floor), ceiling=dict(seen.ceiling), at_s=1000.0)
+    return replace(promised, **differs)
 
 
 def silent() -> Transcript:

@@ -23,12 +23,14 @@ from harness.errors import (
     SnapshotError,
     SnapshotTimeout,
 )
+from harness.evidence.backup import Logged
 from harness.model import Position, RecoveryMode
 from harness.plan.model import FreezeSpec, Limits, SnapshotSpec
 from harness.session.session import Session
-from harness.snapshot.base import SnapshotProvider, Source
+from harness.snapshot.base import GivesOut, SnapshotProvider, Source
 from harness.stages import backup as module
 from harness.stages.backup import back_up, discard, freeze_entry, load_provider, snapshot_source
+from harness.stages.window import Held
 from tests.unit import settings
 from tests.unit.settings import description, session
 from tests.whole import whole
@@ -51,14 +53,22 @@ class Ledger:
     def ceiling(self, moment_s: float) -> dict[int, int]:
         return {1: int(moment_s) + 100, 2: 1}
 
+    def slices(self, began_s: float, slice_s: float, number: int) -> tuple[list[int], list[float]]:
+        return [7] * number, [began_s] * number
+
 
 class Provider:
     def __init__(self) -> None:
         self.released: list[object] = []
         self.probed: list[Source] = []
+        self.given: list[object] = []
 
     def probe(self, source: Source) -> None:
         self.probed.append(source)
+
+    def expose(self, snapshot: object, target: Path) -> int:
+        self.given.append(snapshot)
+        return 9
 
     def release(self, snapshot: object) -> None:
         self.released.append(snapshot)
@@ -121,29 +131,28 @@ def made(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Se
             return {1: 500, 2: 3}
 
     monkeypatch.setattr(module, "Driver", Driver)
-    monkeypatch.setattr(module, "freeze_entry", lambda _: (ENTRY, "", False))
+    monkeypatch.setattr(module, "freeze_entry", lambda _: Logged(entry=ENTRY))
     monkeypatch.setattr(module, "collect", lambda *words: said.append(f"collect {words[4]}") or "set")
     monkeypatch.setattr(module, "_committed_before", lambda *_: said.append("committed") or ("committed",))
-    monkeypatch.setattr(module.freeze, "image_status", lambda snapshot: "status" if snapshot else None)
+    monkeypatch.setattr(module, "image_status", lambda snapshot: "status" if snapshot else None)
     monkeypatch.setattr(module.time, "monotonic", lambda: 900.0)
     own: Any = SimpleNamespace(random=lambda: 0.5)
     return session(tmp_path, source=Live(said), ledger=Ledger(), random=own)
 
 
-def hold(said: list[str], **differs: Any) -> Any:
-    def held(*_: object) -> Any:
+def backed_up(made: Session, provider: Provider, said: list[str], modes: Any = ALL, **differs: Any) -> Any:
+    stages = made.stages("cycle 1 · copy")
+
+    def held(*_: object, **__: object) -> Any:
         said.append("freeze")
         if "error" in differs:
             raise differs["error"]
         return replace(window(), **differs)
 
-    return held
-
-
-def backed_up(made: Session, provider: Provider, said: list[str], modes: Any = ALL, **differs: Any) -> Any:
-    stages = made.stages("cycle 1 · copy")
-    there = back_up(made, COPY, modes, stages, provider, hold(said, **differs))  # type: ignore[arg-type]
-    return there
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "hold", held)
+        patched.setattr(module, "database_files", list)
+        return back_up(made, COPY, modes, stages, provider)  # type: ignore[arg-type]
 
 
 def without_waits(said: list[str]) -> list[str]:
@@ -186,7 +195,7 @@ def test_no_point_is_set_that_nobody_asks_for(made: Session, provider: Provider,
     found = backed_up(made, provider, said, (ROLLFORWARD,))
     assert "add marker" not in said and "committed" not in said
     assert found.committed is None
-    assert found.promises[POINT_IN_TIME] == found.promises[ROLLFORWARD]
+    assert found.point(POINT_IN_TIME) == replace(found.point(ROLLFORWARD), mode=POINT_IN_TIME)
 
 
 @pytest.mark.parametrize("mode", [AS_OF_FREEZE, BOOT])
@@ -210,8 +219,9 @@ def test_what_each_mode_has_to_bring_back(made: Session, provider: Provider, sai
     """The freeze was called at 1, in force at 2, the snapshot complete at 3, the point set and the load ended at 900.
     What was acknowledged when a call began must be there; what was issued when it returned can be.
     """
-    found = backed_up(made, provider, said).promises
-    got = {mode: (one.floor[1], one.ceiling[1], one.at_s, one.position) for mode, one in found.items()}
+    found = backed_up(made, provider, said).points
+    got = {one.mode: (one.floor[1], one.ceiling[1], one.at_s, one.position) for one in found}
+    assert len(found) == len(got)
     assert {
         AS_OF_FREEZE: (1, 102, 1.0, None),
         BOOT: (1, 103, 1.0, None),
@@ -222,7 +232,7 @@ def test_what_each_mode_has_to_bring_back(made: Session, provider: Provider, sai
 
 def test_how_many_were_issued_after_the_freeze(made: Session, provider: Provider, said: list[str]) -> None:
     """By these an image that is late is told: 503 were issued in all, at most 103 of them by the freeze."""
-    assert 503 - 103 == backed_up(made, provider, said).issued_later
+    assert 503 - 103 == backed_up(made, provider, said).written.issued_later
 
 
 # --- what is kept of it
@@ -230,13 +240,11 @@ def test_how_many_were_issued_after_the_freeze(made: Session, provider: Provider
 
 def test_what_is_known_of_it(made: Session, provider: Provider, said: list[str]) -> None:
     found = backed_up(made, provider, said)
-    assert (provider, "status", None, ENTRY, "", False, "set", None) == (
-        found.provider,
-        found.image,
+    assert (provider, "status", None, Logged(entry=ENTRY), "set", None) == (
+        found.image.provider,
+        found.image.watched,
         found.stuns,
-        found.entry,
-        found.entry_problem,
-        found.entry_stale,
+        found.logged,
         found.journals,
         found.journals_gone,
     )
@@ -253,7 +261,7 @@ def test_an_engine_that_names_no_open_transaction_keeps_none_in_its_files(
     live = made.source
     assert isinstance(live, Live)
     live.required = required
-    assert expected is backed_up(made, provider, said).open_in_image
+    assert expected is backed_up(made, provider, said).written.open_in_image
 
 
 def test_a_place_that_can_tell_of_stuns_is_asked(made: Session, provider: Provider, said: list[str]) -> None:
@@ -283,10 +291,10 @@ def test_a_snapshot_that_could_not_be_made_is_a_problem_where_nobody_else_says_s
 def test_without_a_marker_no_journal_is_collected(
     made: Session, provider: Provider, said: list[str], monkeypatch: pytest.MonkeyPatch, entry: Any
 ) -> None:
-    monkeypatch.setattr(module, "freeze_entry", lambda _: (entry, "odd", True))
+    monkeypatch.setattr(module, "freeze_entry", lambda _: Logged(entry=entry, problem="odd", stale=True))
     found = backed_up(made, provider, said)
     assert (None, None, None) == (found.journals, found.journals_gone, found.committed)
-    assert (entry, "odd", True) == (found.entry, found.entry_problem, found.entry_stale)
+    assert Logged(entry=entry, problem="odd", stale=True) == found.logged
 
 
 def raising(error: Exception) -> Any:
@@ -323,7 +331,7 @@ def test_a_refused_freeze_is_no_backup_and_leaves_nothing(
 def test_a_snapshot_of_a_backup_that_failed_later_is_released(
     made: Session, provider: Provider, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.freeze, "image_status", raising(ZeroDivisionError()))
+    monkeypatch.setattr(module, "image_status", raising(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
         backed_up(made, provider, said)
     assert [window().snapshot] == provider.released
@@ -332,7 +340,7 @@ def test_a_snapshot_of_a_backup_that_failed_later_is_released(
 def test_without_a_snapshot_there_is_none_to_release(
     made: Session, provider: Provider, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.freeze, "image_status", raising(ZeroDivisionError()))
+    monkeypatch.setattr(module, "_points", raising(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
         backed_up(made, provider, said, snapshot=None)
     assert [] == provider.released
@@ -357,6 +365,30 @@ def test_a_backup_is_discarded_with_all_that_it_has(
     assert journals is not folder.exists()
 
 
+@pytest.mark.parametrize("problem", [None, SnapshotTimeout("too late")])
+def test_an_image_that_must_not_be_used_is_not_given_out(
+    tmp_path: Path, provider: Provider, problem: SnapshotTimeout | None
+) -> None:
+    """It is there, and is released like any other."""
+    there = settings.backup(provider=provider, window=replace(window(), snapshot_problem=problem)).image
+    assert there
+    if problem is None:
+        assert 9 == there.give_out(tmp_path)
+    else:
+        with pytest.raises(SnapshotTimeout, match="too late"):
+            there.give_out(tmp_path)
+    assert (problem is None) is bool(provider.given)
+    there.release()
+    assert [there.snapshot] == provider.released
+
+
+def test_a_point_that_nobody_set_is_not_there() -> None:
+    there = settings.backup(points=(settings.point(BOOT), settings.point(ROLLFORWARD)))
+    assert BOOT is there.point(BOOT).mode
+    with pytest.raises(LookupError, match="point-in-time"):
+        there.point(POINT_IN_TIME)
+
+
 # --- what is captured, and by whom
 
 
@@ -372,8 +404,8 @@ def test_only_a_boot_has_it_captured(
     made: Session, provider: Provider, said: list[str], modes: Any, whole_root: bool
 ) -> None:
     found = backed_up(made, provider, said, modes)
-    assert whole_root is ((Path(),) == found.source.paths)
-    assert [found.source] == provider.probed
+    assert whole_root is ((Path(),) == found.image.source.paths)
+    assert [found.image.source] == provider.probed
 
 
 def test_a_provider_has_a_folder_of_its_own(tmp_path: Path) -> None:
@@ -398,7 +430,7 @@ def test_a_provider_that_cannot_be_made_is_a_missing_precondition(
 
 def test_a_provider_must_have_all_that_the_port_asks_for() -> None:
     """One without `release` would be noticed when its snapshots fill the disk."""
-    port = {name for name in vars(SnapshotProvider) if not name.startswith("_")}
+    port = {name for part in (SnapshotProvider, GivesOut) for name in vars(part) if not name.startswith("_")}
     assert {*port, "options_schema"} == set(module._PROVIDER)
 
 
@@ -416,19 +448,19 @@ GOOD = f"{STAMP}Suspending system\n{STAMP}System suspended\n"
 
 
 def test_the_freeze_of_this_window_is_found(tmp_path: Path) -> None:
-    entry, problem, stale = freeze_entry(log(tmp_path, GOOD))
-    assert entry and entry.suspended and ("", False) == (problem, stale)
+    found = freeze_entry(log(tmp_path, GOOD))
+    assert found.entry and found.entry.suspended and ("", False) == (found.problem, found.stale)
 
 
 def test_a_log_in_which_nothing_was_written_is_stale(tmp_path: Path) -> None:
-    entry, problem, stale = freeze_entry(log(tmp_path, ""))
-    assert (None, True) == (entry, stale) and "stale" in problem
+    found = freeze_entry(log(tmp_path, ""))
+    assert (None, True) == (found.entry, found.stale) and "stale" in found.problem
 
 
 @pytest.mark.parametrize("text", ["garbage\n", GOOD * 2])
 def test_a_log_that_cannot_be_read_or_tells_of_two_freezes_is_not_stale(tmp_path: Path, text: str) -> None:
-    entry, problem, stale = freeze_entry(log(tmp_path, text))
-    assert (None, False) == (entry, stale) and problem
+    found = freeze_entry(log(tmp_path, text))
+    assert (None, False) == (found.entry, found.stale) and found.problem
 
 
 # --- the window itself
@@ -436,17 +468,26 @@ def test_a_log_that_cannot_be_read_or_tells_of_two_freezes_is_not_stale(tmp_path
 
 @pytest.fixture
 def held(made: Session, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What `freeze.hold` was given."""
+    """What `hold` and the harness's own freezer were given."""
     given: dict[str, Any] = {}
 
-    def played(*words: Any, **more: Any) -> Any:
-        given.update(more, words=words)
-        if "error" in given:
-            raise given["error"]
-        return window()
+    class Freezer:
+        def __init__(self, **more: Any) -> None:
+            given.update(more)
 
-    monkeypatch.setattr(module.freeze, "hold", played)
-    monkeypatch.setattr(module.freeze, "database_files", lambda folders: list(folders))
+        def held(self, take: Any, limit_s: float) -> Any:
+            if "error" in given:
+                raise given["error"]
+            there = window()
+            return Held(log=there.log, log_from_byte=0, text="", frozen=there.frozen, thawed=there.thawed)
+
+    def played(freezer: Any, *words: Any, **more: Any) -> Any:
+        given.update(more, words=words)
+        return replace(window(), log=freezer.held(None, 1.0).log)
+
+    monkeypatch.setattr(module, "OwnFreezer", Freezer)
+    monkeypatch.setattr(module, "hold", played)
+    monkeypatch.setattr(module, "database_files", lambda folders: list(folders))
     made.freeze_log.parent.mkdir()
     made.freeze_log.write_text("log")
     return given
@@ -458,8 +499,10 @@ def test_the_window_has_the_limits_of_the_plan_and_a_text_of_its_own(
     spec = FreezeSpec(wd_suspend_limit_s=50)
     own = replace(made, freeze=spec, limits=Limits(window_s=7.0), watchdog="the watchdog")  # type: ignore[arg-type]
     found = back_up(own, COPY, (ROLLFORWARD,), own.stages("x"), provider)  # type: ignore[arg-type]
-    assert (made.source, provider, found.source) == held["words"]
-    assert (spec, 7.0, made.freeze_log) == (held["spec"], held["limit_s"], held["log"])
+    assert found.image
+    assert (provider, found.image.source) == held["words"]
+    assert (made.source, spec, 7.0) == (held["instance"], held["spec"], held["limit_s"])
+    assert made.freeze_log == held["log"]
     assert list(made.description.folders) == held["database_files"]
     assert "the watchdog" == held["watchdog"]
     first = held["text"]
@@ -512,9 +555,10 @@ def test_the_last_before_the_marker_are_read_where_the_instance_keeps_its_journa
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
 def test_a_folder_that_instances_read_is_open_to_them_and_new_each_time(tmp_path: Path, umask: int) -> None:
+    made = session(tmp_path)
     before = os.umask(umask)
     try:
-        found = [module.new_folder_to_read(tmp_path, name) for name in ("set", "image", "set")]
+        found = [made.new_folder_to_read(name) for name in ("set", "image", "set")]
     finally:
         os.umask(before)
     assert ["set-1", "image-1", "set-2"] == [one.name for one in found]

@@ -12,9 +12,9 @@ import pytest
 from harness.evidence.case import Evidence
 from harness.model import CaseRecord, Check, Finding, RecoveryMode, RestoreSummary, Stage, Verdict
 from harness.session.session import Session
-from harness.stages.case_record import case_record, measured, without_backup
+from harness.stages.case_record import Recovered, case_record, measured, without_backup
 from tests.checks import CHECKS, judge_all
-from tests.unit.settings import backup, case, limited, session
+from tests.unit.settings import backup, case, limited, point, session
 from tests.whole import END, ONE, WRITERS, recovered, whole
 from tests.windows import window
 
@@ -45,15 +45,18 @@ def record(
     stages = made.stages("case")
     stages.done.extend(Stage(name=name, started_s=0.0, duration_s=took) for name, took in STAGES.items())
     evidence = evidence or whole(mode)
-    return case_record(made, backup(**said), case(mode), evidence, checks, stages, restored=None, rolled=None)
+    seen = Recovered(evidence=evidence, stages=stages, restored=None, rolled=None)
+    return case_record(made, backup(**said), point(mode), seen, checks)
 
 
 def judged(made: Session, evidence: Evidence | None = None) -> CaseRecord:
     """The record of a case as it is judged once it was recovered."""
     stages = made.stages("case")
     stages.done.extend(Stage(name=name, started_s=0.0, duration_s=took) for name, took in STAGES.items())
-    seen = measured(made, backup(), evidence or whole(ROLLFORWARD), stages)
-    return record(made, seen, tuple(judge_all(seen)))
+    evidence = evidence or whole(ROLLFORWARD)
+    seen = Recovered(evidence=evidence, stages=stages, restored=None, rolled=None)
+    evidence = measured(made, backup(), point(ROLLFORWARD), seen).evidence
+    return record(made, evidence, tuple(judge_all(evidence)))
 
 
 def summary(made: Session, **said: Any) -> Any:
@@ -213,20 +216,12 @@ def test_paths_in_the_working_folder_are_named_from_there(tmp_path: Path) -> Non
 
 def test_what_was_restored_and_every_stage_is_kept(tmp_path: Path) -> None:
     made = session(tmp_path)
-    stages = made.stages("case")
+    stages = made.stages("cycle 1 · copy · boot")
     stages.done.append(Stage(name="restore", started_s=1.0, duration_s=2.0))
     first = Stage(name="freeze window", started_s=0.0, duration_s=1.0)
     restored = RestoreSummary(duration_s=2.0, bytes=9, into="here", interfaces=("lo",))
-    found = case_record(
-        made,
-        backup(stages=(first,)),
-        case(BOOT),
-        whole(BOOT),
-        (PASSED,),
-        stages,
-        restored=restored,
-        rolled=None,
-    )
+    seen = Recovered(evidence=whole(BOOT), stages=stages, restored=restored, rolled=None)
+    found = case_record(made, backup(stages=(first,)), point(BOOT), seen, (PASSED,))
     assert (first, stages.done[0]) == found.stages
     assert restored is found.restore
     assert "cycle 1 · copy · boot" == found.name

@@ -38,6 +38,7 @@ CASES = [case(ROLLFORWARD), case(BOOT)]
 class Provider:
     def __init__(self, trouble: Exception | None = None) -> None:
         self.released: list[object] = []
+        self.recovered: list[RecoveryMode] = []
         self.trouble = trouble
 
     def release(self, snapshot: object) -> None:
@@ -77,7 +78,12 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Provider:
     """The backup succeeds, and so does each recovery."""
     there = Provider()
     monkeypatch.setattr(cycle, "back_up", lambda *_: backup(provider=there, journals=None))
-    monkeypatch.setattr(cycle, "recover", lambda _, __, one: passed(one.name))
+
+    def recover(_: object, __: object, point: Any, *, name: str) -> CaseRecord:
+        there.recovered.append(point.mode)
+        return passed(name)
+
+    monkeypatch.setattr(cycle, "recover", recover)
     return there
 
 
@@ -87,19 +93,20 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Provider:
 def test_each_case_is_recovered_from_one_backup_which_is_removed_then(
     made: Session, provider: Provider
 ) -> None:
-    found = cycle.back_up_and_recover(made, "cycle 1 · copy", CASES)
+    found = cycle.back_up_and_recover(made, CASES)
     names = []
     for one in found:
         assert [] == provider.released, "the next case needs it"
         names.append(one.name)
     assert [one.name for one in CASES] == names
+    assert [ROLLFORWARD, BOOT] == provider.recovered
     assert [window().snapshot] == provider.released
 
 
 def test_what_is_backed_up_is_asked_of_all_modes(made: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(cycle, "back_up", lambda *words: asked.extend(words) or raising(InstanceError("x"))())
-    list(cycle.back_up_and_recover(made, "cycle 1 · copy", CASES))
+    list(cycle.back_up_and_recover(made, CASES))
     assert (CASES[0].snapshot, [ROLLFORWARD, BOOT]) == (asked[1], asked[2])
 
 
@@ -110,7 +117,7 @@ def test_a_backup_that_failed_leaves_every_case_unknown_with_the_reason(
     """A case that vanished would let the others pass for the whole."""
     monkeypatch.setattr(cycle, "back_up", raising(error))
     monkeypatch.setattr(cycle, "recover", raising(AssertionError("there is nothing to recover from")))
-    found = list(cycle.back_up_and_recover(made, "cycle 1 · copy", CASES))
+    found = list(cycle.back_up_and_recover(made, CASES))
     assert [one.name for one in CASES] == [one.name for one in found]
     assert {Verdict.UNKNOWN} == {one.verdict for one in found}
     for one in found:
@@ -120,13 +127,13 @@ def test_a_backup_that_failed_leaves_every_case_unknown_with_the_reason(
 
 
 def test_one_mode_alone_is_a_backup_too(made: Session, provider: Provider) -> None:
-    assert [CASES[1].name] == [one.name for one in cycle.back_up_and_recover(made, "x", CASES[1:])]
+    assert [CASES[1].name] == [one.name for one in cycle.back_up_and_recover(made, CASES[1:])]
 
 
 def test_a_thaw_that_is_not_confirmed_ends_everything(made: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cycle, "back_up", raising(ThawError("still frozen?", "iris session")))
     with pytest.raises(ThawError):
-        list(cycle.back_up_and_recover(made, "cycle 1 · copy", CASES))
+        list(cycle.back_up_and_recover(made, CASES))
 
 
 def test_a_defect_in_a_recovery_releases_the_snapshot(
@@ -134,7 +141,7 @@ def test_a_defect_in_a_recovery_releases_the_snapshot(
 ) -> None:
     monkeypatch.setattr(cycle, "recover", raising(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        list(cycle.back_up_and_recover(made, "cycle 1 · copy", CASES))
+        list(cycle.back_up_and_recover(made, CASES))
     assert [window().snapshot] == provider.released
 
 
@@ -145,13 +152,13 @@ def test_without_a_snapshot_there_is_none_to_release(
     monkeypatch.setattr(cycle, "back_up", lambda *_: bare)
     monkeypatch.setattr(cycle, "recover", raising(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        list(cycle.back_up_and_recover(made, "cycle 1 · copy", CASES))
+        list(cycle.back_up_and_recover(made, CASES))
     assert [] == provider.released
 
 
 def test_a_snapshot_that_cannot_be_removed_changes_no_verdict(made: Session, provider: Provider) -> None:
     provider.trouble = SnapshotError("busy")
-    found = list(cycle.back_up_and_recover(made, "cycle 1 · copy", CASES))
+    found = list(cycle.back_up_and_recover(made, CASES))
     assert {Verdict.PASS} == {one.verdict for one in found}
     progress = made.progress
     assert isinstance(progress, Noting)
@@ -171,7 +178,7 @@ def played(made: Session, monkeypatch: pytest.MonkeyPatch) -> list[CaseRecord]:
         yield made
 
     monkeypatch.setattr(cycle, "opened_for", opened)
-    monkeypatch.setattr(cycle, "back_up_and_recover", lambda _, name, __: iter(found))
+    monkeypatch.setattr(cycle, "back_up_and_recover", lambda _, __: iter(found))
     return found
 
 
@@ -310,8 +317,8 @@ def test_the_cases_of_one_backup_go_together(
 ) -> None:
     asked: list[tuple[str, list[str]]] = []
 
-    def noted(_: object, name: str, cases: list[Any]) -> Iterator[CaseRecord]:
-        asked.append((name, [one.recovery.value for one in cases]))
+    def noted(_: object, cases: list[Any]) -> Iterator[CaseRecord]:
+        asked.append((cases[0].backup, [one.recovery.value for one in cases]))
         return iter(passed(one.name) for one in cases)
 
     monkeypatch.setattr(cycle, "back_up_and_recover", noted)

@@ -14,8 +14,8 @@ import pytest
 from harness.evidence.files import ExpectedFile, FileStatus, written
 from harness.evidence.window import Window
 from harness.snapshot.base import Snapshot, Source
-from harness.stages import freeze
-from harness.stages.freeze import expected_files, image_status, listed
+from harness.stages import window as module
+from harness.stages.window import database_files, expected_files, image_status, listed
 from tests.windows import status, window
 
 ONE = status("/db/IRIS.DAT")
@@ -109,7 +109,7 @@ def test_files_of_databases_lie_in_their_folders_themselves(tmp_path: Path) -> N
     for name in ("two/IRIS.DAT", "one/iris.lck", "one/IRIS.DAT", "one/stream/part", *more):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    found = freeze.database_files([tmp_path / "two", tmp_path / "one"])
+    found = database_files([tmp_path / "two", tmp_path / "one"])
     assert ["two/IRIS.DAT", *more, "one/IRIS.DAT", "one/iris.lck"] == [
         file.relative_to(tmp_path).as_posix() for file in found
     ]
@@ -231,7 +231,7 @@ def test_the_content_of_small_files_alone_is_read(source: Source, more: int, rea
 
 
 def test_what_the_engine_makes_anew_is_not_asked_for(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(freeze, "left_out", lambda path: path.name == "log")
+    monkeypatch.setattr(module, "left_out", lambda path: path.name == "log")
     assert {"db/IRIS.DAT", "mgr/iris.cpf"} == set(expected(source))
 
 

@@ -23,9 +23,11 @@ from harness.errors import (
 from harness.evidence.case import Evidence
 from harness.model import Position, RecoveryMode, Verdict
 from harness.session.session import Session
-from harness.stages import recovery
+from harness.stages import look as looks
+from harness.stages import read_journals, recovery
 from harness.stages.restore import Exposed
 from tests.unit.settings import backup, case, description, session
+from tests.unit.settings import point as promised
 from tests.whole import FREEZE, JOURNALS, REACHED, WRITERS, look, whole
 from tests.windows import window
 
@@ -100,11 +102,16 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     there = Scene(tmp_path)
     monkeypatch.setattr(Target, "scene", there, raising=False)
 
-    def exposed(_: object, __: object, source: Any, folder: Path, read: list[Path]) -> Exposed:
+    def exposed(image: Any, folder: Path, read: list[Path]) -> Exposed:
         folder.mkdir()
         there.does("expose", read)
         return Exposed(
-            folder=folder, source=source, bytes=9, files=there.files, digests={Path("x"): "d"}, own=there.own
+            folder=folder,
+            source=image.source,
+            bytes=9,
+            files=there.files,
+            digests={Path("x"): "d"},
+            own=there.own,
         )
 
     def walked(target: Target, seed: int, writers: int) -> Any:
@@ -118,9 +125,6 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
         "restore": lambda *words, **more: there.does("restore", *words, more),
         "require_isolated": lambda place: there.does(f"isolated {place.name}") or ("lo",),
         "require_nobody_elses": lambda *_: there.does("nobody else's"),
-        "others_of": lambda target, source: {},
-        "read_state": walked,
-        "hand_over": lambda *words: there.does("hand over", *words),
         "image_status": lambda _: whole(ROLLFORWARD).watched_now,
         "unconfirmed": lambda *engines, mode: (
             there.asked.setdefault("engines", {}).update({mode: engines}) or {}
@@ -128,6 +132,9 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     }
     for name, value in played.items():
         monkeypatch.setattr(recovery, name, value)
+    monkeypatch.setattr(looks, "others_of", lambda target, source: {})
+    monkeypatch.setattr(looks, "read_state", walked)
+    monkeypatch.setattr(read_journals, "hand_over", lambda *words: there.does("hand over", *words))
     return there
 
 
@@ -143,7 +150,7 @@ def recovering(scene: Scene, tmp_path: Path, mode: RecoveryMode, **said: Any) ->
     steps = recovery.Steps(
         take=lambda _: scene.does("take") or scene.place("target"), roll_forward=_rolling(scene)
     )
-    run = recovery._Recovery(made, there, case(mode), steps)
+    run = recovery.Recovery(made, there, there.point(mode), case(mode).name, steps)
     try:
         run.run()
     finally:
@@ -166,21 +173,26 @@ def _backup(tmp_path: Path, **said: Any) -> Any:
     )
     source = SimpleNamespace(root=tmp_path / "source", paths=())
     point = Position(journal_file=JOURNALS[1], offset_bytes=70)
-    promises = {
-        mode: replace(
-            backup().promises[mode],
-            floor=dict.fromkeys(range(1, WRITERS + 1), REACHED[mode]),
-            ceiling=dict.fromkeys(range(1, WRITERS + 1), REACHED[mode]),
-            position=point if mode is POINT_IN_TIME else None,
-        )
-        for mode in RecoveryMode
+    points = []
+    for mode in RecoveryMode:
+        reached = dict.fromkeys(range(1, WRITERS + 1), REACHED[mode])
+        position = point if mode is POINT_IN_TIME else None
+        points.append(promised(mode, floor=reached, ceiling=reached, position=position))
+    there = {
+        "of": description(tmp_path / "source", version="source"),
+        "window": replace(window(), before=files, after=files),
+        "source": source,
+        "points": tuple(points),
     }
-    there = {"window": replace(window(), before=files, after=files), "source": source, "promises": promises}
     return backup(**{**there, **said})
 
 
 def evidence(scene: Scene, tmp_path: Path, mode: RecoveryMode, **said: Any) -> Evidence:
-    found: Evidence = recovering(scene, tmp_path, mode, **said).evidence()
+    return of(recovering(scene, tmp_path, mode, **said))
+
+
+def of(run: Any) -> Evidence:
+    found: Evidence = run.recovered().evidence
     return found
 
 
@@ -228,14 +240,14 @@ def test_the_engines_that_were_seen_are_those_whose_facts_must_be_known(
 def test_what_the_backup_knows_is_in_the_evidence(scene: Scene, tmp_path: Path, mode: RecoveryMode) -> None:
     there = _backup(tmp_path, entry_stale=True, entry_problem="odd", journals_gone="gone", stuns=())
     found = evidence(scene, tmp_path, mode, entry_stale=True, entry_problem="odd", journals_gone="gone")
-    assert (there.window, there.image, there.entry, True, "odd") == (
+    assert (there.window, there.image.watched, there.logged.entry, True, "odd") == (
         found.window,
         found.watched,
         found.entry,
         found.entry_stale,
         found.entry_problem,
     )
-    assert (there.journals, 5, there.promises[mode].position) == (
+    assert (there.journals, 5, there.point(mode).position) == (
         found.journals,
         found.issued_later,
         found.until,
@@ -252,13 +264,13 @@ def test_a_rollforward_is_asked_for_up_to_the_recovery_point(
 ) -> None:
     run = recovering(scene, tmp_path, mode)
     _, source, journals, until = scene.asked["roll forward"]
-    assert run._backup.promises[mode].position == until
+    assert run._backup.point(mode).position == until
     assert ("source", run._backup.journals) == (source.version, journals)
-    assert whole(ROLLFORWARD).rolled == run.evidence().rolled and "summary" == run.rolled
+    assert whole(ROLLFORWARD).rolled == of(run).rolled and "summary" == run.recovered().rolled
     first, last, stop, writers = scene.asked["committed"][1:]
     expected = (JOURNALS[1], 70) if mode is POINT_IN_TIME else (JOURNALS[2], None)
     assert (JOURNALS[0], *expected, WRITERS) == (first, last, stop, writers)
-    assert ("read",) == run.evidence().committed
+    assert ("read",) == of(run).committed
 
 
 @pytest.mark.parametrize("mode", [AS_OF_FREEZE, BOOT])
@@ -267,8 +279,8 @@ def test_without_a_rollforward_the_journals_before_the_marker_are_what_counts(
 ) -> None:
     run = recovering(scene, tmp_path, mode)
     assert "roll forward" not in scene.said and "committed" not in scene.said
-    assert run._backup.committed == run.evidence().committed
-    assert None is run.evidence().rolled is run.rolled
+    assert run._backup.committed == of(run).committed
+    assert None is of(run).rolled is run.recovered().rolled
 
 
 def test_as_of_the_freeze_there_is_one_look(scene: Scene, tmp_path: Path) -> None:
@@ -312,7 +324,7 @@ def test_other_databases_of_the_source_are_looked_at_and_named_as_there(
 ) -> None:
     """A target does not know them: they lie below its root; a booted instance has them in its configuration."""
     other, place = tmp_path / "source/db/extra", tmp_path / "target/restored/1-extra"
-    monkeypatch.setattr(recovery, "others_of", lambda target, source: {} if target.booted else {other: place})
+    monkeypatch.setattr(looks, "others_of", lambda target, source: {} if target.booted else {other: place})
     real = Target.integrity
 
     def integrity(target: Target, databases: list[Path]) -> Any:
@@ -342,13 +354,13 @@ def test_a_restore_takes_the_time_of_both_its_parts(
     """
     monkeypatch.setattr(recovery, "restore", lambda *_, **__: time.sleep(0.2))
     for mode, slow in ((ROLLFORWARD, True), (BOOT, False)):
-        assert slow is (recovering(scene, tmp_path, mode).restored.duration_s > 0.2)
+        assert slow is (recovering(scene, tmp_path, mode).recovered().restored.duration_s > 0.2)
 
 
 def test_what_is_kept_of_a_restore(scene: Scene, tmp_path: Path) -> None:
-    found = recovering(scene, tmp_path, ROLLFORWARD).restored
+    found = recovering(scene, tmp_path, ROLLFORWARD).recovered().restored
     assert (9, "at target", ("lo",)) == (found.bytes, found.into, found.interfaces)
-    booted = recovering(scene, tmp_path, BOOT).restored
+    booted = recovering(scene, tmp_path, BOOT).recovered().restored
     assert "at booted" == booted.into
 
 
@@ -386,7 +398,7 @@ def test_what_was_open_is_taken_back_from_the_image_alone(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_in_image: bool, mode: RecoveryMode
 ) -> None:
     taken: list[Any] = []
-    monkeypatch.setattr(recovery, "taken_back", lambda state, *words: taken.append(words) or state)
+    monkeypatch.setattr(looks, "taken_back", lambda state, *words: taken.append(words) or state)
     recovering(scene, tmp_path, mode, open_in_image=open_in_image)
     assert ([(77, WRITERS)] if open_in_image else []) == taken
 
@@ -594,7 +606,7 @@ def test_they_are_read_where_the_target_can_see_them(
     with_journals(scene, tmp_path, monkeypatch, log=log)
     seen: list[list[str]] = []
     monkeypatch.setattr(
-        recovery,
+        read_journals,
         "hand_over",
         lambda path, *_: seen.append(sorted(one.name for one in path.iterdir())) if path.is_dir() else None,
     )
@@ -627,14 +639,14 @@ def test_journals_of_the_image_that_cannot_be_lent_could_not_be_read(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_journals(scene, tmp_path, monkeypatch)
-    real = recovery.copy_paths
+    real = read_journals.copy_paths
 
     def full(place: Path, paths: Any, folder: Path, method: Any) -> None:
         if place.name == "journal":
             raise SnapshotError("no room")
         real(place, paths, folder, method)
 
-    monkeypatch.setattr(recovery, "copy_paths", full)
+    monkeypatch.setattr(read_journals, "copy_paths", full)
     found = evidence(scene, tmp_path, BOOT)
     assert {"read the image's journals": "no room"} == problems(found)
     assert found.copied is None and found.committed is not None
@@ -649,12 +661,13 @@ def test_the_whole_of_it_is_a_record(scene: Scene, tmp_path: Path) -> None:
     )
     steps = recovery.Steps(take=lambda _: scene.place("target"), roll_forward=_rolling(scene))
     there = _backup(tmp_path)
-    found = recovery.recover(made, there, case(ROLLFORWARD), steps)
+    name, point = "cycle 1 · copy · rollforward", there.point(ROLLFORWARD)
+    found = recovery.recover(made, there, point, name=name, steps=steps)
+    assert name == found.name
     assert "prepare" in scene.said and "judge" in [stage.name for stage in found.stages]
     verdicts = {check.name: check.verdict for check in found.checks}
     assert Verdict.PASS is verdicts["floor"] is verdicts["content"] is verdicts["image.content"]
     assert found.restore and "summary" == found.rollforward  # type: ignore[comparison-overlap]
-    bare = recovery.recover(
-        made, replace(there, window=replace(there.window, snapshot=None)), case(ROLLFORWARD), steps
-    )
+    none = replace(there, image=None, window=replace(there.window, snapshot=None))
+    bare = recovery.recover(made, none, point, name=name, steps=steps)
     assert None is bare.restore and Verdict.PASS is not bare.verdict

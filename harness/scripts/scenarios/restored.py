@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,29 +14,23 @@ from harness.command import Deadline
 from harness.declared import guide
 from harness.errors import FreezeError, HarnessError
 from harness.evidence.answers import FreezeAnswer, ThawAnswer
-from harness.evidence.files import ExpectedFile, FileStatus
-from harness.evidence.window import Window
+from harness.instance.base import Host
 from harness.instance.iris import Instance
 from harness.model import CaseRecord, Finding, RecoveryMode, Verdict
-from harness.plan.model import Case, FreezeSpec, InstanceSpec, Limits, SnapshotSpec, WorkloadSpec
+from harness.plan.model import InstanceSpec, SnapshotSpec, WorkloadSpec
 from harness.report.cause import cause
 from harness.scripts import rules
 from harness.scripts.scenarios.base import INTEGRITY_GUIDE, Family
 from harness.scripts.scene import Scene
-from harness.session.progress import SilentProgress
+from harness.session.opening import over
 from harness.session.session import Session
-from harness.session.targets import Targets
-from harness.session.watchdog import Watchdog
-from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from harness.stages.backup import back_up, discard
-from harness.stages.freeze import database_files, expected_files, listed
 from harness.stages.recovery import recover
-from harness.workload.ledger import Ledger
+from harness.stages.window import Held
 
 family = Family("restored")
 _SEED = 20261123
-_CAPTURE_S = 60.0
-_HOST = ("probe", "target", "close")
+_HOST = ("environment", "probe", "target", "close")
 _WORKLOAD = WorkloadSpec(writers=2, duration_s=2.0, rate=3000)
 _SNAPSHOT = SnapshotSpec(provider="copy", options={})
 _MODES = (RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD)
@@ -53,26 +46,38 @@ _MODES = (RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD)
 def restored(scene: Scene) -> Iterator[Finding]:
     scene.install()
     scene.instance(scene.first, load=False)
-    with ExitStack() as ending:
-        session = _session(scene, ending)
+    with _session(scene) as session:
         stages = session.stages("restored")
         try:
-            backup = back_up(
-                session,
-                _SNAPSHOT,
-                _MODES,
-                stages,
-                hold=lambda *given: _hold(scene, *given),
-            )
+            backup = back_up(session, _SNAPSHOT, _MODES, stages, freezer=_ByScripts(scene))
         except FreezeError as error:
             yield rules.inconclusive(str(error))
             return
-        ending.callback(discard, session, backup)
-        for mode in _MODES:
-            case = Case(name=f"restored · {mode.value}", cycle=1, snapshot=_SNAPSHOT, recovery=mode)
-            record = recover(session, backup, case)
-            scene.notes.append(f"{mode.value}: {record.verdict.value}")
-            yield from _finding(record)
+        try:
+            for mode in _MODES:
+                record = recover(session, backup, backup.point(mode), name=f"restored · {mode.value}")
+                scene.notes.append(f"{mode.value}: {record.verdict.value}")
+                yield from _finding(record)
+        finally:
+            discard(session, backup)
+
+
+def _session(scene: Scene) -> AbstractContextManager[Session]:
+    """A backup of the scene's first instance, recovered in instances of this machine."""
+    work = scene.work / "restored"
+    work.mkdir()
+    host: Host = plugins.load("harness.hosts", "local", _HOST)(InstanceSpec(), work)
+    return over(
+        Instance(scene.machine.instance(scene.first)),
+        host,
+        scene.root(scene.first),
+        scene.folder,
+        work,
+        seed=_SEED,
+        workload=_WORKLOAD,
+        recoveries=len(_MODES),
+        note=scene.notes.append,
+    )
 
 
 def _finding(record: CaseRecord) -> Iterator[Finding]:
@@ -86,120 +91,59 @@ def _finding(record: CaseRecord) -> Iterator[Finding]:
         yield replace(found, message=f"{mode}: {found.message}", verdict=record.verdict)
 
 
-def _session(scene: Scene, ending: ExitStack) -> Session:
-    """What a backup and its recoveries share. Everything in it ends with `ending`."""
-    root = scene.root(scene.first)
-    work, folder = scene.work / "restored", scene.folder
-    work.mkdir()
-    host = plugins.load("harness.hosts", "local", _HOST)(InstanceSpec(), work)
-    ending.callback(host.close)
-    host.probe()
-    targets = Targets(host, root, len(_MODES))
-    ending.callback(targets.close)
-    targets.prepare()
-    watchdog = Watchdog(folder, {}, scene.notes.append)
-    ending.callback(watchdog.close)
-    source = Instance(scene.machine.instance(scene.first))
-    ledger = Ledger(_WORKLOAD.writers, folder / "ledger.bin")
-    ending.callback(ledger.close)
-    return Session(
-        workload=_WORKLOAD,
-        freeze=FreezeSpec(),
-        limits=Limits(),
-        seed=_SEED,
-        folder=folder,
-        work=work,
-        host=host,
-        target_host=host,
-        targets=targets,
-        source=source,
-        description=source.describe(),
-        ledger=ledger,
-        watchdog=watchdog,
-        progress=SilentProgress(),
-        began_s=time.monotonic(),
-        random=random.Random(_SEED),
-        first_journal=None,
-        notes=(),
-    )
+@dataclass(frozen=True, slots=True)
+class _ByScripts:
+    """The scripts freeze and thaw; what is copied in between is the harness's."""
+
+    scene: Scene
+
+    def held(self, take: Callable[[Deadline], None], limit_s: float) -> Held:
+        """As `harness.stages.window.Freezer.held`: FreezeError if the freeze script failed."""
+        scene = self.scene
+        called_s = time.monotonic()
+        seen: list[_Copied] = []
+
+        def copy() -> None:
+            _require_plain(scene.root(scene.first))
+            began_s, began_utc = time.monotonic(), datetime.now(UTC)
+            take(Deadline.after(limit_s))
+            suspended = scene.frozen(scene.first) is True
+            seen.append(_Copied(began_s, began_utc, time.monotonic(), suspended))
+
+        if scene.scripts.program:
+            watched = scene.backup(during=copy, snapshot_s=0.0)
+            if not seen:
+                raise FreezeError(rules.nothing_taken(watched, scene.scripts).message)
+        else:
+            ran = scene.call("freeze")
+            if ran.status not in scene.scripts.success:
+                raise FreezeError(f"there is no backup to restore: the freeze script {ran}")
+            copy()
+            scene.call("thaw")
+        (copied,) = seen
+        _require_plain(scene.root(scene.first))
+        log, text = _logged(scene)
+        return Held(
+            log=log,
+            log_from_byte=0,
+            text=text,
+            frozen=FreezeAnswer(called_s=called_s, returned_s=copied.began_s, frozen_utc=copied.began_utc),
+            thawed=ThawAnswer(
+                suspended=copied.suspended,
+                called_s=copied.ended_s,
+                returned_s=time.monotonic(),
+                thawed_utc=datetime.now(UTC),
+                message="by the thaw script",
+            ),
+        )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Taken:
-    """The snapshot, and what was seen around it."""
-
+@dataclass(frozen=True, slots=True)
+class _Copied:
     began_s: float
+    began_utc: datetime
     ended_s: float
-    before: tuple[FileStatus, ...]
-    after: tuple[FileStatus, ...]
-    snapshot: Snapshot
-    files: tuple[ExpectedFile, ...] | None
     suspended: bool
-
-
-def _take(scene: Scene, provider: SnapshotProvider, source: Source, files: list[Path]) -> _Taken:
-    _require_plain(scene.root(scene.first))
-    there = listed(source)
-    before = tuple(map(FileStatus.of, files))
-    began = time.monotonic()
-    snapshot = provider.capture(source, Deadline.after(_CAPTURE_S))
-    ended = time.monotonic()
-    after = tuple(map(FileStatus.of, files))
-    suspended = scene.frozen(scene.first) is True
-    return _Taken(
-        began_s=began,
-        ended_s=ended,
-        before=before,
-        after=after,
-        snapshot=snapshot,
-        files=expected_files(source, there, before, listed(source)),
-        suspended=suspended,
-    )
-
-
-def _hold(scene: Scene, session: Session, provider: SnapshotProvider, source: Source) -> Window:
-    """Freeze and thaw by the scripts; the snapshot is the harness's. Raises FreezeError: the freeze script failed."""
-    files = database_files(session.description.folders)
-    called, frozen_utc = time.monotonic(), datetime.now(UTC)
-    made: list[_Taken] = []
-
-    def take() -> None:
-        nonlocal frozen_utc
-        frozen_utc = datetime.now(UTC)
-        made.append(_take(scene, provider, source, files))
-
-    if scene.scripts.program:
-        seen = scene.backup(during=take, snapshot_s=0.0)
-        if not made:
-            raise FreezeError(rules.nothing_taken(seen, scene.scripts).message)
-    else:
-        ran = scene.call("freeze")
-        if ran.status not in scene.scripts.success:
-            raise FreezeError(f"there is no backup to restore: the freeze script {ran}")
-        take()
-        scene.call("thaw")
-    (taken,) = made
-    _require_plain(scene.root(scene.first))
-    log, text = _logged(scene)
-    return Window(
-        log=log,
-        log_from_byte=0,
-        text=text,
-        frozen=FreezeAnswer(called_s=called, returned_s=taken.began_s, frozen_utc=frozen_utc),
-        thawed=ThawAnswer(
-            suspended=taken.suspended,
-            called_s=taken.ended_s,
-            returned_s=time.monotonic(),
-            thawed_utc=datetime.now(UTC),
-            message="by the thaw script",
-        ),
-        captured_s=taken.ended_s,
-        capture_duration_s=taken.ended_s - taken.began_s,
-        before=taken.before,
-        after=taken.after,
-        snapshot=taken.snapshot,
-        files=taken.files,
-    )
 
 
 def _require_plain(root: Path) -> None:

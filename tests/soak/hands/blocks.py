@@ -73,5 +73,5 @@ def blocks_of(batch: Batch, role: str) -> Blocks:
     """Of the good image, whatever was done to the one at hand: places mean the same when a case is made smaller."""
     key = (batch.kept, role)
     if key not in _maps:
-        _maps[key] = Blocks.of((batch.good.window.taken().location / DATABASE[role]).read_bytes())
+        _maps[key] = Blocks.of((batch.snapshot.location / DATABASE[role]).read_bytes())
     return _maps[key]

@@ -34,7 +34,7 @@ class Doing:
             return None
         if name == "marker":
             return journals.start
-        return self.batch.good.promises[RecoveryMode.POINT_IN_TIME].position
+        return self.batch.good.point(RecoveryMode.POINT_IN_TIME).position
 
 
 Roll = Callable[..., tuple[RollforwardSummary, RollforwardAnswer]]
@@ -127,7 +127,7 @@ def _rolled_before(doing: Doing, one: Mutation) -> None:
 
 def _restored_again(doing: Doing, one: Mutation) -> None:
     def again(target: Instance) -> None:
-        image = doing.batch.good.window.taken().location
+        image = doing.batch.snapshot.location
         for role in roles(one.on):
             folder = target.describe().databases[role]
             target.dismount(folder)

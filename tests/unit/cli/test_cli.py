@@ -110,7 +110,7 @@ def test_run_draws_a_seed_and_shows_it(tmp_path: Path, cycle: FakeCycle) -> None
 def test_run_as_json_is_json(tmp_path: Path, cycle: FakeCycle) -> None:
     """Standard output can be piped into a JSON reader as it is."""
     result = call("run", QUICK, "--out", tmp_path, "--format", "json")
-    assert json.loads(result.stdout)["schema"] == "harness.record/1"
+    assert json.loads(result.stdout)["schema"] == "harness.record/2"
 
 
 @pytest.mark.parametrize(

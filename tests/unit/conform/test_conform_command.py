@@ -13,7 +13,7 @@ from harness.conform import run as conform_run
 from harness.errors import ThawError, UsageError
 from harness.facts import known
 from harness.facts.catalogue import FACTS
-from harness.facts.codec import Conformance, loads
+from harness.facts.conformance import Conformance, loads
 from harness.model import Verdict
 from tests.unit.facts.made import conformance
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from harness.declared import resting_on
 from harness.facts.catalogue import FACTS
-from harness.facts.codec import Conformance, FactResult
+from harness.facts.conformance import Conformance, FactResult
 from harness.model import Verdict
 
 MADE_UTC = datetime(2026, 11, 22, 13, 0, 34, 120000, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 
 from harness.evidence.answers import Description
 from harness.facts import known
-from harness.facts.codec import loads
+from harness.facts.conformance import loads
 from harness.model import IMAGE, RecoveryMode, Verdict
 from tests.checks import CHECKS, DECLARED
 from tests.unit.facts.made import MADE_UTC, conformance

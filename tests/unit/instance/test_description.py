@@ -10,6 +10,7 @@ from harness.command import Completed
 from harness.destroy import Ground
 from harness.errors import FreezeError
 from harness.evidence.answers import Description
+from harness.evidence.backup import Image
 from harness.instance.iris import Instance
 from harness.plan.model import FreezeSpec
 from harness.snapshot.base import Snapshot, Source
@@ -83,6 +84,8 @@ class FakeProvider:
             (target / path / "IRIS.DAT").write_text(str(path))
         return 1
 
+    def release(self, snapshot: Snapshot) -> None: ...
+
 
 def test_databases_outside_of_the_root_are_restored(tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("data/a/one", "data/b/two", "target/one", "target/two")]
@@ -92,7 +95,8 @@ def test_databases_outside_of_the_root_are_restored(tmp_path: Path) -> None:
     target = FakeTarget(description(tmp_path / "target", *folders[2:]))
     taken = snapshot_source(source, whole=False)
     snapshot = Snapshot(provider="fake", location=tmp_path / "snapshot", paths=taken.paths)
-    image = expose(FakeProvider(), snapshot, taken, tmp_path / "staging")  # type: ignore[arg-type]
+    given = Image(provider=FakeProvider(), source=taken, snapshot=snapshot)
+    image = expose(given, tmp_path / "staging")
     ground = Ground(folder=tmp_path / "target", right="a test")
     restore(target, source, image, ground)  # type: ignore[arg-type]
     assert ["a/one", "b/two"] == [(folder / "IRIS.DAT").read_text() for folder in folders[2:]]

@@ -34,10 +34,10 @@ def test_cases_of_one_cycle_lie_together() -> None:
     """Cycle is the outermost, recovery mode the innermost."""
     modes = (RecoveryMode.ROLLFORWARD, RecoveryMode.BOOT)
     expected = (
-        Case(name="cycle 1 · copy · rollforward", cycle=1, snapshot=COPY, recovery=modes[0]),
-        Case(name="cycle 1 · copy · boot", cycle=1, snapshot=COPY, recovery=modes[1]),
-        Case(name="cycle 2 · copy · rollforward", cycle=2, snapshot=COPY, recovery=modes[0]),
-        Case(name="cycle 2 · copy · boot", cycle=2, snapshot=COPY, recovery=modes[1]),
+        Case(backup="cycle 1 · copy", cycle=1, snapshot=COPY, recovery=modes[0]),
+        Case(backup="cycle 1 · copy", cycle=1, snapshot=COPY, recovery=modes[1]),
+        Case(backup="cycle 2 · copy", cycle=2, snapshot=COPY, recovery=modes[0]),
+        Case(backup="cycle 2 · copy", cycle=2, snapshot=COPY, recovery=modes[1]),
     )
     assert expected == expand(plan(2, (COPY,), modes))
 

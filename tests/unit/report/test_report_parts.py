@@ -591,7 +591,7 @@ def test_a_block_shows_ten_findings(number: int, more: bool) -> None:
 
 
 def test_a_rollforward_is_of_the_modes_that_ask_for_it() -> None:
-    modes = {mode for mode in RecoveryMode if mode in contradiction._ROLLED}
+    modes = {mode for mode in RecoveryMode if mode.rolls}
     assert {RecoveryMode.ROLLFORWARD, RecoveryMode.POINT_IN_TIME} == modes
     assert isinstance(CASE.rollforward, RollforwardSummary)
 

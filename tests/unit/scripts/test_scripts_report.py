@@ -12,15 +12,13 @@ from xml.etree import ElementTree
 import pytest
 from jsonschema import Draft202012Validator
 
-import harness.scripts
 from harness.model import Finding, Verdict
 from harness.report.base import STAND_IN_NOTE
 from harness.scripts import report, scenarios
 from harness.scripts.model import Outcome, Report, Scripts
 from harness.scripts.scenarios.base import Need
 
-SCHEMA = json.loads((Path(harness.scripts.__file__).parent / "report.schema.json").read_text())
-VALIDATOR = Draft202012Validator(SCHEMA)
+VALIDATOR = Draft202012Validator(report.DOCUMENTS.json_schema)
 FORMS = (report.table, report.markdown, report.as_json, report.junit)
 ODD = "a|b <LICENSE LIMIT> `x` *y*\n# no heading\x1b[31m\x00 é 日"
 

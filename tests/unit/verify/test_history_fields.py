@@ -8,8 +8,8 @@ import pytest
 
 from harness.evidence.state import History
 from harness.stages.walk import read_state
-from tests.property.histories import SEED, Nodes, lines_of_history, lines_of_summary, nodes_after, played
-from tests.property.walkers import Printing
+from tests.simulated import SEED, Nodes, lines_of_history, lines_of_summary, nodes_after, played
+from tests.walkers import Printing
 
 WRITERS, AT = 2, 32
 NODES = nodes_after(WRITERS, list(played(WRITERS, [1, 2] * 60)))

@@ -21,9 +21,9 @@ from harness.evidence.state import History, RestoredState, Trail, WriterState
 from harness.stages import walk as module
 from harness.stages.walk import read_state
 from harness.workload import oracle
-from tests.property.histories import SEED, Nodes, lines_of_history, lines_of_summary, nodes_after, played
-from tests.property.walkers import DESCRIPTION, Printing
 from tests.seen import history_row
+from tests.simulated import SEED, Nodes, lines_of_history, lines_of_summary, nodes_after, played
+from tests.walkers import DESCRIPTION, Printing
 
 WRITERS, LAST = 2, 48
 DONE = played(WRITERS, [1, 2] * LAST)

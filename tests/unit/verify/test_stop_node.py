@@ -7,8 +7,8 @@ import pytest
 from harness.errors import ParseError
 from harness.evidence.state import RestoredState
 from harness.stages.walk import read_state
-from tests.property.histories import SEED, lines_of_history, lines_of_summary, nodes_after, played
-from tests.property.walkers import Printing
+from tests.simulated import SEED, lines_of_history, lines_of_summary, nodes_after, played
+from tests.walkers import Printing
 
 WRITERS = 2
 NODES = nodes_after(WRITERS, list(played(WRITERS, [1, 2] * 40)))

@@ -16,7 +16,7 @@ import pytest
 from harness.evidence.state import RestoredState, WriterState
 from harness.stages.open_transactions import taken_back
 from harness.workload import oracle
-from tests.property.histories import SEED
+from tests.simulated import SEED
 from tests.whole import WRITERS, state_after
 
 WRITER = 2

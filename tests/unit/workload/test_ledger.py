@@ -61,3 +61,25 @@ def test_ledger_survives_on_disk(tmp_path: Path) -> None:
         ledger.note(*look)
     ledger.close()
     assert looks == list(struct.iter_unpack("<HddQ", (tmp_path / "ledger.bin").read_bytes()))
+
+
+def test_slices_of_time_hold_what_was_acknowledged_and_how_long_a_writer_waited(tmp_path: Path) -> None:
+    """Two writers; the first stands still from 10.2 to 11.4, as in a freeze. What was before does not count."""
+    ledger = Ledger(2, tmp_path / "ledger.bin")
+    for writer, ended_s, reached in (
+        (1, 9.0, 5),
+        (1, 10.2, 7),
+        (2, 10.4, 1),
+        (1, 11.4, 8),
+        (2, 12.1, 4),
+        (2, 13.5, 9),
+    ):
+        ledger.note(writer, ended_s - 0.01, ended_s, reached)
+    acknowledged, waited_s = ledger.slices(10.0, 1.0, 3)
+    assert [3, 1, 3] == acknowledged
+    assert pytest.approx([1.7, 1.7, 1.7]) == waited_s
+    alone, waited_s = ledger.slices(10.0, 0.5, 2)
+    assert [3, 0] == alone
+    assert pytest.approx([0.4, 0.0]) == waited_s
+    assert ([0, 0], [0.0, 0.0]) == ledger.slices(20.0, 1.0, 2)
+    ledger.close()

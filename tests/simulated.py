@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from harness.evidence.state import RestoredState
+from harness.stages.walk import read_state
 from harness.workload import oracle
 from tests.seen import cold_lines, history_row, trail_lines
+from tests.walkers import Printing
 
 SEED = 77
 
@@ -216,3 +219,9 @@ def lines_of_history(nodes: Nodes, writer: int) -> bytes:
             out += (b"" if i == expected else b"@%d\n" % i) + value
             expected, count = i + 1, count + 1
     return out + b"end %d\n" % count + trail_lines({i: t for (w, i), t in nodes.trail.items() if w == writer})
+
+
+def walked(nodes: Nodes, writers: int) -> RestoredState:
+    """The nodes as the real reader sees them."""
+    printing = Printing(lines_of_summary(nodes), lambda writer: lines_of_history(nodes, writer))
+    return read_state(printing, SEED, writers)  # type: ignore[arg-type]
