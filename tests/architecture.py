@@ -36,8 +36,8 @@ _ROOMS = """
 ## The rooms
 
 From the top down: a room imports only rooms below it (`./dev lint` holds it). Rooms with no empty row between them do
-not import each other. The stand-in is at the bottom and imports nothing of the harness: it is reached by its commands,
-as IRIS is.
+not import each other. The stand-in is at the bottom and imports nothing of the harness: it is reached by its
+commands, as IRIS is.
 
 """
 
