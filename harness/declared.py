@@ -50,7 +50,7 @@ class Declaration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
+class RegisteredCheck:
     """A check that is registered: its class, or why that cannot be had."""
 
     declaration: Declaration
@@ -61,7 +61,7 @@ class Registered:
 class Judgement:
     """One row of a report: a check, with `image` its look at the image."""
 
-    check: Registered
+    check: RegisteredCheck
     image: bool = False
 
     @property
@@ -82,7 +82,7 @@ class Profile:
 RUN = Profile(name="run")
 
 
-def registered(profile: Profile = RUN) -> list[Registered]:
+def registered(profile: Profile = RUN) -> list[RegisteredCheck]:
     """The checks of a profile in the order of a report; one that it names and nobody registered is there as a
     problem.
 
@@ -123,13 +123,13 @@ def own() -> set[str]:
     return {module.name for module in pkgutil.iter_modules([str(folder)])} - _FRAME
 
 
-def _loaded(name: str) -> Registered:
+def _loaded(name: str) -> RegisteredCheck:
     try:
         checker = plugins.load(GROUP, name, ("declared", "check"))
         _require_sound(name, checker.declared)
     except Exception as error:  # noqa: BLE001 # whatever a plug-in does when it is loaded
-        return Registered(declaration=Declaration(name=name), checker=error)
-    return Registered(declaration=checker.declared, checker=checker)
+        return RegisteredCheck(declaration=Declaration(name=name), checker=error)
+    return RegisteredCheck(declaration=checker.declared, checker=checker)
 
 
 def _require_sound(name: str, declaration: object) -> None:

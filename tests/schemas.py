@@ -9,14 +9,14 @@ from harness.codec import Stored
 from harness.facts.conformance import CONFORMANCES
 from harness.fault.matrix import MATRICES
 from harness.record_json import RECORDS
-from harness.scripts.report import DOCUMENTS
+from harness.scripts.report import REPORTS
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
 SCHEMAS: dict[str, Stored] = {  # type: ignore[type-arg] # of each type one
     "record": RECORDS,
     "conformance": CONFORMANCES,
     "matrix": MATRICES,
-    "scripts": DOCUMENTS,
+    "scripts": REPORTS,
 }
 
 

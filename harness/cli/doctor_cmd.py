@@ -43,7 +43,7 @@ RUN_NAMESPACES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class DoctorRow:
     """One thing looked for. `needed` says whether `run` cannot do without it, with the stand-in on this machine."""
 
     what: str
@@ -69,7 +69,7 @@ class Ability:
         return f"{self.what} {'can' if self.can else 'cannot'} run here{'' if self.can else f': {self.why}'}."
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Show what this machine can do, and what is missing.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -106,14 +106,14 @@ def doctor_command(out: Path, format_: str, for_: str) -> int:
     return ExitCode.PASS if abilities[for_].can else ExitCode.UNKNOWN
 
 
-def can_run(rows: Sequence[Row]) -> Ability:
+def can_run(rows: Sequence[DoctorRow]) -> Ability:
     """`run` with a plan on host local."""
     missing = [row for row in rows if row.needed and not row.found]
     what = _QUICK if (_CHECKOUT / _QUICK).is_file() else "a plan with the stand-in on host local"
     return Ability(what=what, can=not missing, why=f"{', '.join(row.what for row in missing)} missing")
 
 
-def can_check(rows: Sequence[Row]) -> Ability:
+def can_check(rows: Sequence[DoctorRow]) -> Ability:
     """`scripts check`: makes a machine as it does, starts an instance in it and asks it something."""
     what = "scripts check"
     missing = [row.what for row in rows if row.serves_check and not row.found]
@@ -138,7 +138,7 @@ def can_check(rows: Sequence[Row]) -> Ability:
     return Ability(what=what, can=True, why="")
 
 
-def can_contain(rows: Sequence[Row]) -> Ability:
+def can_contain(rows: Sequence[DoctorRow]) -> Ability:
     """A plan with `host: docker` and the image of the stand-in: asked as a run asks before it begins."""
     what = "a plan with containers"
     missing = [row for row in rows if row.what in _FOR_CONTAINERS and not row.found]
@@ -158,11 +158,11 @@ def can_contain(rows: Sequence[Row]) -> Ability:
     return Ability(what=what, can=True, why="")
 
 
-def examine(out: Path) -> list[Row]:
+def examine(out: Path) -> list[DoctorRow]:
     """Look for everything that a plan may use; `out` is the folder whose filesystem is tried."""
     engine = _engine()
     return [
-        Row(what="Python", found=True, version=platform.python_version(), needed=True, remedy=""),
+        DoctorRow(what="Python", found=True, version=platform.python_version(), needed=True, remedy=""),
         _gtm(),
         _program("unshare", "--version", needed=True, remedy="apt-get install util-linux"),
         _program("nsenter", "--version", needed=True, remedy="apt-get install util-linux"),
@@ -177,29 +177,29 @@ def examine(out: Path) -> list[Row]:
     ]
 
 
-def _gtm() -> Row:
+def _gtm() -> DoctorRow:
     """Where the stand-in looks for its database: $gtm_dist, or the newest below /usr/lib."""
     chosen = os.environ.get("gtm_dist")  # GT.M spells it so
     found = [Path(chosen) / "mupip"] if chosen else sorted(GTM_ROOT.glob("*/fis-gtm/V*/mupip"))
     programs = [program for program in found if program.is_file()]
     version = programs[-1].parent.name.partition("_")[0] if programs else ""
-    return Row(
+    return DoctorRow(
         what="GT.M", found=bool(programs), version=version, needed=True, remedy="apt-get install fis-gtm"
     )
 
 
-def _program(name: str, *arguments: str, needed: bool, remedy: str) -> Row:
+def _program(name: str, *arguments: str, needed: bool, remedy: str) -> DoctorRow:
     if shutil.which(name) is None:
-        return Row(what=name, found=False, version="", needed=needed, remedy=remedy)
+        return DoctorRow(what=name, found=False, version="", needed=needed, remedy=remedy)
     said = _said([name, *arguments])
-    return Row(what=name, found=True, version=_first_line(said or ""), needed=needed, remedy=remedy)
+    return DoctorRow(what=name, found=True, version=_first_line(said or ""), needed=needed, remedy=remedy)
 
 
-def _namespaces() -> Row:
+def _namespaces() -> DoctorRow:
     root = os.geteuid() == 0
     mapped = [] if root else ["--user", "--map-root-user"]
     why = _refusal([*RUN_NAMESPACES, *mapped, "true"])
-    return Row(
+    return DoctorRow(
         what="namespaces with a /proc of their own",
         found=why is None,
         version="by root" if root else "by user namespaces",
@@ -217,12 +217,12 @@ def _rights() -> str:
     return "run as root, or permit user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
 
 
-def _machines() -> Row:
+def _machines() -> DoctorRow:
     """What `harness scripts check` needs: a user namespace in which a filesystem can be mounted."""
     mount = "mount -t tmpfs harness /mnt && mount -t proc proc /proc"
     argv = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "sh", "-c", mount]
     why = _refusal(argv)
-    return Row(
+    return DoctorRow(
         what="user namespaces",
         found=why is None,
         version="" if why else "for harness scripts check",
@@ -231,7 +231,7 @@ def _machines() -> Row:
     )
 
 
-def _reflink(out: Path) -> Row:
+def _reflink(out: Path) -> DoctorRow:
     """Tried in the results folder, or in the folder that will hold it."""
     near = next(folder for folder in [out, *out.absolute().parents] if folder.is_dir())
     try:
@@ -241,7 +241,7 @@ def _reflink(out: Path) -> Row:
             works = _said(["cp", "--reflink=always", str(source), str(source) + ".copy"]) is not None
     except OSError:
         works = False
-    return Row(
+    return DoctorRow(
         what="cp --reflink",
         found=works,
         version=f"on {near}" if works else "",
@@ -250,7 +250,7 @@ def _reflink(out: Path) -> Row:
     )
 
 
-def _engine() -> Row:
+def _engine() -> DoctorRow:
     """The engine that host docker would use, and whether this user may."""
     try:
         containers.program()
@@ -259,9 +259,9 @@ def _engine() -> Row:
         missing = error.missing if isinstance(error, PreconditionError) else str(error)
         missing = missing.partition(": Error while")[0]  # what follows are words of a library
         remedy = f"{missing}: apt-get install docker.io and start dockerd, or a Podman socket in DOCKER_HOST"
-        return Row(what=_ENGINE, found=False, version="", needed=False, remedy=_forbidden() or remedy)
+        return DoctorRow(what=_ENGINE, found=False, version="", needed=False, remedy=_forbidden() or remedy)
     name = "Podman" if containers.is_podman() else "Docker"
-    return Row(
+    return DoctorRow(
         what=_ENGINE,
         found=True,
         version=f"{name} {answer.get('Version', '')} at {containers.address()}",
@@ -282,9 +282,9 @@ def _forbidden() -> str:
     return f"no permission for {path}: be root, or a member of group {group}"
 
 
-def _image(found: Row) -> Row:
+def _image(found: DoctorRow) -> DoctorRow:
     version = containers.image_id(containers.STAND_IN_IMAGE) if found.found else None
-    return Row(
+    return DoctorRow(
         what=_IMAGE,
         found=version is not None,
         version=(version or "")[:19],
@@ -317,7 +317,7 @@ def _first_line(text: str) -> str:
     return lines[0][:60] if lines else ""
 
 
-def _as_table(rows: list[Row], abilities: Sequence[Ability]) -> str:
+def _as_table(rows: list[DoctorRow], abilities: Sequence[Ability]) -> str:
     cells = [
         [
             row.what,
@@ -333,5 +333,5 @@ def _as_table(rows: list[Row], abilities: Sequence[Ability]) -> str:
     return f"{grid(headers, cells, ('left',) * len(headers))}\n\n{ending}"
 
 
-def _as_json(rows: list[Row]) -> str:
+def _as_json(rows: list[DoctorRow]) -> str:
     return json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False) + "\n"

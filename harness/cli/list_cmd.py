@@ -22,7 +22,7 @@ KINDS = {
 _COLUMNS = ("kind", "name", "from", "help")
 
 
-@click.command("list")
+@click.command("list", short_help="Show hosts, providers, checks and reporters.")
 @click.option(
     "--format",
     "format_",

@@ -20,7 +20,7 @@ def plan_group() -> None:
     """Work with plans without running them."""
 
 
-@plan_group.command("check")
+@plan_group.command("check", short_help="Check a plan, and show what it would run.")
 @click.argument("plan", type=click.Path(path_type=Path))
 @click.option(
     "--format",

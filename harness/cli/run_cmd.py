@@ -23,7 +23,7 @@ from harness.report.guide import Guide
 _SEED_BYTES = 4
 
 
-@click.command("run")
+@click.command("run", short_help="Run all cases of a plan and report on them.")
 @click.argument("plan", type=click.Path(path_type=Path))
 @click.option(
     "--format",

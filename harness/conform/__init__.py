@@ -1,0 +1,1 @@
+"""`harness conform`: one probe for each fact, tried on a real instance."""

@@ -8,39 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.fault.base import WORDS, Fault, Planted, Scene, state_of
+from harness.fault.base import WORDS, Fault, Planted, Specimen, state_of
 from harness.instance.iris import Instance
 from harness.plan.model import Commit
 
 _WRITER = 2
 
 
-def _plant(label: str) -> Callable[[Scene], Planted]:
-    def plant(scene: Scene) -> Planted:
+def _plant(label: str) -> Callable[[Specimen], Planted]:
+    def plant(specimen: Specimen) -> Planted:
         evidence: list[str] = []
 
         def change(target: Instance) -> None:
             before = state_of(target, _WRITER)
-            target.plant(label, _WRITER, scene.session.workload.writers, scene.session.seed)
+            target.plant(label, _WRITER, specimen.session.workload.writers, specimen.session.seed)
             if state_of(target, _WRITER) != before:
                 evidence.append(f"{label}^RVFAULT changed the state of writer {_WRITER}")
 
-        return scene.settled(change, evidence=evidence)
+        return specimen.settled(change, evidence=evidence)
 
     return plant
 
 
-def _work_after(scene: Scene) -> Planted:
+def _work_after(specimen: Specimen) -> Planted:
     """Somebody works in the restored instance before it is looked at."""
     evidence: list[str] = []
 
     def work(target: Instance) -> None:
-        reached = scene.session.ledger.acknowledged()[_WRITER]
+        reached = specimen.session.ledger.acknowledged()[_WRITER]
         before = state_of(target, _WRITER)
         writer = target.start_writer(
             writer=_WRITER,
-            writers=scene.session.workload.writers,
-            seed=scene.session.seed,
+            writers=specimen.session.workload.writers,
+            seed=specimen.session.seed,
             first=reached + 1,
             count=5,
             seconds=30,
@@ -50,7 +50,7 @@ def _work_after(scene: Scene) -> Planted:
         if state_of(target, _WRITER) != before:
             evidence.append(f"five transactions of writer {_WRITER} were made after the restore")
 
-    return scene.settled(work, evidence=evidence)
+    return specimen.settled(work, evidence=evidence)
 
 
 def _fault(label: str, statement: str, cause: str, *sees: str, echoes: frozenset[str] = frozenset()) -> Fault:

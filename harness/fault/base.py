@@ -1,4 +1,4 @@
-"""The port for planted faults, and the scene they are planted in.
+"""The port for planted faults, and the specimen they are planted in.
 
 A fault takes a good backup and gives one that is bad in one known way: the damage is done to copies, so that the
 next fault finds the good one again. It says which checks must see it, which may fail as a consequence, and which
@@ -67,7 +67,7 @@ WORDS = {
 """Label of RVFAULT.m → what the first line must say, so that a person sees what it is."""
 SNAPSHOT = SnapshotSpec(provider="copy", options={})
 MODES = tuple(RecoveryMode)
-"""How the scene's backups are made, and what they promise."""
+"""How the specimen's backups are made, and what they promise."""
 PATH_OF = {"one": Path("db/one/IRIS.DAT"), "two": Path("db/two/IRIS.DAT")}
 
 
@@ -102,7 +102,7 @@ class Fault:
 
     name: str
     statement: str
-    plant: Callable[[Scene], Planted]
+    plant: Callable[[Specimen], Planted]
     cause: str
     sees: frozenset[str]
     echoes: frozenset[str] = frozenset()
@@ -122,7 +122,7 @@ def fault(
     name: str,
     statement: str,
     cause: str,
-    plant: Callable[[Scene], Planted],
+    plant: Callable[[Specimen], Planted],
     *sees: str,
     echoes: frozenset[str],
     mode: RecoveryMode = RecoveryMode.ROLLFORWARD,
@@ -148,16 +148,16 @@ def planted_in(folder: Path) -> destroy.Ground:
     return destroy.Ground(folder=folder, right="a fault is planted in this copy")
 
 
-class Scene:
-    """A loaded instance, two good backups of it, and a folder for one fault at a time."""
+class Specimen:
+    """A loaded instance with two good backups to damage, and a folder for one fault at a time."""
 
     def __init__(self, session: Session, earlier: Backup, good: Backup, earlier_log: str) -> None:
         self.session = session
         self.earlier = earlier
         self.good = good
         self.earlier_log = earlier_log
-        self.folder = session.work / "scene"
-        self._journals = session.work / TO_READ / "scene"
+        self.folder = session.work / "specimen"
+        self._journals = session.work / TO_READ / "specimen"
         self._states: dict[RecoveryMode, bytes] = {}
         with good.window.log.open() as log:
             log.seek(good.window.log_from_byte)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.fault.base import EVERYTHING, PATH_OF, Fault, Planted, Scene, given, overwrite
+from harness.fault.base import EVERYTHING, PATH_OF, Fault, Planted, Specimen, given, overwrite
 from harness.model import RecoveryMode
 
 _BLOCK = 4096
@@ -51,13 +51,13 @@ def _of_level(data: bytes, level: int) -> list[int]:
     return [at for at in range(_BLOCK, len(data), _BLOCK) if data[at + _LEVEL] == level]
 
 
-def _planted(area: _Area, damage: Damage) -> Callable[[Scene], Planted]:
+def _planted(area: _Area, damage: Damage) -> Callable[[Specimen], Planted]:
     def work(image: Path) -> str:
         file = image / PATH_OF[area.role]
         data = file.read_bytes()
         return damage(file, [at for at in _of_level(data, 0) if _begins(data, at, area.key)])
 
-    return lambda scene: scene.with_image(work)
+    return lambda specimen: specimen.with_image(work)
 
 
 def _begins(data: bytes, at: int, key: bytes) -> bool:
@@ -128,7 +128,7 @@ def _bitmap(file: Path, places: list[int]) -> str:
     return overwrite(file, maps[0] + 18, bytes([0x55] * 32))
 
 
-def _older(role: str, change: Callable[[bytes, bytearray, list[int]], int]) -> Callable[[Scene], Planted]:
+def _older(role: str, change: Callable[[bytes, bytearray, list[int]], int]) -> Callable[[Specimen], Planted]:
     """Blocks that never reached the disk: what they were in the earlier snapshot.
 
     Args:
@@ -136,10 +136,10 @@ def _older(role: str, change: Callable[[bytes, bytearray, list[int]], int]) -> C
         back.
     """
 
-    def plant(scene: Scene) -> Planted:
-        old = scene.folder / "old"
+    def plant(specimen: Specimen) -> Planted:
+        old = specimen.folder / "old"
         old.mkdir()
-        given(scene.earlier, old)
+        given(specimen.earlier, old)
 
         def put(image: Path) -> str:
             file = image / PATH_OF[role]
@@ -154,7 +154,7 @@ def _older(role: str, change: Callable[[bytes, bytearray, list[int]], int]) -> C
             file.write_bytes(now)
             return f"{count} blocks of database {role} are older"
 
-        return scene.with_image(put)
+        return specimen.with_image(put)
 
     return plant
 
@@ -200,7 +200,7 @@ def _records(data: bytes, at: int) -> Iterator[tuple[bytes, bytes, int]]:
         place += size
 
 
-def _overwritten(scene: Scene) -> Planted:
+def _overwritten(specimen: Specimen) -> Planted:
     """Balances of database one are another number of the same length."""
 
     def put(image: Path) -> str:
@@ -215,11 +215,11 @@ def _overwritten(scene: Scene) -> Planted:
         file.write_bytes(data)
         return f"{count} balances were overwritten"
 
-    return scene.with_image(put)
+    return specimen.with_image(put)
 
 
 def _fault(
-    name: str, statement: str, plant: Callable[[Scene], Planted], cause: str, mode: RecoveryMode, word: str
+    name: str, statement: str, plant: Callable[[Specimen], Planted], cause: str, mode: RecoveryMode, word: str
 ) -> Fault:
     return Fault(
         name=f"blocks.{name}",

@@ -14,7 +14,7 @@ from harness.command import Completed, Prepared
 from harness.errors import FreezeError, InstanceError, ThawError
 from harness.evidence.answers import FreezeAnswer
 from harness.evidence.backup import Backup
-from harness.fault.base import EVERYTHING, Planted, Scene, fault
+from harness.fault.base import EVERYTHING, Planted, Specimen, fault
 from harness.instance.iris import Instance
 from harness.model import RecoveryMode, Verdict
 from harness.plan.model import FreezeSpec, Limits, SnapshotSpec, WorkloadSpec
@@ -53,8 +53,8 @@ class _Ignores(_Claims):
 class _Seen:
     """What the instance answers in the window, just before the copy."""
 
-    def __init__(self, scene: Scene) -> None:
-        self._source = scene.session.source
+    def __init__(self, specimen: Specimen) -> None:
+        self._source = specimen.session.source
         self.evidence: list[str] = []
 
     def not_frozen(self) -> None:
@@ -62,82 +62,82 @@ class _Seen:
             self.evidence.append("the instance was not frozen when the copy was made")
 
 
-def _never(scene: Scene) -> Planted:
-    seen = _Seen(scene)
-    planted = scene.back_up(source=_Claims(scene.session.source.place), halfway=seen.not_frozen)
+def _never(specimen: Specimen) -> Planted:
+    seen = _Seen(specimen)
+    planted = specimen.back_up(source=_Claims(specimen.session.source.place), halfway=seen.not_frozen)
     planted.evidence.extend(seen.evidence)
     return planted
 
 
-def _ignored(scene: Scene) -> Planted:
-    source = _Ignores(scene.session.source.place)
-    planted = scene.back_up(source=source)
+def _ignored(specimen: Specimen) -> Planted:
+    source = _Ignores(specimen.session.source.place)
+    planted = specimen.back_up(source=source)
     planted.evidence.extend([source.refusal] if source.refusal else [])
     return planted
 
 
-def _self_thaw(scene: Scene) -> Planted:
+def _self_thaw(specimen: Specimen) -> Planted:
     limited = FreezeSpec(wd_suspend_limit_s=1)
-    seen = _Seen(scene)
+    seen = _Seen(specimen)
 
     def wait() -> None:
         time.sleep(1.3)
         seen.not_frozen()
 
-    planted = scene.back_up(halfway=wait, freeze=limited, endless=True)
+    planted = specimen.back_up(halfway=wait, freeze=limited, endless=True)
     planted.names = "WDSuspendLimit"
     planted.evidence.extend(seen.evidence)
     return planted
 
 
-def _thawed_by(when: str) -> Callable[[Scene], Planted]:
+def _thawed_by(when: str) -> Callable[[Specimen], Planted]:
     """Somebody else thaws, before the copy or after it."""
 
-    def plant(scene: Scene) -> Planted:
-        source = scene.session.source
+    def plant(specimen: Specimen) -> Planted:
+        source = specimen.session.source
 
         def thaw() -> None:
-            source.thaw(scene.folder / "somebody.log")
+            source.thaw(specimen.folder / "somebody.log")
             evidence.append(f"somebody thawed {when} the copy")
             time.sleep(0.3 if when == "before" else 0.0)
 
         evidence: list[str] = []
         if when == "before":
-            planted = scene.back_up(halfway=thaw)
+            planted = specimen.back_up(halfway=thaw)
         else:
             script = 'cp -a "$0"/. "$1" && touch "$2" && while [ -e "$2" ]; do sleep 0.01; done'
-            planted = _after(scene, thaw, script)
+            planted = _after(specimen, thaw, script)
         planted.evidence.extend(evidence)
         return planted
 
     return plant
 
 
-def _after(scene: Scene, thaw: Callable[[], None], script: str) -> Planted:
+def _after(specimen: Specimen, thaw: Callable[[], None], script: str) -> Planted:
     """The snapshot command has copied, and does not end before somebody has thawed."""
     import threading
 
-    flag = scene.folder / "copied"
+    flag = specimen.folder / "copied"
 
     def watch() -> None:
         while not flag.exists():
             time.sleep(0.005)
         thaw()
-        destroy.file(flag, scene.session.ground)
+        destroy.file(flag, specimen.session.ground)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     command = ["sh", "-c", script, "{source}", "{target}", str(flag)]
-    planted = scene.back_up(provider=SnapshotSpec(provider="command", options={"run": command}))
+    planted = specimen.back_up(provider=SnapshotSpec(provider="command", options={"run": command}))
     watcher.join(timeout=10)
     return planted
 
 
-def _background(scene: Scene) -> Planted:
+def _background(specimen: Specimen) -> Planted:
     """The snapshot command ends well, but part of its work goes on after the thaw."""
     script = 'cp -a "$0"/. "$1" && { (sleep 0.4; cp -a "$0"/db/. "$1"/db) >/dev/null 2>&1 & }'
     command = ["sh", "-c", script, "{source}", "{target}"]
-    planted = scene.back_up(provider=SnapshotSpec(provider="command", options={"run": command}))
+    planted = specimen.back_up(provider=SnapshotSpec(provider="command", options={"run": command}))
     planted.evidence.extend(_changes_after(planted.backup))
     return planted
 
@@ -154,11 +154,11 @@ def _changes_after(backup: Backup) -> list[str]:
     return []
 
 
-def _touched(scene: Scene) -> Planted:
+def _touched(specimen: Specimen) -> Planted:
     """The copy puts the access times of the source back, which moves its change times."""
     script = 'cp -a "$0"/. "$1" && touch -a -r "$1"/db/one/IRIS.DAT "$0"/db/one/IRIS.DAT'
     command = ["sh", "-c", script, "{source}", "{target}"]
-    planted = scene.back_up(provider=SnapshotSpec(provider="command", options={"run": command}))
+    planted = specimen.back_up(provider=SnapshotSpec(provider="command", options={"run": command}))
     window = planted.backup.window
     moved = [
         a.path.name for a, b in zip(window.before, window.after, strict=True) if a.changed_ns != b.changed_ns
@@ -167,9 +167,9 @@ def _touched(scene: Scene) -> Planted:
     return planted
 
 
-def _written_to(scene: Scene) -> Planted:
+def _written_to(specimen: Specimen) -> Planted:
     """Somebody else writes to a database file of the source under a freeze that holds, and puts the byte back."""
-    file = scene.session.description.databases["two"] / "IRIS.DAT"
+    file = specimen.session.description.databases["two"] / "IRIS.DAT"
 
     def write() -> None:
         with file.open("r+b") as opened:
@@ -177,7 +177,7 @@ def _written_to(scene: Scene) -> Planted:
             opened.seek(0)
             opened.write(first)
 
-    planted = scene.back_up(halfway=write)
+    planted = specimen.back_up(halfway=write)
     window = planted.backup.window
     moved = [
         a.path.name
@@ -188,20 +188,20 @@ def _written_to(scene: Scene) -> Planted:
     return planted
 
 
-def _too_long(scene: Scene) -> Planted:
+def _too_long(specimen: Specimen) -> Planted:
     """Frozen for longer than the plan allows."""
-    planted = scene.back_up(halfway=lambda: time.sleep(0.4))
+    planted = specimen.back_up(halfway=lambda: time.sleep(0.4))
     limit_s = 0.3
     limits = Limits(window_s=limit_s)
-    planted.session = replace(scene.session, limits=limits)
+    planted.session = replace(specimen.session, limits=limits)
     took_s = planted.backup.window.duration_s
     planted.evidence.extend([f"the window took {took_s:.3f} s"] if took_s > limit_s else [])
     return planted
 
 
-def _without_switch(scene: Scene) -> Planted:
+def _without_switch(specimen: Specimen) -> Planted:
     """SwitchJournalFile=0: no marker is logged."""
-    planted = scene.back_up(freeze=FreezeSpec(switch_journal=False))
+    planted = specimen.back_up(freeze=FreezeSpec(switch_journal=False))
     window = planted.backup.window
     logged = window.log.read_bytes()[window.log_from_byte :].decode()
     if "System suspended" in logged and "Journal marker" not in logged:
@@ -209,15 +209,15 @@ def _without_switch(scene: Scene) -> Planted:
     return planted
 
 
-def _over_at_once(scene: Scene) -> WorkloadSpec:
+def _over_at_once(specimen: Specimen) -> WorkloadSpec:
     """A transaction of each writer, and the end."""
-    load = scene.session.workload
+    load = specimen.session.workload
     return replace(load, transactions=load.writers, rate=None)
 
 
-def _idle(scene: Scene) -> Planted:
+def _idle(specimen: Specimen) -> Planted:
     """The load was over before the freeze: nothing can be lost, and nothing shows that journals were applied."""
-    planted = scene.back_up(workload=_over_at_once(scene))
+    planted = specimen.back_up(workload=_over_at_once(specimen))
     point = planted.backup.point
     if point(RecoveryMode.AS_OF_FREEZE).floor == point(RecoveryMode.ROLLFORWARD).floor:
         planted.evidence.append("every transaction was acknowledged before the freeze")
@@ -249,15 +249,15 @@ class _Deaf:
         return self._real.prepare(["false"])  # type: ignore[attr-defined, no-any-return]
 
 
-def _left(scene: Scene) -> Planted:
+def _left(specimen: Specimen) -> Planted:
     """The thaw is lost: the run must end with the command to type, and say nothing else. Nobody writes then: a writer
     that is killed in a frozen instance is not heard to the end.
     """
     try:
-        scene.back_up(source=_Unheard(scene.session.source), workload=_over_at_once(scene))
+        specimen.back_up(source=_Unheard(specimen.session.source), workload=_over_at_once(specimen))
     except ThawError:
-        if scene.session.source.is_frozen():
-            scene.session.source.thaw(scene.folder / "freeze.log")
+        if specimen.session.source.is_frozen():
+            specimen.session.source.thaw(specimen.folder / "freeze.log")
             raise
     raise InstanceError("a thaw that never arrived was not noticed")
 

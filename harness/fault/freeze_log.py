@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.fault.base import STATE, Fault, Planted, Scene
+from harness.fault.base import STATE, Fault, Planted, Specimen
 from harness.model import RecoveryMode, Verdict
 
 _OFFSET = re.compile(r"(?<=offset )\d+")
@@ -16,8 +16,8 @@ _SUSPENDED = re.compile(
 _UNREAD = STATE - {"recovery_point"}
 
 
-def _rewritten(change: Callable[[str], str], names: str = "freeze.log") -> Callable[[Scene], Planted]:
-    return lambda scene: scene.with_log(change(scene.own_log()), names)
+def _rewritten(change: Callable[[str], str], names: str = "freeze.log") -> Callable[[Specimen], Planted]:
+    return lambda specimen: specimen.with_log(change(specimen.own_log()), names)
 
 
 def _before(words: str) -> Callable[[str], str]:
@@ -47,15 +47,15 @@ def _after_started(text: str) -> Callable[[str], str]:
     return add
 
 
-def _offset_by(records: int, byte: int = 0) -> Callable[[Scene], Planted]:
+def _offset_by(records: int, byte: int = 0) -> Callable[[Specimen], Planted]:
     """The marker's offset, some bytes later; a record here is what a transaction needs at least."""
 
-    def plant(scene: Scene) -> Planted:
-        entry = scene.good.logged.entry
+    def plant(specimen: Specimen) -> Planted:
+        entry = specimen.good.logged.entry
         assert entry and entry.marker
         right = entry.marker.offset_bytes
         wrong = right + records * _RECORD_BYTES + byte
-        return scene.with_log(_OFFSET.sub(str(wrong), scene.own_log()), str(wrong))
+        return specimen.with_log(_OFFSET.sub(str(wrong), specimen.own_log()), str(wrong))
 
     return plant
 
@@ -63,46 +63,46 @@ def _offset_by(records: int, byte: int = 0) -> Callable[[Scene], Planted]:
 _RECORD_BYTES = 64
 
 
-def _other_file(scene: Scene) -> Planted:
-    assert scene.good.journals
-    right, other = (journal.name for journal in scene.good.journals.expected[:2])
-    return scene.with_log(scene.own_log().replace(right, other), other)
+def _other_file(specimen: Specimen) -> Planted:
+    assert specimen.good.journals
+    right, other = (journal.name for journal in specimen.good.journals.expected[:2])
+    return specimen.with_log(specimen.own_log().replace(right, other), other)
 
 
-def _stale(scene: Scene) -> Planted:
+def _stale(specimen: Specimen) -> Planted:
     """The log ends with an earlier freeze: this one wrote nothing, or somewhere else."""
-    log = scene.folder / "freeze.log"
-    log.write_text(scene.earlier_log)
-    planted = scene.with_log_of(log, log.stat().st_size, names="stale")
-    if scene.own_log() not in log.read_text():
+    log = specimen.folder / "freeze.log"
+    log.write_text(specimen.earlier_log)
+    planted = specimen.with_log_of(log, log.stat().st_size, names="stale")
+    if specimen.own_log() not in log.read_text():
         planted.evidence.append("the log ends before this freeze")
     return planted
 
 
-def _missing(scene: Scene) -> Planted:
-    log = scene.folder / "freeze.log"
-    planted = scene.with_log_of(log)
+def _missing(specimen: Specimen) -> Planted:
+    log = specimen.folder / "freeze.log"
+    planted = specimen.with_log_of(log)
     planted.evidence.extend([] if log.exists() else [f"there is no {log.name}"])
     return planted
 
 
-def _earlier(scene: Scene) -> Planted:
+def _earlier(specimen: Specimen) -> Planted:
     """Yesterday's log; its marker is one that the instance still has."""
-    planted = scene.with_log(scene.earlier_log, "another freeze")
-    planted.backup = replace(planted.backup, journals=_with_start(scene, planted))
+    planted = specimen.with_log(specimen.earlier_log, "another freeze")
+    planted.backup = replace(planted.backup, journals=_with_start(specimen, planted))
     return planted
 
 
-def _with_start(scene: Scene, planted: Planted):  # type: ignore[no-untyped-def]
+def _with_start(specimen: Specimen, planted: Planted):  # type: ignore[no-untyped-def]
     """The earlier backup's journals, so that its marker is found."""
-    return scene.earlier.journals
+    return specimen.earlier.journals
 
 
 def _fault(
     name: str,
     statement: str,
     cause: str,
-    plant: Callable[[Scene], Planted],
+    plant: Callable[[Specimen], Planted],
     *,
     sees: str = "marker",
     verdict: Verdict = Verdict.FAIL,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.fault.base import EVERYTHING, WORDS, Fault, Planted, Scene, state_of
+from harness.fault.base import EVERYTHING, WORDS, Fault, Planted, Specimen, state_of
 from harness.instance.iris import Instance
 from harness.model import RecoveryMode
 from harness.stages.recovery import Steps
@@ -20,17 +20,17 @@ _MORE = {"older": ("image.consistent_cut",)}
 """What else must see it, by its label."""
 
 
-def _plant(label: str) -> Callable[[Scene], Planted]:
-    def plant(scene: Scene) -> Planted:
+def _plant(label: str) -> Callable[[Specimen], Planted]:
+    def plant(specimen: Specimen) -> Planted:
         evidence: list[str] = []
 
         def change(target: Instance) -> None:
             before = state_of(target, _WRITER)
-            target.plant(label, _WRITER, scene.session.workload.writers, scene.session.seed)
+            target.plant(label, _WRITER, specimen.session.workload.writers, specimen.session.seed)
             if state_of(target, _WRITER) != before:
                 evidence.append(f"{label}^RVFAULT changed the restored image")
 
-        return scene.planted(steps=Steps(settle_image=change), evidence=evidence)
+        return specimen.planted(steps=Steps(settle_image=change), evidence=evidence)
 
     return plant
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness import destroy
 from harness.errors import InstanceError
-from harness.fault.base import STATE, Fault, Planted, Scene, contents, overwrite, planted_in
+from harness.fault.base import STATE, Fault, Planted, Specimen, contents, overwrite, planted_in
 from harness.instance.iris import Instance
 from harness.model import Position, RecoveryMode
 from harness.stages.rollforward import roll_forward
@@ -25,8 +25,8 @@ _HEADER_BYTES = 65536
 """Where the stand-in's journals end their header; on IRIS it is 8192 (Data Integrity Guide 8.1.6)."""
 
 
-def _damage(work: Callable[[Path, list[str]], str]) -> Callable[[Scene], Planted]:
-    return lambda scene: scene.with_journals(work)
+def _damage(work: Callable[[Path, list[str]], str]) -> Callable[[Specimen], Planted]:
+    return lambda specimen: specimen.with_journals(work)
 
 
 def _remove(which: int) -> Callable[[Path, list[str]], str]:
@@ -97,13 +97,13 @@ class _Spoiled(Instance):
         return end
 
 
-def _at_the_instance(damage: Callable[[Path, list[str]], str]) -> Callable[[Scene], Planted]:
+def _at_the_instance(damage: Callable[[Path, list[str]], str]) -> Callable[[Specimen], Planted]:
     """The journals of a new backup are damaged where the instance keeps them, and put right when it was made."""
 
-    def plant(scene: Scene) -> Planted:
-        source, folder = scene.session.source, scene.session.description.journal_folder
+    def plant(specimen: Specimen) -> Planted:
+        source, folder = specimen.session.source, specimen.session.description.journal_folder
         before = {journal.name for journal in source.journals(folder)}
-        kept = scene.folder / "kept"
+        kept = specimen.folder / "kept"
         kept.mkdir()
         evidence: list[str] = []
 
@@ -116,7 +116,7 @@ def _at_the_instance(damage: Callable[[Path, list[str]], str]) -> Callable[[Scen
             evidence.extend([f"at the instance: {changed}"] if contents(folder) != whole else [])
 
         try:
-            planted = scene.back_up(source=_Spoiled(source, spoil))
+            planted = specimen.back_up(source=_Spoiled(source, spoil))
         finally:
             for file in kept.iterdir():
                 destroy.file(folder / file.name, destroy.Ground(folder=folder, right=_PUT_THERE))
@@ -180,10 +180,10 @@ class _Watched(Instance):
         return super().add_marker(text)
 
 
-def _copied_early(scene: Scene) -> Planted:
+def _copied_early(specimen: Specimen) -> Planted:
     """The copy that was made in the load is taken for the journal."""
-    source, live = scene.session.source, scene.session.description.journal_folder
-    early = scene.folder / "early"
+    source, live = specimen.session.source, specimen.session.description.journal_folder
+    early = specimen.folder / "early"
     early.mkdir()
 
     def copy() -> None:
@@ -191,7 +191,7 @@ def _copied_early(scene: Scene) -> Planted:
         for file in _files(live, name):
             shutil.copy(file, early / file.name)
 
-    planted = scene.back_up(source=_Watched(source, copy))
+    planted = specimen.back_up(source=_Watched(source, copy))
     assert planted.backup.journals
     for file in early.iterdir():
         whole = planted.backup.journals.folder / file.name
@@ -225,10 +225,10 @@ def _double(folder: Path, names: list[str]) -> str:
     return f"{names[1]} is a copy of {names[0]}"
 
 
-def _foreign(scene: Scene) -> Planted:
+def _foreign(specimen: Specimen) -> Planted:
     """A journal of another time under the name of ours."""
-    assert scene.earlier.journals
-    old = scene.earlier.journals
+    assert specimen.earlier.journals
+    old = specimen.earlier.journals
 
     def put(folder: Path, names: list[str]) -> str:
         theirs = _files(old.folder, old.expected[1].name)
@@ -236,26 +236,26 @@ def _foreign(scene: Scene) -> Planted:
             shutil.copy(one, other)
         return f"{names[1]} is another journal under that name"
 
-    return scene.with_journals(put)
+    return specimen.with_journals(put)
 
 
-def _newer(scene: Scene) -> Planted:
+def _newer(specimen: Specimen) -> Planted:
     """As of the freeze was asked for, and the journals that came later were applied."""
-    journals = scene.good.journals
+    journals = specimen.good.journals
     assert journals
 
     def roll(target: Instance) -> None:
-        _, answer = roll_forward(target, scene.session.description, journals, None)
+        _, answer = roll_forward(target, specimen.session.description, journals, None)
         evidence.extend(f"{folder} was rolled forward" for folder in answer.updated)
 
     evidence: list[str] = []
-    return scene.settled(roll, evidence=evidence)
+    return specimen.settled(roll, evidence=evidence)
 
 
-def _short_set(scene: Scene) -> Planted:
+def _short_set(specimen: Specimen) -> Planted:
     """The set was collected before the load had ended, and is taken for the whole."""
-    assert scene.good.journals
-    journals = scene.good.journals
+    assert specimen.good.journals
+    journals = specimen.good.journals
     first, *rest = journals.expected
     following = rest[0]
     less = replace(
@@ -264,7 +264,7 @@ def _short_set(scene: Scene) -> Planted:
         following=following,
         end=replace(journals.start, journal_file=following.name),
     )
-    planted = scene.planted(replace(scene.good, journals=less))
+    planted = specimen.planted(replace(specimen.good, journals=less))
     planted.evidence.extend(f"{journal.name} is not in the set" for journal in rest)
     return planted
 
@@ -289,7 +289,7 @@ def _fault(
     name: str,
     statement: str,
     cause: str,
-    plant: Callable[[Scene], Planted],
+    plant: Callable[[Specimen], Planted],
     *sees: str,
     mode: RecoveryMode = RecoveryMode.ROLLFORWARD,
     echoes: frozenset[str] = _ALL,

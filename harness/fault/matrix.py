@@ -18,7 +18,7 @@ from harness.codec import Stored
 from harness.declared import guide
 from harness.errors import HarnessError, ThawError, UsageError
 from harness.evidence.backup import Backup
-from harness.fault.base import MODES, SNAPSHOT, Fault, Planted, Scene, recovered
+from harness.fault.base import MODES, SNAPSHOT, Fault, Planted, Specimen, recovered
 from harness.model import IMAGE, CaseRecord, Finding, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec, WorkloadSpec
 from harness.report.cause import cause
@@ -150,14 +150,14 @@ def run(
         folder: Exists; takes logs and work, and is not removed.
         tell: Called with each row when it is ready.
     Raises:
-        HarnessError: the scene could not be set, or a good backup does not pass.
+        HarnessError: the specimen could not be set, or a good backup does not pass.
     """
     rows = []
-    with scene_of(seed, folder, progress, instance or InstanceSpec()) as scene:
+    with specimen_of(seed, folder, progress, instance or InstanceSpec()) as specimen:
         for fault in wanted:
-            rows.append(row_of(scene, fault))
+            rows.append(row_of(specimen, fault))
             tell(rows[-1])
-        found = scene.session.description
+        found = specimen.session.description
         name = (
             f"stand-in ({found.product} {found.version})"
             if found.stand_in
@@ -167,7 +167,7 @@ def run(
 
 
 @contextmanager
-def scene_of(seed: int, folder: Path, progress: Progress, instance: InstanceSpec) -> Iterator[Scene]:
+def specimen_of(seed: int, folder: Path, progress: Progress, instance: InstanceSpec) -> Iterator[Specimen]:
     """A loaded instance and two good backups, which are seen to pass. Raises HarnessError if they do not."""
     with opened(
         instance,
@@ -181,30 +181,30 @@ def scene_of(seed: int, folder: Path, progress: Progress, instance: InstanceSpec
         earlier = _backed_up(session)
         log = earlier.window.log.read_text()
         good = _backed_up(session)
-        scene = Scene(session, earlier, good, log)
-        scene.folder.mkdir()
+        specimen = Specimen(session, earlier, good, log)
+        specimen.folder.mkdir()
         for mode in (RecoveryMode.AS_OF_FREEZE, RecoveryMode.ROLLFORWARD):
-            record = recovered(scene.planted(), mode)
+            record = recovered(specimen.planted(), mode)
             if record.verdict is not Verdict.PASS:
                 first = cause(record, guide())
                 raise HarnessError(f"without a fault {mode.value} is {record.verdict.value}: {first}")
-        yield scene
+        yield specimen
 
 
 def _backed_up(session: Session) -> Backup:
     return back_up(session, SNAPSHOT, MODES, session.stages("matrix"))
 
 
-def row_of(scene: Scene, fault: Fault) -> Row:
-    """Plant a fault, recover, and hold the checks against it; the scene is as before afterwards."""
+def row_of(specimen: Specimen, fault: Fault) -> Row:
+    """Plant a fault, recover, and hold the checks against it; the specimen is as before afterwards."""
     began = time.monotonic()
     try:
-        planted = fault.plant(scene)
+        planted = fault.plant(specimen)
         record = recovered(planted, fault.mode)
     except ThawError as error:
         return _unthawed(fault, error, time.monotonic() - began)
     finally:
-        scene.clear()
+        specimen.clear()
     return judged(fault, planted, record, time.monotonic() - began)
 
 

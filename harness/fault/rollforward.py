@@ -10,7 +10,7 @@ from harness import destroy
 from harness.errors import RollforwardError
 from harness.evidence.answers import RollforwardAnswer
 from harness.evidence.journals import JournalSet
-from harness.fault.base import STATE, Planted, Scene, fault, planted_in
+from harness.fault.base import STATE, Planted, Specimen, fault, planted_in
 from harness.instance.base import Place
 from harness.instance.iris import Instance
 from harness.model import Position, RecoveryMode, RollforwardSummary, Verdict
@@ -19,7 +19,7 @@ from harness.stages.recovery import Steps
 from harness.stages.rollforward import roll_forward
 
 
-def _skipped(scene: Scene) -> Planted:
+def _skipped(specimen: Specimen) -> Planted:
     """It is said to have been done, and was not."""
 
     def claim(target, source, journals, until):  # type: ignore[no-untyped-def]
@@ -35,41 +35,41 @@ def _skipped(scene: Scene) -> Planted:
         updated = tuple(target.describe().databases.values())
         return summary, RollforwardAnswer(records=None, updated=updated, skipped=(), duration_s=0.0)
 
-    return scene.rolled_forward(claim, RecoveryMode.ROLLFORWARD)
+    return specimen.rolled_forward(claim, RecoveryMode.ROLLFORWARD)
 
 
-def _stopped(keep: int) -> Callable[[Scene], Planted]:
+def _stopped(keep: int) -> Callable[[Specimen], Planted]:
     """Only the first journals are applied."""
 
-    def plant(scene: Scene) -> Planted:
+    def plant(specimen: Specimen) -> Planted:
         def less(target, source, journals, until):  # type: ignore[no-untyped-def]
             return roll_forward(target, source, replace(journals, expected=journals.expected[:keep]), None)
 
-        return scene.rolled_forward(less, RecoveryMode.ROLLFORWARD)
+        return specimen.rolled_forward(less, RecoveryMode.ROLLFORWARD)
 
     return plant
 
 
-def _one_database(scene: Scene) -> Planted:
+def _one_database(specimen: Specimen) -> Planted:
     """The updates of one database are not applied, and nothing says so."""
 
     def only_one(target, source, journals, until):  # type: ignore[no-untyped-def]
         databases = {"one": source.databases["one"]}
         return roll_forward(target, replace(source, databases=databases), journals, until)
 
-    return scene.rolled_forward(only_one, RecoveryMode.ROLLFORWARD)
+    return specimen.rolled_forward(only_one, RecoveryMode.ROLLFORWARD)
 
 
-def _too_far(scene: Scene) -> Planted:
+def _too_far(specimen: Specimen) -> Planted:
     """A point in time was asked for, and everything was applied."""
 
     def all_of_it(target, source, journals, until):  # type: ignore[no-untyped-def]
         return roll_forward(target, source, journals, None)
 
-    return scene.rolled_forward(all_of_it, RecoveryMode.POINT_IN_TIME)
+    return specimen.rolled_forward(all_of_it, RecoveryMode.POINT_IN_TIME)
 
 
-def _from_later(scene: Scene) -> Planted:
+def _from_later(specimen: Specimen) -> Planted:
     """It begins with the second journal."""
 
     def later(target, source, journals: JournalSet, until):  # type: ignore[no-untyped-def]
@@ -84,7 +84,7 @@ def _from_later(scene: Scene) -> Planted:
             planted.evidence.append(f"from {second}: {error}")
             raise
 
-    planted = scene.rolled_forward(later, RecoveryMode.ROLLFORWARD)
+    planted = specimen.rolled_forward(later, RecoveryMode.ROLLFORWARD)
     return planted
 
 
@@ -106,20 +106,20 @@ class _NotOurs:
         """It goes on."""
 
 
-def _over_the_source(scene: Scene) -> Planted:
+def _over_the_source(specimen: Specimen) -> Planted:
     """The restore is aimed at the running instance."""
 
     def take(targets: Targets) -> Place:
-        place = scene.session.source.place
-        if Instance(place).describe().root == scene.session.description.root:
+        place = specimen.session.source.place
+        if Instance(place).describe().root == specimen.session.description.root:
             planted.evidence.append("the target has the folders of the running instance")
         return _NotOurs(place)  # type: ignore[return-value]
 
-    planted = scene.planted(steps=Steps(take=take))
+    planted = specimen.planted(steps=Steps(take=take))
     return planted
 
 
-def _files_gone(scene: Scene) -> Planted:
+def _files_gone(specimen: Specimen) -> Planted:
     """Somebody removes the recovered files before they are looked at."""
 
     def remove(target: Instance) -> None:
@@ -129,7 +129,7 @@ def _files_gone(scene: Scene) -> Planted:
             evidence.append(f"{folder.name}/IRIS.DAT was removed")
 
     evidence: list[str] = []
-    return scene.settled(remove, evidence=evidence)
+    return specimen.settled(remove, evidence=evidence)
 
 
 _fault = partial(fault, "rollforward", echoes=STATE)

@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from harness import destroy
-from harness.fault.base import EVERYTHING, PATH_OF, Planted, Scene, fault, given, overwrite, planted_in
+from harness.fault.base import EVERYTHING, PATH_OF, Planted, Specimen, fault, given, overwrite, planted_in
 from harness.files import Method, copy_paths
 from harness.model import RecoveryMode
 from harness.plan.model import SnapshotSpec
 
 
-def _image(damage: Callable[[Path], str], names: str = "") -> Callable[[Scene], Planted]:
-    return lambda scene: scene.with_image(damage, names)
+def _image(damage: Callable[[Path], str], names: str = "") -> Callable[[Specimen], Planted]:
+    return lambda specimen: specimen.with_image(damage, names)
 
 
 def _lose(role: str) -> Callable[[Path], str]:
@@ -40,28 +40,28 @@ def _cut(role: str, size: int) -> Callable[[Path], str]:
     return cut
 
 
-def _older(*roles: str) -> Callable[[Scene], Planted]:
+def _older(*roles: str) -> Callable[[Specimen], Planted]:
     """Databases of the earlier snapshot in the place of ours."""
 
-    def plant(scene: Scene) -> Planted:
-        old = scene.folder / "old"
+    def plant(specimen: Specimen) -> Planted:
+        old = specimen.folder / "old"
         old.mkdir()
-        given(scene.earlier, old)
+        given(specimen.earlier, old)
 
         def put(image: Path) -> str:
             for role in roles:
                 shutil.copy(old / PATH_OF[role], image / PATH_OF[role])
             return f"database {' and '.join(roles)} of the earlier snapshot"
 
-        return scene.with_image(put)
+        return specimen.with_image(put)
 
     return plant
 
 
-def _later(scene: Scene) -> Planted:
+def _later(specimen: Specimen) -> Planted:
     """Database two was copied some transactions after database one, in a freeze of its own."""
-    later = scene.folder / "later"
-    made = scene.back_up()
+    later = specimen.folder / "later"
+    made = specimen.back_up()
     later.mkdir()
     given(made.backup, later).release()
 
@@ -69,7 +69,7 @@ def _later(scene: Scene) -> Planted:
         shutil.copy(later / PATH_OF["two"], image / PATH_OF["two"])
         return "database two is of a later freeze"
 
-    return scene.with_image(put)
+    return specimen.with_image(put)
 
 
 def _swapped(image: Path) -> str:
@@ -81,10 +81,10 @@ def _swapped(image: Path) -> str:
     return "the databases changed places"
 
 
-def _live(scene: Scene) -> Planted:
+def _live(specimen: Specimen) -> Planted:
     """The database files of the running instance, copied without any freeze, long after."""
-    later = scene.folder / "live"
-    description = scene.session.description
+    later = specimen.folder / "live"
+    description = specimen.session.description
     folders = [folder.relative_to(description.root) for folder in description.databases.values()]
     copy_paths(description.root, folders, later, Method.COPY)
 
@@ -93,7 +93,7 @@ def _live(scene: Scene) -> Planted:
             shutil.copy(later / path, image / path)
         return "both databases as they lay on the disk later"
 
-    return scene.with_image(put)
+    return specimen.with_image(put)
 
 
 def _file_header(image: Path) -> str:
@@ -140,15 +140,15 @@ def _link_out(image: Path) -> str:
 
 def _by_command(
     *commands: tuple[str, str], names: str = "", timeout_s: float | None = None
-) -> Callable[[Scene], Planted]:
+) -> Callable[[Specimen], Planted]:
     """A snapshot by commands of a shell, in which $0 is the source and $1 the target."""
 
-    def plant(scene: Scene) -> Planted:
+    def plant(specimen: Specimen) -> Planted:
         options = {
-            option: ["sh", "-c", script, "{source}", "{target}", str(scene.folder)]
+            option: ["sh", "-c", script, "{source}", "{target}", str(specimen.folder)]
             for option, script in commands
         }
-        planted = scene.back_up(
+        planted = specimen.back_up(
             provider=SnapshotSpec(provider="command", options=options, timeout_s=timeout_s)
         )
         window = planted.backup.window

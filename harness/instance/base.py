@@ -162,7 +162,7 @@ class CanRestart(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ProgramLimits:
     """What a program may use: processes of its user, address space of each, size of a file."""
 
     processes: int = 200
@@ -171,7 +171,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planted:
+class PlacedFile:
     """A file to write into a machine: its path there, and whose it is."""
 
     path: str
@@ -205,7 +205,7 @@ class Machine(Place, Protocol):
     def instance(self, name: str) -> Place:
         """This machine, spoken of as the surroundings of another of its instances."""
 
-    def put(self, files: Sequence[Planted]) -> None:
+    def put(self, files: Sequence[PlacedFile]) -> None:
         """Write files, with the folders above them. Raises CommandError."""
 
     def way_in(self, user: str) -> list[str]:
@@ -219,7 +219,7 @@ class Machine(Place, Protocol):
         environment: Mapping[str, str],
         folder: str,
         output: int,
-        limits: Limits,
+        limits: ProgramLimits,
     ) -> subprocess.Popen[bytes]:
         """Start a program with this environment only, no terminal and empty standard input; `output` is a file
         descriptor. The process given back is the way in, the program its only child. Raises InstanceGone.

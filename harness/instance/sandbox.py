@@ -45,7 +45,7 @@ from harness.command import Transcript
 from harness.containers import TOKEN_VARIABLE
 from harness.errors import CommandError, InstanceGone, PreconditionError
 from harness.instance.bare import PATH, bare
-from harness.instance.base import Limits, Machine, Place, Planted
+from harness.instance.base import Machine, Place, PlacedFile, ProgramLimits
 from harness.instance.namespaces import (
     STANDIN_BIN,
     NamespacePlace,
@@ -351,7 +351,7 @@ class SandboxPlace(NamespacePlace):
         other.name = name
         return other
 
-    def put(self, files: Sequence[Planted]) -> None:
+    def put(self, files: Sequence[PlacedFile]) -> None:
         """Write files into the machine, with the folders above them. Raises CommandError."""
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -384,7 +384,7 @@ class SandboxPlace(NamespacePlace):
         environment: Mapping[str, str],
         folder: str,
         output: int,
-        limits: Limits,
+        limits: ProgramLimits,
     ) -> subprocess.Popen[bytes]:
         """Start a program in here, with nothing but the given environment, no terminal and empty standard input.
 

@@ -12,7 +12,7 @@ _KEYS = {"preScriptLocation", "postScriptLocation", "continueBackupOnFailure", "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mistake:
+class BadTemplate:
     """Why a file is no configuration of the plug-in, and where that shows. Line and column count from 1."""
 
     line: int
@@ -26,7 +26,7 @@ class AzureHook:
 
     text: ScriptText
     values: Mapping[str, str]
-    mistake: Mistake | None
+    mistake: BadTemplate | None
 
     @staticmethod
     def of(text: ScriptText) -> AzureHook:
@@ -35,11 +35,11 @@ class AzureHook:
             data = json.loads(text.text)
         except ValueError as error:
             line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
-            mistake = Mistake(line=line, column=column, message=f"The file is not JSON: {error}.")
+            mistake = BadTemplate(line=line, column=column, message=f"The file is not JSON: {error}.")
             return AzureHook(text=text, values={}, mistake=mistake)
         if not isinstance(data, dict) or not _KEYS & data.keys():
             message = "The file is no configuration of Azure's snapshot plug-in: it has none of its keys."
-            return AzureHook(text=text, values={}, mistake=Mistake(line=1, column=1, message=message))
+            return AzureHook(text=text, values={}, mistake=BadTemplate(line=1, column=1, message=message))
         return AzureHook(text=text, values={key: str(value) for key, value in data.items()}, mistake=None)
 
     def line_of(self, key: str) -> int:

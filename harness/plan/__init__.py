@@ -1,0 +1,1 @@
+"""Plans: what a user asks for, read, checked and taken to pieces."""

@@ -9,10 +9,10 @@ import threading
 from pathlib import Path
 
 from harness.errors import HarnessError, InstanceError
-from harness.instance.base import Limits, Machine
+from harness.instance.base import Machine, ProgramLimits
 from harness.scripts import processes
 
-LIMITS = Limits()
+LIMITS = ProgramLimits()
 _MEMORY_MAX = 3 << 30
 _MEMORY_LEFT = 192 << 20
 """Of the real machine. Some memory belongs to no process: files without a name, segments that are not attached."""

@@ -12,7 +12,7 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from harness.instance.base import Machine, Planted
+from harness.instance.base import Machine, PlacedFile
 from harness.instance.namespaces import interpreter
 from harness.scripts.model import Scripts
 
@@ -26,17 +26,17 @@ _LENT = ("/opt", "/usr/local", "/usr/libexec")
 _COPIED_BYTES, _COPIED_FILES = 8 << 20, 200
 
 
-def commands(machine: Machine, scripts: Scripts, *, iris: bool, cache: bool) -> list[Planted]:
+def commands(machine: Machine, scripts: Scripts, *, iris: bool, cache: bool) -> list[PlacedFile]:
     """The programs of machine/, under the names of the product that is to be there."""
     names = (["iris", "irissession"] if iris else []) + (["ccontrol", "csession"] if cache else [])
     recorder = _filled("iris.pl", machine)
     become = (_OWN / "su.sh").read_bytes()
-    planted = [Planted(path=f"/usr/bin/{name}", content=recorder, mode=0o755) for name in names]
+    planted = [PlacedFile(path=f"/usr/bin/{name}", content=recorder, mode=0o755) for name in names]
     planted += [
-        Planted(path=f"/usr/{path}", content=become, mode=0o755)
+        PlacedFile(path=f"/usr/{path}", content=become, mode=0o755)
         for path in ("bin/su", "bin/sudo", "sbin/runuser")
     ]
-    planted.append(Planted(path="/usr/bin/logger", content=_filled("logger.sh", machine), mode=0o755))
+    planted.append(PlacedFile(path="/usr/bin/logger", content=_filled("logger.sh", machine), mode=0o755))
     return planted
 
 
@@ -50,7 +50,7 @@ class Program:
         guessed: Nothing of that name is installed here, so its folder is unknown.
     """
 
-    planted: tuple[Planted, ...]
+    planted: tuple[PlacedFile, ...]
     over: tuple[str, ...]
     guessed: bool
 
@@ -66,7 +66,7 @@ def program(machine: Machine, scripts: Scripts) -> Program:
     content = _filled("snapshot.sh", machine)
     paths = dict.fromkeys([PROGRAM, *found, *given, *(f"{f}/{name}" for f in _ADMINISTRATORS if guessed)])
     return Program(
-        planted=tuple(Planted(path=path, content=content, mode=0o755) for path in paths),
+        planted=tuple(PlacedFile(path=path, content=content, mode=0o755) for path in paths),
         over=tuple(over),
         guessed=guessed,
     )
@@ -82,29 +82,29 @@ def _is_own(folder: str) -> bool:
     return Path(folder).is_dir() and not Path(folder).is_symlink()
 
 
-def files(machine: Machine, scripts: Scripts, results: Path) -> list[Planted]:
+def files(machine: Machine, scripts: Scripts, results: Path) -> list[PlacedFile]:
     """The scripts and the files beside them, unchanged: some scripts read a file next to them.
 
     Args:
         results: Where checks leave their results, which are not copied.
     """
-    found: dict[str, Planted] = {}
+    found: dict[str, PlacedFile] = {}
     for hook in (scripts.freeze, scripts.thaw, scripts.snapshot):
         if hook and hook[0] not in scripts.install and not machine.tree.exists(hook[0]):
             for path in _with_neighbours(Path(hook[0]), results):
                 found[str(path)] = _as_it_is(path)
     for target, path in scripts.install.items():
-        found[target] = Planted(path=target, content=path.read_bytes(), mode=0o700)
+        found[target] = PlacedFile(path=target, content=path.read_bytes(), mode=0o700)
     if scripts.program:
         takes = _filled("snapshot.sh", machine)
         for beside in found:
             same = posixpath.basename(beside) == posixpath.basename(scripts.program)
             if same and beside != scripts.freeze[0]:
-                found[beside] = Planted(path=beside, content=takes, mode=0o755)
+                found[beside] = PlacedFile(path=beside, content=takes, mode=0o755)
     return list(found.values())
 
 
-def names_program(planted: Iterable[Planted], scripts: Scripts) -> bool:
+def names_program(planted: Iterable[PlacedFile], scripts: Scripts) -> bool:
     """Whether a job, or a file beside it, has the name of its program as a word."""
     word = re.compile(rb"(?<![A-Za-z0-9_])" + re.escape(posixpath.basename(scripts.program)).encode())
     return any(word.search(file.content) for file in planted)
@@ -135,5 +135,5 @@ def _with_neighbours(script: Path, results: Path) -> list[Path]:
     return files if small else [script]
 
 
-def _as_it_is(path: Path) -> Planted:
-    return Planted(path=str(path), content=path.read_bytes(), mode=stat.S_IMODE(path.stat().st_mode))
+def _as_it_is(path: Path) -> PlacedFile:
+    return PlacedFile(path=str(path), content=path.read_bytes(), mode=stat.S_IMODE(path.stat().st_mode))

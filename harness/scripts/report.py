@@ -78,7 +78,7 @@ def _with_a_reason(schema: dict[str, Any]) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class StoredReport:
     """What `harness scripts check` saw of a pair of scripts."""
 
     verdict: Verdict
@@ -101,12 +101,12 @@ class Document:
     """Name and version of this form."""
 
 
-DOCUMENTS = Stored(Document, SCHEMA)
+REPORTS = Stored(StoredReport, SCHEMA)
 
 
 def as_json(report: Report) -> str:
     """Everything, as one object."""
-    document = Document(
+    document = StoredReport(
         verdict=report.verdict,
         stand_in=True,
         note=STAND_IN_NOTE,
@@ -116,7 +116,7 @@ def as_json(report: Report) -> str:
         scripts=report.scripts,
         scenarios=report.outcomes,
     )
-    return DOCUMENTS.dumps(document)
+    return REPORTS.dumps(document)
 
 
 def junit(report: Report) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from harness import destroy, plugins, store
@@ -69,61 +70,72 @@ def opened(
     host, target_host = hosts[0], hosts[-1]
     entry = leftovers.register(work, containers=any(one.in_containers for one in hosts))
     log = log_folder(work) / store.FREEZE_LOG
-    targets = watchdog = ledger = None
-    with recorded(transcript), destroy.logged(folder / destroy.LOG_FILE):
+    with (
+        recorded(transcript),
+        destroy.logged(folder / destroy.LOG_FILE),
+        _closed(entry, hosts, partial(store.keep_log, log, folder)) as (ending, last),
+    ):
+        _make_log(log)
+        progress.stage(name, "start the instance")
+        for one in hosts:
+            one.probe()
+        targets = Targets(target_host, host.root(), recoveries)
+        ending.callback(targets.close)
+        targets.prepare()
+        watchdog = Watchdog(folder, host.environment(), progress.note)
+        ending.callback(watchdog.close)
+        source = Instance(host.source())
+        description = source.describe()
+        workload, fewer = within_licence(workload, description)
+        way = _open_log(log, description, way=not host.in_containers)
+        notes = (*fewer, *_structure_only(description), *way)
+        for note in notes:
+            progress.note(note)
+        ledger = Ledger(workload.writers, folder / "ledger.bin")
+        last.callback(ledger.close)
+        yield Session(
+            workload=workload,
+            freeze=freeze,
+            limits=limits,
+            seed=seed,
+            folder=folder,
+            work=work,
+            host=host,
+            target_host=target_host,
+            targets=targets,
+            source=source,
+            description=description,
+            ledger=ledger,
+            watchdog=watchdog,
+            progress=progress,
+            clock=clock,
+            random=random.Random(seed),
+            first_journal=_begin_anew(source) if instance.name else None,
+            notes=notes,
+        )
+
+
+@contextmanager
+def _closed(
+    entry: Registered, hosts: list[Host], keep_log: Callable[[], object]
+) -> Iterator[tuple[contextlib.ExitStack, contextlib.ExitStack]]:
+    """Closes everything, whatever the others raise: what is put on the first stack, the hosts, what is put on the
+    second, the entry. The last error is raised. After a ThawError all is left as it is. A copy of the log stays.
+    """
+    with contextlib.ExitStack() as ending:
+        ending.callback(leftovers.finish, entry)
+        last = ending.enter_context(contextlib.ExitStack())
+        for host in hosts:
+            ending.callback(host.close)
         try:
-            _make_log(log)
-            progress.stage(name, "start the instance")
-            for one in hosts:
-                one.probe()
-            targets = Targets(target_host, host.root(), recoveries)
-            targets.prepare()
-            watchdog = Watchdog(folder, host.environment(), progress.note)
-            source = Instance(host.source())
-            description = source.describe()
-            workload, notes = within_licence(workload, description)
-            notes = (
-                *notes,
-                *_structure_only(description),
-                *_open_log(log, description, way=not host.in_containers),
-            )
-            for note in notes:
-                progress.note(note)
-            ledger = Ledger(workload.writers, folder / "ledger.bin")
-            first_journal = _begin_anew(source) if instance.name else None
-            yield Session(
-                workload=workload,
-                freeze=freeze,
-                limits=limits,
-                seed=seed,
-                folder=folder,
-                work=work,
-                host=host,
-                target_host=target_host,
-                targets=targets,
-                source=source,
-                description=description,
-                ledger=ledger,
-                watchdog=watchdog,
-                progress=progress,
-                clock=clock,
-                random=random.Random(seed),
-                first_journal=first_journal,
-                notes=notes,
-            )
-        except ThawError:
+            yield ending, last
+        except BaseException as error:
             with contextlib.suppress(HarnessError):
-                store.keep_log(log, folder)
+                keep_log()
+            if isinstance(error, ThawError):
+                ending.pop_all()
             raise
-        except BaseException:
-            with contextlib.suppress(HarnessError):
-                store.keep_log(log, folder)
-            _close(hosts, targets, watchdog, ledger, entry)
-            raise
-        try:
-            store.keep_log(log, folder)
-        finally:
-            _close(hosts, targets, watchdog, ledger, entry)
+        keep_log()
 
 
 @contextmanager
@@ -248,23 +260,3 @@ def _open_log(log: Path, description: Description, *, way: bool) -> tuple[str, .
 def _host(spec: InstanceSpec, folder: Path, transcript: Transcript) -> Host:
     made: Host = plugins.load("harness.hosts", spec.host, _HOST)(spec, folder, transcript)
     return made
-
-
-def _close(
-    hosts: list[Host],
-    targets: Targets | None,
-    watchdog: Watchdog | None,
-    ledger: Ledger | None,
-    entry: Registered,
-) -> None:
-    """Everything is closed whatever the others raise; the last of them is raised."""
-    with contextlib.ExitStack() as ending:
-        ending.callback(leftovers.finish, entry)
-        if ledger:
-            ending.callback(ledger.close)
-        for host in hosts:
-            ending.callback(host.close)
-        if targets:
-            ending.callback(targets.close)
-        if watchdog:
-            ending.callback(watchdog.close)

@@ -20,11 +20,11 @@ from .layout import DATABASES, Layout
 
 Objects = list[dict[str, object]]
 ROUTINES = ("RVWORK", "RVCHECK", "RVFAULT")
-Verb = Callable[..., "Objects | Run"]
+Verb = Callable[..., "Objects | InClient"]
 
 
 @dataclass(frozen=True)
-class Run:
+class InClient:
     """M code for the client to run in place of itself."""
 
     code: str
@@ -178,27 +178,27 @@ class Agent:
         seconds: str,
         commit: str,
         pace: str,
-    ) -> Run:
+    ) -> InClient:
         numbers = ",".join(str(_number(n)) for n in (writer, writers, seed, first, count, seconds))
         if commit not in ("durable", "buffered"):
             raise Refused(f"commit is durable or buffered, not {commit}")
-        return Run(f'do write^RVWORK({numbers},"{commit}",{_number(pace)})')
+        return InClient(f'do write^RVWORK({numbers},"{commit}",{_number(pace)})')
 
-    def stop(self) -> Run:
-        return Run("do stop^RVWORK")
+    def stop(self) -> InClient:
+        return InClient("do stop^RVWORK")
 
-    def clear(self) -> Run:
-        return Run("do clear^RVWORK")
+    def clear(self) -> InClient:
+        return InClient("do clear^RVWORK")
 
-    def plant(self, label: str, writer: str, writers: str, seed: str) -> Run:
+    def plant(self, label: str, writer: str, writers: str, seed: str) -> InClient:
         if not re.fullmatch("[a-z]+", label):
             raise Refused(f"{label} is no label of RVFAULT")
-        return Run(f"do {label}^RVFAULT({_number(writer)},{_number(writers)},{_number(seed)})")
+        return InClient(f"do {label}^RVFAULT({_number(writer)},{_number(writers)},{_number(seed)})")
 
-    def state(self, part: str, writer: str) -> Run:
+    def state(self, part: str, writer: str) -> InClient:
         if part not in ("summary", "history"):
             raise Refused(f"the state has the parts summary and history, not {part}")
-        return Run(f"do {part}^RVCHECK({_number(writer)})")
+        return InClient(f"do {part}^RVCHECK({_number(writer)})")
 
     def install(self, folder: str) -> Objects:
         """The stand-in runs the routines it came with: others would not be run, so they are refused."""

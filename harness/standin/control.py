@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .accounts import Accounts
-from .agent import Agent, Run
+from .agent import Agent, InClient
 from .backup import BackupGeneral, Refused
 from .call import ClassCall, parse
 from .gtm import Engine, GTMError
@@ -228,11 +228,11 @@ class Control:
             return f"{FAILED}\n{json.dumps({'error': str(error)})}\n"
         except TypeError as error:
             return f"{FAILED}\n{json.dumps({'error': f'<PARAMETER> {error}'})}\n"
-        if isinstance(answer, Run):
+        if isinstance(answer, InClient):
             return self._run_in_client(answer)
         return f"{DONE}\n" + "".join(f"{json.dumps(one)}\n" for one in answer)
 
-    def _run_in_client(self, run: Run) -> str:
+    def _run_in_client(self, run: InClient) -> str:
         settings = [
             f"{key}={value}"
             for key, value in self._engine.environment.items()

@@ -33,7 +33,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True)
-class Record:
+class JournalRecord:
     """One record: where it begins, its type and its length in bytes."""
 
     offset: int
@@ -41,7 +41,7 @@ class Record:
     length: int
 
 
-def records(file: Path) -> Iterator[Record]:
+def records(file: Path) -> Iterator[JournalRecord]:
     """All records in order, by their lengths; ends where the data ends. Raises Unreadable."""
     with _opened(file) as data:
         for record in _forward(data, HEADER_BYTES):
@@ -61,7 +61,7 @@ def first_offset(file: Path) -> int:
     raise Unreadable(f"{file.name} holds no record that ends its beginning")
 
 
-def record_at(file: Path, offset: int) -> Record | None:
+def record_at(file: Path, offset: int) -> JournalRecord | None:
     """The record that holds a byte; None before the first and past the last. Raises Unreadable."""
     for record in records(file):
         if record.offset <= offset < record.offset + record.length:
@@ -107,16 +107,16 @@ def _opened(file: Path) -> Iterator[mmap.mmap]:
             yield data
 
 
-def _forward(data: mmap.mmap, offset: int) -> Iterator[Record]:
+def _forward(data: mmap.mmap, offset: int) -> Iterator[JournalRecord]:
     while offset + _RECORD_BYTES_MIN <= len(data) and data[offset]:
         length = int.from_bytes(data[offset + 1 : offset + 4], "little")
         if length < _RECORD_BYTES_MIN:
             raise Unreadable(f"the record at {offset} has a length of {length}")
-        yield Record(offset, data[offset], length)
+        yield JournalRecord(offset, data[offset], length)
         offset += length
 
 
-def _backward(data: mmap.mmap, end: int) -> Iterator[Record]:
+def _backward(data: mmap.mmap, end: int) -> Iterator[JournalRecord]:
     for record in _forward(data, end):
         end = record.offset + record.length
     while end > HEADER_BYTES:
@@ -124,13 +124,13 @@ def _backward(data: mmap.mmap, end: int) -> Iterator[Record]:
         start = end - length
         if end > len(data) or length < _RECORD_BYTES_MIN or start < HEADER_BYTES:
             raise Unreadable(f"no record ends at {end}")
-        record = Record(start, data[start], length)
+        record = JournalRecord(start, data[start], length)
         _require_whole(data, record)
         yield record
         end = start
 
 
-def _require_whole(data: mmap.mmap, record: Record) -> None:
+def _require_whole(data: mmap.mmap, record: JournalRecord) -> None:
     """A record ends inside of the file, and says its length at its end as at its beginning. Raises Unreadable."""
     end = record.offset + record.length
     if end > len(data):
@@ -139,7 +139,7 @@ def _require_whole(data: mmap.mmap, record: Record) -> None:
         raise Unreadable(f"the record at {record.offset} does not end at {end}")
 
 
-def _update(data: mmap.mmap, record: Record, global_name: bytes) -> tuple[int, int] | None:
+def _update(data: mmap.mmap, record: JournalRecord, global_name: bytes) -> tuple[int, int] | None:
     """Subscript and value, if the record sets a node of the global with one subscript and a whole number."""
     body = data[record.offset : record.offset + record.length]
     length = int.from_bytes(body[_KEY : _KEY + 3], "little")

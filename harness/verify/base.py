@@ -25,7 +25,7 @@ ONE_INSTANT = (
 _FACTS_SHOWN = 4
 
 
-class DoesNotApply(enum.Enum):
+class NotApplicable(enum.Enum):
     """What a check says of a case in which there is nothing for it to judge. It is no pass: the case has no such
     row.
     """
@@ -33,7 +33,7 @@ class DoesNotApply(enum.Enum):
     DOES_NOT_APPLY = "does not apply"
 
 
-DOES_NOT_APPLY = DoesNotApply.DOES_NOT_APPLY
+DOES_NOT_APPLY = NotApplicable.DOES_NOT_APPLY
 
 
 class Checker(Protocol):
@@ -44,10 +44,10 @@ class Checker(Protocol):
     @property
     def declared(self) -> Declaration: ...
 
-    def check(self, evidence: Evidence) -> Sequence[Finding] | DoesNotApply: ...
+    def check(self, evidence: Evidence) -> Sequence[Finding] | NotApplicable: ...
 
 
-def judge(checker: Checker, evidence: Evidence) -> Check | DoesNotApply:
+def judge(checker: Checker, evidence: Evidence) -> Check | NotApplicable:
     """Run one checker. Its verdict is the worst of its findings; PASS needs that it looked and found none, that all
     it needs was there, and that every fact about the product that it rests on was confirmed. Whatever it raises
     becomes UNKNOWN: the other checks go on.
@@ -58,14 +58,14 @@ def judge(checker: Checker, evidence: Evidence) -> Check | DoesNotApply:
         found = _found(checker, evidence)
     except Exception as error:  # noqa: BLE001 # whatever a check raises, it says nothing of the backup
         found = (broken(name, error),)
-    if isinstance(found, DoesNotApply):
+    if isinstance(found, NotApplicable):
         return found
     return checked(name, (*found, *_unconfirmed(name, evidence)), time.monotonic() - began)
 
 
-def _found(checker: Checker, evidence: Evidence) -> tuple[Finding, ...] | DoesNotApply:
+def _found(checker: Checker, evidence: Evidence) -> tuple[Finding, ...] | NotApplicable:
     said = checker.check(evidence)
-    if isinstance(said, DoesNotApply):
+    if isinstance(said, NotApplicable):
         if checker.declared.always:
             raise TypeError(
                 "it declares that it judges every case, and says that it does not apply to this one"

@@ -13,7 +13,7 @@ from dataclasses import replace
 from harness.declared import Judgement, Profile, judgements
 from harness.evidence.case import Evidence
 from harness.model import IMAGE, Check, Finding
-from harness.verify.base import Checker, DoesNotApply, broken, checked, judge
+from harness.verify.base import Checker, NotApplicable, broken, checked, judge
 
 
 def judge_all(evidence: Evidence, profile: Profile) -> list[Check]:
@@ -22,17 +22,17 @@ def judge_all(evidence: Evidence, profile: Profile) -> list[Check]:
     """
     of_image = evidence.of_image()
     found = [_judged(one, of_image if one.image else evidence) for one in judgements(profile)]
-    return [check for check in found if not isinstance(check, DoesNotApply)]
+    return [check for check in found if not isinstance(check, NotApplicable)]
 
 
-def _judged(judgement: Judgement, evidence: Evidence) -> Check | DoesNotApply:
+def _judged(judgement: Judgement, evidence: Evidence) -> Check | NotApplicable:
     check = _check(judgement, evidence)
-    if isinstance(check, DoesNotApply) or not judgement.image:
+    if isinstance(check, NotApplicable) or not judgement.image:
         return check
     return replace(check, name=judgement.name, findings=tuple(map(_in_image, check.findings)))
 
 
-def _check(judgement: Judgement, evidence: Evidence) -> Check | DoesNotApply:
+def _check(judgement: Judgement, evidence: Evidence) -> Check | NotApplicable:
     name, made = judgement.check.declaration.name, judgement.check.checker
     if isinstance(made, Exception):
         return checked(name, (broken(name, made),))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from harness.declared import Declaration
 from harness.evidence.case import Evidence, Limit
 from harness.model import Code, Finding, Verdict
-from harness.verify.base import DOES_NOT_APPLY, DoesNotApply
+from harness.verify.base import DOES_NOT_APPLY, NotApplicable
 
 
 class LimitsChecker:
@@ -24,7 +24,7 @@ class LimitsChecker:
         remedy="the backup is good and too slow or too old for the plan; see the limits in it",
     )
 
-    def check(self, evidence: Evidence) -> Sequence[Finding] | DoesNotApply:
+    def check(self, evidence: Evidence) -> Sequence[Finding] | NotApplicable:
         if not evidence.limits:
             return DOES_NOT_APPLY
         return [finding for limit in evidence.limits for finding in _past(limit)]

@@ -18,7 +18,7 @@ import pytest
 import harness
 from harness.command import Transcript
 from harness.errors import InstanceGone, PreconditionError, StartError
-from harness.instance.base import Limits, Planted
+from harness.instance.base import PlacedFile, ProgramLimits
 from harness.instance.iris import Instance
 from harness.instance.local import LocalHost
 from harness.instance.sandbox import OWNER, USERS, SandboxHost, SandboxPlace
@@ -105,7 +105,7 @@ def shell(place: SandboxPlace) -> Shell:
 
 
 def started(
-    place: SandboxPlace, folder: Path, script: str, *, user: str = "root", limits: Limits | None = None
+    place: SandboxPlace, folder: Path, script: str, *, user: str = "root", limits: ProgramLimits | None = None
 ) -> tuple[int, str]:
     """Status and output of a program that is started as the scripts are."""
     output = folder / "started.out"
@@ -116,7 +116,7 @@ def started(
             environment={"PATH": "/usr/bin:/bin", "GIVEN": "a b"},
             folder="/tmp",
             output=out.fileno(),
-            limits=limits or Limits(),
+            limits=limits or ProgramLimits(),
         )
     return process.wait(30), output.read_text(errors="replace")
 
@@ -244,8 +244,8 @@ def test_files_are_put_and_read(place: SandboxPlace, shell: Shell) -> None:
     """With mode and owner, the folders above them made, and odd names and bytes as they are."""
     odd = bytes(range(256))
     planted = [
-        Planted(path="/srv/new/deep/it's odd *", content=odd, mode=0o640),
-        Planted(path="/usr/local/sbin/tool", content=b"#!/bin/sh\necho tool $1\n", mode=0o755),
+        PlacedFile(path="/srv/new/deep/it's odd *", content=odd, mode=0o640),
+        PlacedFile(path="/usr/local/sbin/tool", content=b"#!/bin/sh\necho tool $1\n", mode=0o755),
     ]
     place.put(planted)
     assert odd == place.tree.read("/srv/new/deep/it's odd *")
@@ -258,7 +258,7 @@ def test_a_file_that_is_put_belongs_to_its_user(
     several_users: None, place: SandboxPlace, shell: Shell
 ) -> None:
     """And nobody else reads it, if its mode says so."""
-    place.put([Planted(path="/home/backup/login", content=b"secret\n", mode=0o600, user="backup")])
+    place.put([PlacedFile(path="/home/backup/login", content=b"secret\n", mode=0o600, user="backup")])
     assert "secret\n" == shell("cat /home/backup/login", user="backup").stdout
     assert shell("cat /home/backup/login", user="somebody").returncode != 0
 
@@ -275,7 +275,7 @@ def test_a_program_gets_its_environment_and_nothing_else(place: SandboxPlace, fo
 
 def test_a_program_has_limits(place: SandboxPlace, folder: Path) -> None:
     """Of a file, of memory, and no core files."""
-    small = Limits(processes=200, memory_bytes=256 << 20, file_bytes=1 << 20)
+    small = ProgramLimits(processes=200, memory_bytes=256 << 20, file_bytes=1 << 20)
     status, _ = started(place, folder, f"head -c 2M /dev/zero >{place.inside}/big", limits=small)
     assert status != 0 and (place.inside / "big").stat().st_size <= 1 << 20
     status, said = started(place, folder, "perl -e '$x = q(x) x (1 << 29)'; ulimit -c", limits=small)
@@ -287,9 +287,12 @@ def test_a_bomb_of_processes_ends_at_its_limit(
 ) -> None:
     """The limit counts the processes of a user of this machine alone."""
     script = "n=0; while [ $n -lt 60 ]; do sleep 20 & n=$((n+1)); done; echo all"
-    status, said = started(place, folder, script, user="somebody", limits=Limits(processes=20))
+    status, said = started(place, folder, script, user="somebody", limits=ProgramLimits(processes=20))
     assert "all" not in said and status != 0
-    assert started(place, folder, "echo fine", user="backup", limits=Limits(processes=20)) == (0, "fine\n")
+    assert started(place, folder, "echo fine", user="backup", limits=ProgramLimits(processes=20)) == (
+        0,
+        "fine\n",
+    )
 
 
 def test_its_memory_filesystem_has_an_end(place: SandboxPlace, shell: Shell) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.fault import matrix, report
-from harness.fault.base import Fault, Scene
+from harness.fault.base import Fault, Specimen
 from harness.fault.matrix import Matrix, Row
 from harness.plan.model import InstanceSpec
 from harness.session.progress import SilentProgress
@@ -27,11 +27,11 @@ ALWAYS = {
 
 
 @pytest.fixture(scope="module")
-def scene(needs_stand_in: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def specimen(needs_stand_in: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Specimen]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         folder: Path = tmp_path_factory.mktemp("matrix")
-        with matrix.scene_of(20261122, folder, SilentProgress(), InstanceSpec()) as made:
+        with matrix.specimen_of(20261122, folder, SilentProgress(), InstanceSpec()) as made:
             yield made
 
 
@@ -49,9 +49,9 @@ def to_plant() -> list[Fault]:
 
 
 @pytest.mark.parametrize("fault", to_plant(), ids=lambda fault: fault.name)
-def test_every_fault_is_caught_and_named(scene: Scene, fault: Fault) -> None:
+def test_every_fault_is_caught_and_named(specimen: Specimen, fault: Fault) -> None:
     """With evidence that something changed, and without one check that cries for nothing."""
-    row = matrix.row_of(scene, fault)
+    row = matrix.row_of(specimen, fault)
     shown = report.table(Matrix(instance="", seed=0, rows=(row,)))
     assert row.evidence and row.caught, shown
     assert row.named, shown
@@ -66,11 +66,11 @@ def test_there_are_enough_faults_of_every_family() -> None:
     assert set(CHECKS) <= {name for fault in faults for name in fault.sees}
 
 
-def test_a_row_without_evidence_is_not_caught(scene: Scene) -> None:
+def test_a_row_without_evidence_is_not_caught(specimen: Specimen) -> None:
     """A fault that changed nothing has shown nothing, whatever the checks say."""
     fault = matrix.faults()["journals.first_missing"]
-    planted = fault.plant(scene)
+    planted = fault.plant(specimen)
     planted.evidence.clear()
     row: Row = matrix.judged(fault, planted, matrix.recovered(planted, fault.mode), 0.0)
-    scene.clear()
+    specimen.clear()
     assert not row.caught and row.named

@@ -18,7 +18,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from harness.scripts import init, scenarios
-from harness.scripts.report import DOCUMENTS
+from harness.scripts.report import REPORTS
 from harness.scripts.scenarios.base import Need
 from tests.runs import left_below, wait_for
 from tests.script_faults import FOLDER
@@ -126,7 +126,7 @@ def test_the_reference_scripts_are_right(caller: Caller) -> None:
     needs_root()
     document = assert_right(caller, "generic", NOT_TRIED | {"wrong-argument"})
     assert [one.name for one in scenarios.every()] == list(verdicts(document))
-    Draft202012Validator(DOCUMENTS.json_schema).validate(document)
+    Draft202012Validator(REPORTS.json_schema).validate(document)
     (folder,) = caller.out.glob("scripts-iris-freeze/*")
     assert {"scripts.json", "junit.xml", "scenarios"} == {path.name for path in folder.iterdir()}
     assert document == json.loads((folder / "scripts.json").read_text())

@@ -33,7 +33,7 @@ from harness.declared import RUN, Profile
 from harness.errors import ThawError
 from harness.evidence.case import Evidence
 from harness.fault import matrix, report
-from harness.fault.base import Fault, Planted, Scene, recovered
+from harness.fault.base import Fault, Planted, Specimen, recovered
 from harness.model import CaseRecord, Check, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec
 from harness.session import leftovers
@@ -184,21 +184,21 @@ def _digest(files: Sequence[Path]) -> str:
 
 def record(wanted: Sequence[Fault], folder: Path) -> Iterator[Row]:
     """Plant each fault for real and keep what came of it; rows without a fault first."""
-    with matrix.scene_of(SEED, folder, SilentProgress(), InstanceSpec()) as scene:
+    with matrix.specimen_of(SEED, folder, SilentProgress(), InstanceSpec()) as specimen:
         for mode in RecoveryMode:
-            yield _recorded(scene, f"{GOOD}.{mode.value}", "", scene.planted(), mode)
-            scene.clear()
+            yield _recorded(specimen, f"{GOOD}.{mode.value}", "", specimen.planted(), mode)
+            specimen.clear()
         for fault in wanted:
             try:
-                planted = fault.plant(scene)
-                yield _recorded(scene, fault.name, planters(fault.family), planted, fault.mode)
+                planted = fault.plant(specimen)
+                yield _recorded(specimen, fault.name, planters(fault.family), planted, fault.mode)
             except ThawError:
-                yield _row(scene, fault.name, planters(fault.family))
+                yield _row(specimen, fault.name, planters(fault.family))
             finally:
-                scene.clear()
+                specimen.clear()
 
 
-def _recorded(scene: Scene, name: str, planted_by: str, planted: Planted, mode: RecoveryMode) -> Row:
+def _recorded(specimen: Specimen, name: str, planted_by: str, planted: Planted, mode: RecoveryMode) -> Row:
     seen: list[Evidence] = []
 
     def judge_and_keep(evidence: Evidence, profile: Profile) -> list[Check]:
@@ -211,19 +211,19 @@ def _recorded(scene: Scene, name: str, planted_by: str, planted: Planted, mode: 
     finally:
         recovery.judge_all = judge_all  # type: ignore[attr-defined]
     return replace(
-        _row(scene, name, planted_by),
+        _row(specimen, name, planted_by),
         names=planted.names,
         shown=tuple(planted.evidence),
         evidence=seen[-1],
     )
 
 
-def _row(scene: Scene, name: str, planted_by: str) -> Row:
+def _row(specimen: Specimen, name: str, planted_by: str) -> Row:
     return Row(
         name=name,
         planted_by=planted_by,
         gathered_by=gatherers(),
-        work=scene.session.work,
+        work=specimen.session.work,
         names="",
         shown=(),
         evidence=None,

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 
 from harness import destroy
-from harness.instance.base import Planted
+from harness.instance.base import PlacedFile
 from harness.model import Finding
 from harness.scripts import rules
 from harness.scripts.scenarios.base import CLASS_REFERENCE, Family, Need
@@ -120,7 +120,7 @@ def credentials(scene: Scene) -> Iterator[Finding]:
     scene.install()
     _with_accounts(scene, owner=False)
     (scene.machine.told / "secret").write_text(_SECRET + "\n")
-    given = Planted(path=scene.scripts.credentials, content=f"backup\n{_SECRET}\n".encode(), mode=0o600)
+    given = PlacedFile(path=scene.scripts.credentials, content=f"backup\n{_SECRET}\n".encode(), mode=0o600)
     scene.machine.put([given])
     scene.notes.append("credentials given")
     seen = scene.backup()

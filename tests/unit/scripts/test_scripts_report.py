@@ -18,7 +18,7 @@ from harness.scripts import report, scenarios
 from harness.scripts.model import Outcome, Report, Scripts
 from harness.scripts.scenarios.base import Need
 
-VALIDATOR = Draft202012Validator(report.DOCUMENTS.json_schema)
+VALIDATOR = Draft202012Validator(report.REPORTS.json_schema)
 FORMS = (report.table, report.markdown, report.as_json, report.junit)
 ODD = "a|b <LICENSE LIMIT> `x` *y*\n# no heading\x1b[31m\x00 é 日"
 
