@@ -28,6 +28,7 @@ from harness.session.progress import Progress
 from harness.session.session import Session, log_folder
 from harness.session.targets import Targets
 from harness.session.watchdog import COMMANDS_FILE, Watchdog
+from harness.undo import HOSTS, CanUndo
 from harness.workload.ledger import Ledger
 
 _OTHER_SESSIONS = 3
@@ -63,16 +64,19 @@ def opened(
     folder = folder.resolve()  # an instance has a working folder of its own
     work = folder / "work"
     transcript = Transcript(folder / COMMANDS_FILE)
-    hosts = [_host(spec, work, transcript) for spec in (instance, target) if spec]
+    specs = [spec for spec in (instance, target) if spec]
+    hosts = [_host(spec, work, transcript) for spec in specs]
     host, target_host = hosts[0], hosts[-1]
-    entry = leftovers.register(work, containers=any(one.in_containers for one in hosts))
+    entry = leftovers.register(work)
     log = log_folder(work) / store.FREEZE_LOG
     targets = watchdog = ledger = None
     with recorded(transcript), destroy.logged(folder / destroy.LOG_FILE):
         try:
             _make_log(log)
             progress.stage(name, "start the instance")
-            for one in hosts:
+            for spec, one in zip(specs, hosts, strict=True):
+                if isinstance(one, CanUndo):
+                    one.register_with(leftovers.registrar(work, HOSTS, spec.host))
                 one.probe()
             targets = Targets(target_host, host.root(), recoveries)
             targets.prepare()
@@ -188,7 +192,7 @@ def _open_log(log: Path, description: Description, *, way: bool) -> tuple[str, .
 
 
 def _host(spec: InstanceSpec, folder: Path, transcript: Transcript) -> Host:
-    made: Host = plugins.load("harness.hosts", spec.host, _HOST)(spec, folder, transcript)
+    made: Host = plugins.load(HOSTS, spec.host, _HOST)(spec, folder, transcript)
     return made
 
 

@@ -36,6 +36,10 @@ class SnapshotProvider(Protocol):
 
     Constructed with `folder: Path` (exists, ours alone, for whatever the provider stores) and `options: Mapping`
     (checked against `options_schema` when the plan was loaded).
+
+    A run may be killed at any moment. Plain files below `folder` are then removed with the run's own. A provider
+    that makes anything else is a `harness.undo.CanUndo`, too: in `probe`, before it makes the first, it registers
+    what will have to be undone, and its `undo` may be called twice, and for what was never made.
     """
 
     options_schema: dict[str, object]

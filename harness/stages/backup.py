@@ -31,12 +31,14 @@ from harness.evidence.window import Window
 from harness.instance.base import TO_READ, CanTellStuns
 from harness.model import Position, RecoveryMode, Stun
 from harness.plan.model import SnapshotSpec
+from harness.session.leftovers import registrar
 from harness.session.session import Session, Stages
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from harness.snapshot.guarded import GuardedProvider
 from harness.stages import freeze
 from harness.stages.load import Driver
 from harness.stages.rollforward import collect
+from harness.undo import SNAPSHOTS, CanUndo
 from harness.workload.ledger import Ledger
 
 _PROVIDER = ("options_schema", "probe", "capture", "expose", "release")
@@ -141,10 +143,12 @@ def discard(session: Session, backup: Backup) -> None:
 def load_provider(session: Session, spec: SnapshotSpec) -> SnapshotProvider:
     """A provider with a folder of its own. Raises UsageError or PreconditionError."""
     folder = _new_folder(session.work, "snapshots")
-    name, distribution = spec.provider, plugins.origin("harness.snapshots", spec.provider)
-    made = plugins.load("harness.snapshots", name, _PROVIDER)
+    name, distribution = spec.provider, plugins.origin(SNAPSHOTS, spec.provider)
+    made = plugins.load(SNAPSHOTS, name, _PROVIDER)
     try:
         provider: SnapshotProvider = made(folder, spec.options)
+        if isinstance(provider, CanUndo):
+            provider.register_with(registrar(session.work, SNAPSHOTS, name))
     except HarnessError:
         raise
     except Exception as error:  # whatever a plug-in does

@@ -426,7 +426,7 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNames
 
 
 def _registered(there: SimpleNamespace) -> Any:
-    def register(work: Path, *, containers: bool) -> Any:
+    def register(work: Path) -> Any:
         work.mkdir()
         there.said.append("register")
         return there.entry
