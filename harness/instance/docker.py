@@ -44,13 +44,13 @@ from harness import containers, destroy
 from harness.command import AT_THE_WORD, Completed, Deadline, Prepared, Transcript, run
 from harness.destroy import Ground
 from harness.errors import CommandError, InstanceError, InstanceGone, PreconditionError, StartError
-from harness.files import make_volume
 from harness.instance.base import TO_READ
 from harness.instance.first import FirstProcess
 from harness.instance.iris import ensure_agent
 from harness.model import Stun
 from harness.owners import hand_over
 from harness.plan.model import InstanceSpec, Storage
+from harness.snapshot.volume import make_volume
 from harness.undo import Register
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from harness.command import Deadline
 
@@ -66,3 +66,16 @@ class SnapshotProvider(Protocol):
 
     def release(self, snapshot: Snapshot) -> None:
         """Remove the snapshot. May be called twice. Raises SnapshotError."""
+
+
+@runtime_checkable
+class CanMakeVolume(Protocol):
+    """A class of providers that capture a volume of their own kind, not any folder. Asked of the class: the source is
+    made before there is a provider.
+    """
+
+    @staticmethod
+    def make_volume(root: Path) -> bool:
+        """Make `root` (not there yet, the folder above is) an empty volume that goes with the files of a run when it
+        has been emptied; False if it does not lie where this kind of volume can be. Raises CommandError.
+        """

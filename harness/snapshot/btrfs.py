@@ -10,7 +10,8 @@ A snapshot that may only be read cannot be emptied, so no removal of files takes
 the folder they lie in is registered, and `undo` deletes the subvolumes that lie directly in it.
 
 Source: btrfs-subvolume(8), btrfs-progs 6.2, "Nested subvolumes": a snapshot is not recursive; linux/btrfs.h,
-BTRFS_IOC_SNAP_DESTROY; btrfs(5): the inode number of the root of a subvolume is 256.
+BTRFS_IOC_SNAP_DESTROY; btrfs(5): the inode number of the root of a subvolume is 256, and an empty one is removed by
+rmdir(2) since Linux 4.18.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import stat
 import struct
 from collections.abc import Iterator, Mapping
@@ -61,6 +63,14 @@ class BtrfsSnapshotProvider:
             destroy.by_its_maker(location, ground, _delete)
             removed.append(f"removed subvolume {location}")
         return removed
+
+    @staticmethod
+    def make_volume(root: Path) -> bool:
+        """A subvolume, on btrfs. It can be written to, so it goes as a folder does."""
+        here = filesystem_type(root.parent) == "btrfs" and shutil.which("btrfs") is not None
+        if here:
+            run(["btrfs", "subvolume", "create", str(root)])
+        return here
 
     def probe(self, source: Source) -> None:
         """Raises PreconditionError unless a snapshot, tried and deleted here, works and holds every path."""

@@ -34,6 +34,7 @@ from harness.snapshot.command import CommandSnapshotProvider
 from harness.snapshot.copy import CopySnapshotProvider
 from harness.snapshot.docker_volume import DockerVolumeSnapshotProvider
 from harness.snapshot.reflink import ReflinkSnapshotProvider
+from harness.snapshot.volume import make_volume
 from harness.undo import CanUndo, Register
 from tests.conftest import require_engine
 
@@ -624,6 +625,22 @@ class TestBtrfs:
         provider = registering(BtrfsSnapshotProvider(place.folder, {}), lambda _: None)
         with pytest.raises(PreconditionError, match="subvolume create"):
             provider.probe(Source(root=place.root, paths=PATHS))
+
+    def test_a_source_on_btrfs_is_made_a_subvolume(self, btrfs: Path) -> None:
+        """By whatever provider it will be captured; emptied, it goes as a folder does."""
+        place = folders(_fresh(btrfs))
+        make_volume(place.root)
+        make_volume(place.root)
+        fill(place.root)
+        provider = registering(BtrfsSnapshotProvider(place.folder, {}), lambda _: None)
+        provider.probe(Source(root=place.root, paths=PATHS))
+        destroy.tree(place.root, Ground(folder=place.root.parent, right="a test made it"))
+        assert not place.root.exists()
+
+    def test_a_source_elsewhere_is_made_a_folder(self, tmp_path: Path) -> None:
+        assert not BtrfsSnapshotProvider.make_volume(tmp_path / "source")
+        make_volume(tmp_path / "source")
+        assert (tmp_path / "source").stat().st_dev == tmp_path.stat().st_dev
 
     def test_nested_subvolume_is_refused(self, btrfs: Path) -> None:
         """A nested subvolume would come back empty; probe says so before the freeze."""
