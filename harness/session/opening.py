@@ -24,7 +24,7 @@ from harness.instance.iris import Instance
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, WorkloadSpec
 from harness.session import leftovers
 from harness.session.entry import Registered
-from harness.session.progress import Progress
+from harness.session.progress import Note, Progress, StageBegan
 from harness.session.session import Session, log_folder
 from harness.session.targets import Targets
 from harness.session.watchdog import COMMANDS_FILE, Watchdog
@@ -73,14 +73,14 @@ def opened(
     with recorded(transcript), destroy.logged(folder / destroy.LOG_FILE):
         try:
             _make_log(log)
-            progress.stage(name, "start the instance")
+            progress.tell(StageBegan(case=name, stage="start the instance"))
             for spec, one in zip(specs, hosts, strict=True):
                 if isinstance(one, CanUndo):
                     one.register_with(leftovers.registrar(work, HOSTS, spec.host))
                 one.probe()
             targets = Targets(target_host, host.root(), recoveries)
             targets.prepare()
-            watchdog = Watchdog(folder, host.environment(), progress.note)
+            watchdog = Watchdog(folder, host.environment(), lambda text: progress.tell(Note(text=text)))
             source = Instance(host.source())
             description = source.describe()
             workload, notes = within_licence(workload, description)
@@ -90,7 +90,7 @@ def opened(
                 *_open_log(log, description, way=not host.in_containers),
             )
             for note in notes:
-                progress.note(note)
+                progress.tell(Note(text=note))
             ledger = Ledger(workload.writers, folder / "ledger.bin")
             first_journal = _begin_anew(source) if instance.name else None
             yield Session(

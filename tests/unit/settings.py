@@ -12,10 +12,10 @@ from harness.evidence.answers import Description
 from harness.evidence.backup import Backup, Promise
 from harness.model import RecoveryMode
 from harness.plan.model import Case, FreezeSpec, Limits, SnapshotSpec
-from harness.session.progress import SilentProgress
 from harness.session.session import Session
 from harness.snapshot.base import Source
 from tests.conftest import small_plan
+from tests.noting import Noting
 from tests.whole import whole
 from tests.windows import window
 
@@ -38,24 +38,6 @@ class FakeLedger:
         return float(sequence)
 
     def close(self) -> None: ...
-
-
-class Noting(SilentProgress):
-    """Keeps what it was told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.done: list[str] = []
-        self.stages: list[tuple[str, str]] = []
-
-    def stage(self, case: str, name: str) -> None:
-        self.stages.append((case, name))
-
-    def case_done(self, case: Any) -> None:
-        self.done.append(case.name)
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def description(root: Path, version: str = "1") -> Description:
