@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from harness.command import Deadline
 
@@ -68,7 +68,6 @@ class SnapshotProvider(Protocol):
         """Remove the snapshot. May be called twice. Raises SnapshotError."""
 
 
-@runtime_checkable
 class CanMakeVolume(Protocol):
     """A class of providers that capture a volume of their own kind, not any folder. Asked of the class: the source is
     made before there is a provider.
@@ -79,3 +78,18 @@ class CanMakeVolume(Protocol):
         """Make `root` (not there yet, the folder above is) an empty volume that goes with the files of a run when it
         has been emptied; False if it does not lie where this kind of volume can be. Raises CommandError.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What must be installed: its name, the argument by which it tells its version, and how to get it."""
+
+    name: str
+    version: str
+    remedy: str
+
+
+class NeedsProgram(Protocol):
+    """A class of providers that call a program; `harness doctor` looks whether it is here."""
+
+    program: Program

@@ -9,7 +9,6 @@ import threading
 from pathlib import Path
 
 from harness import plugins
-from harness.errors import HarnessError
 from harness.snapshot.base import CanMakeVolume
 from harness.undo import SNAPSHOTS
 
@@ -24,18 +23,6 @@ def make_volume(root: Path) -> None:
     with _MAKING:
         if root.exists():
             return
-        if not any(provider.make_volume(root) for provider in _who_can()):
+        providers: list[CanMakeVolume] = plugins.having(SNAPSHOTS, "make_volume")
+        if not any(provider.make_volume(root) for provider in providers):
             root.mkdir()
-
-
-def _who_can() -> list[CanMakeVolume]:
-    """One that cannot be loaded is told of where a plan names it."""
-    found = list[CanMakeVolume]()
-    for name in plugins.names(SNAPSHOTS):
-        try:
-            adapter = plugins.load(SNAPSHOTS, name, ())
-        except HarnessError:
-            continue
-        if isinstance(adapter, CanMakeVolume):
-            found.append(adapter)
-    return found
