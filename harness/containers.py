@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from harness.errors import PreconditionError
 if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
+    from docker.models.volumes import Volume
 
 RUN_LABEL = "iris-restore-harness.run"
 """Label of all that a run makes; its value is the run's token (see `harness.session.leftovers`)."""
@@ -152,7 +153,7 @@ def remove_volume(folder: Path) -> None:
     with contextlib.suppress(docker.errors.DockerException, OSError):
         for volume in engine().volumes.list(filters={"label": f"{RUN_LABEL}={token()}"}):
             if volume.attrs["Mountpoint"] == str(folder):
-                destroy.volume(volume, RUN_LABEL, token())
+                _remove_volume(volume, token())
 
 
 def remove_container(name: str) -> None:
@@ -161,12 +162,13 @@ def remove_container(name: str) -> None:
     import docker
 
     with contextlib.suppress(docker.errors.DockerException, OSError):
-        destroy.container(engine().containers.get(name), RUN_LABEL, token())
+        _remove_container(engine().containers.get(name), token())
 
 
 def kill(container: Container) -> None:
     """SIGKILL to everything in a container of this run; its files stay. Raises docker.errors.DockerException."""
-    destroy.kill_container(container, RUN_LABEL, token())
+    mark, killed = container.labels.get(RUN_LABEL), partial(container.kill, signal="SIGKILL")
+    destroy.marked(f"container {container.name}", mark, token(), killed, "killed")
 
 
 @contextmanager
@@ -202,10 +204,24 @@ def _remove_once(client: DockerClient, token: str) -> list[str]:
     wanted: dict[str, str | list[str] | bool] = {"label": f"{RUN_LABEL}={token}"}
     for container in client.containers.list(all=True, filters=wanted, ignore_removed=True):
         with contextlib.suppress(docker.errors.APIError):
-            destroy.container(container, RUN_LABEL, token)
+            _remove_container(container, token)
         removed.append(f"removed container {container.name}")
     for volume in client.volumes.list(filters=wanted):
         with contextlib.suppress(docker.errors.APIError):
-            destroy.volume(volume, RUN_LABEL, token)
+            _remove_volume(volume, token)
         removed.append(f"removed volume {volume.name}")
     return removed
+
+
+def _remove_container(found: Container, token: str) -> None:
+    """Kill and remove it, with its anonymous volumes. Raises RemovalError if it is not the run's, and what the engine
+    raises.
+    """
+    remove = partial(found.remove, force=True, v=True)
+    destroy.marked(f"container {found.name}", found.labels.get(RUN_LABEL), token, remove)
+
+
+def _remove_volume(found: Volume, token: str) -> None:
+    """Raises as `_remove_container`."""
+    mark = (found.attrs.get("Labels") or {}).get(RUN_LABEL)
+    destroy.marked(f"volume {found.name}", mark, token, partial(found.remove, force=True))

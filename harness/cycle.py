@@ -27,7 +27,7 @@ from harness.model import CaseKey, CaseRecord, InstanceSummary, Record, Verdict
 from harness.plan.expand import expand
 from harness.plan.model import Case, InstanceSpec, Plan
 from harness.session.opening import opened
-from harness.session.progress import Progress
+from harness.session.progress import CaseDone, Note, Progress, RunBegan
 from harness.session.session import Session
 from harness.stages.backup import back_up, discard
 from harness.stages.case_record import without_backup
@@ -52,13 +52,15 @@ def run(
         ThawError: the instance may still be frozen; it is left alone, and the watchdog goes on trying.
     """
     journal = RunRecord.begin(plan, seed, out, argv)
+    progress.tell(RunBegan(cases=journal.record.planned or 0))
     try:
         with of_the_machine(), opened_for(plan, seed, journal.folder, progress) as session:
             journal.update(instance=_instance(session, plan.instance), clock=session.clock)
             for _, cases in itertools.groupby(expand(plan), key=lambda case: case.backup):
                 for case in back_up_and_recover(session, list(cases)):
                     journal.update(cases=(*journal.record.cases, case))
-                    progress.case_done(case)
+                    took_s = sum(stage.duration_s for stage in case.stages)
+                    progress.tell(CaseDone(case=case.name, said=case.verdict.value, duration_s=took_s))
     except BaseException as error:
         with contextlib.suppress(HarnessError):  # a record that cannot be written must not hide this error
             journal.update(error=str(error) or type(error).__name__)
@@ -91,7 +93,7 @@ def back_up_and_recover(session: Session, cases: list[Case]) -> Iterator[CaseRec
         with of_the_machine():
             discard(session, backup)
     except HarnessError as error:  # of no weight for the verdict on a backup that has been judged
-        session.progress.note(f"{name}: the snapshot could not be removed: {error}")
+        session.progress.tell(Note(text=f"{name}: the snapshot could not be removed: {error}"))
 
 
 def opened_for(plan: Plan, seed: int, folder: Path, progress: Progress) -> AbstractContextManager[Session]:

@@ -1,4 +1,4 @@
-"""The one place that destroys: files and folders, mounts, processes, containers and volumes.
+"""The one place that destroys: files and folders, mounts, processes, and what only its maker can remove.
 
 Nobody else in this package removes, unmounts or kills anything (tests/unit/test_destroy.py holds it). Every call
 names the ground it stands on and the right it has, and is written to a log; what was refused is written there, too.
@@ -12,12 +12,12 @@ What is mounted below a ground is unmounted, never removed: it belongs to somebo
 Processes: only those that are proved to be ours at the moment of the signal: a child that was not waited for yet, or
 a process that carries the run's token, held by a descriptor while it is looked at.
 
-Containers and volumes: only those that carry the run's token as their label.
+What only its maker can remove (a subvolume, a container) goes by the maker's own call, which is made here, after the
+same looks: below a ground it is reached as files are; elsewhere it must carry the run's token.
 
 The stand-in ends its own processes itself (`iris force`, `iris stop`): it plays the product, whose business that is.
 
-Source: open(2) O_PATH and O_NOFOLLOW; proc_pid_fdinfo(5), mnt_id; proc_pid_mountinfo(5); pidfd_send_signal(2);
-btrfs-subvolume(8), delete.
+Source: open(2) O_PATH and O_NOFOLLOW; proc_pid_fdinfo(5), mnt_id; proc_pid_mountinfo(5); pidfd_send_signal(2).
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import stat
 import subprocess
@@ -34,18 +33,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.errors import RemovalError
-
-if TYPE_CHECKING:
-    from docker.models.containers import Container
-    from docker.models.volumes import Volume
 
 LOG_FILE = "removed.log"
 """What a run destroyed, in its folder."""
 _UNMOUNT_TIMEOUT_S = 30.0
-_SUBVOLUME_INODE = 256
 _DEPTH_MAX = 64
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _logs: list[Path] = []
@@ -109,12 +102,24 @@ def file(path: Path, ground: Ground) -> None:
     tree(path, ground)
 
 
+def by_its_maker(path: Path, ground: Ground, delete: Callable[[int, str], object]) -> None:
+    """Remove a folder that cannot be emptied, by the call of whoever made it; not there is fine.
+
+    Args:
+        path: As for `tree`.
+        delete: Given a descriptor of the folder above and the name in it; raises OSError.
+    Raises RemovalError: as `tree`, also for a link.
+    """
+    _Tree(path, ground, delete).remove()
+
+
 @dataclass
 class _Tree:
     """One removal. Problems are kept, so that one file that cannot go does not keep the others."""
 
     path: Path
     ground: Ground
+    delete: Callable[[int, str], object] | None = None
     problems: list[str] = field(default_factory=list)
     removed: int = 0
     base: int = -1
@@ -152,7 +157,25 @@ class _Tree:
                     return
                 above = below
             self._unmount_below()
-            self._entry(above, name, self.path)
+            if self.delete is None:
+                self._entry(above, name, self.path)
+            elif not self.problems:
+                self._whole(above, name, self.delete)
+
+    def _whole(self, above: int, name: str, delete: Callable[[int, str], object]) -> None:
+        with contextlib.ExitStack() as opened:
+            try:
+                there = _open(name, above)
+            except FileNotFoundError:
+                return
+            opened.callback(os.close, there)
+            if _mount_id(there) != _mount_id(above):
+                self.problems.append(f"something is mounted at {self.path}; it is not removed")
+                return
+            folder = os.open(f"/proc/self/fd/{above}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            opened.callback(os.close, folder)
+            delete(folder, name)
+            self.removed += 1
 
     def _steps(self) -> tuple[str, ...]:
         """The names from the ground down to the path."""
@@ -196,9 +219,6 @@ class _Tree:
             status = os.fstat(there)
             if _mount_id(there) != _mount_id(above):
                 self.problems.append(f"something is mounted at {shown}; it is not removed")
-            elif status.st_ino == _SUBVOLUME_INODE and _subvolume_deleted(shown):
-                self.removed += 1
-                return False
             else:
                 self._empty(there, status.st_mode, shown, depth)
         finally:
@@ -230,16 +250,6 @@ def _open(name: str | Path, above: int | None) -> int:
 def _mount_id(descriptor: int) -> int:
     text = Path(f"/proc/self/fdinfo/{descriptor}").read_text()
     return int(next(line.split()[1] for line in text.splitlines() if line.startswith("mnt_id:")))
-
-
-def _subvolume_deleted(path: Path) -> bool:
-    """A btrfs snapshot that may only be read cannot be emptied, but deleted."""
-    if not shutil.which("btrfs"):
-        return False
-    done = subprocess.run(
-        ["btrfs", "subvolume", "delete", "--", path], capture_output=True, check=False, timeout=60
-    )
-    return done.returncode == 0
 
 
 # --- mounts
@@ -353,33 +363,21 @@ def _words(args: object) -> str:
     return " ".join(words)[:120]
 
 
-# --- containers and volumes
+# --- what is neither file nor process
 
 
-def container(found: Container, label: str, token: str) -> None:
-    """Kill and remove a container of a run, with its anonymous volumes. Raises RemovalError if it is not the run's,
-    and what the engine raises.
+def marked(
+    what: str, mark: str | None, token: str, remove: Callable[[], object], done: str = "removed"
+) -> None:
+    """Remove something that its maker marked with the token of the run, by its maker's own call.
+
+    Args:
+        mark: What it is marked with; None if it is not.
+        done: What `remove` does to it, for the log.
+    Raises RemovalError: it is not the run's; and what `remove` raises.
     """
-    _require_label(f"container {found.name}", found.labels, label, token)
-    found.remove(force=True, v=True)
-    _note(f"removed container {found.name}: run {token} made it")
-
-
-def volume(found: Volume, label: str, token: str) -> None:
-    """Remove a volume of a run. Raises RemovalError if it is not the run's, and what the engine raises."""
-    _require_label(f"volume {found.name}", found.attrs.get("Labels") or {}, label, token)
-    found.remove(force=True)
-    _note(f"removed volume {found.name}: run {token} made it")
-
-
-def kill_container(found: Container, label: str, token: str) -> None:
-    """SIGKILL to everything in a container of a run; its files stay. Raises as `container`."""
-    _require_label(f"container {found.name}", found.labels, label, token)
-    found.kill(signal="SIGKILL")
-    _note(f"killed container {found.name}: run {token} made it")
-
-
-def _require_label(what: str, labels: dict[str, str], label: str, token: str) -> None:
-    if not token or labels.get(label) != token:
-        _note(f"refused {what}: its label {label} is not {token!r}")
+    if not token or mark != token:
+        _note(f"refused {what}: it is marked {mark!r}, not {token!r}")
         raise RemovalError(f"{what} was not made by run {token or '(none)'}; it is not removed")
+    remove()
+    _note(f"{done} {what}: run {token} made it")

@@ -21,11 +21,10 @@ import hashlib
 import os
 import shutil
 import stat
-import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.command import Deadline, run
+from harness.command import Deadline
 from harness.destroy import mounts
 from harness.errors import SnapshotError
 
@@ -39,9 +38,6 @@ _NOT_THIS_WAY = frozenset(
     {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTTY, errno.EBADF, errno.EPERM}
 )
 """Errors that say "use another call for these two files"; a real failure repeats itself there."""
-
-
-_MAKING = threading.Lock()
 
 
 class Method(enum.Enum):
@@ -134,20 +130,6 @@ def filesystem_type(path: Path) -> str:
             if resolved.is_relative_to(mount) and len(mount.parts) >= len(best.parts):
                 best, kind = mount, of
     return kind
-
-
-def make_volume(root: Path) -> None:
-    """A folder that a snapshot can be taken of: on btrfs a subvolume of its own. Made once, by whoever is first.
-
-    Raises CommandError, OSError: it could not be made.
-    """
-    with _MAKING:
-        if root.exists():
-            return
-        if filesystem_type(root.parent) == "btrfs" and shutil.which("btrfs"):
-            run(["btrfs", "subvolume", "create", str(root)])
-        else:
-            root.mkdir()
 
 
 class _Job:

@@ -1,11 +1,13 @@
 """Adapters by name, found through entry points; built-in and third-party ones register alike.
 
-Only what a plan names is loaded. A name registered twice, an import that fails or a member that is missing
-is an error that names the distribution: an adapter that is silently absent could let a bad backup pass.
+Only what a plan names is loaded, but where all are asked for something (`having`). A name registered twice, an import
+that fails or a member that is missing is an error that names the distribution: an adapter that is silently absent
+could let a bad backup pass.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -67,3 +69,14 @@ def load(group: str, name: str, required: Iterable[str]) -> Any:
             f"Upgrade {distribution}.",
         )
     return adapter
+
+
+def having(group: str, member: str) -> list[Any]:
+    """The classes of a group that have a member. One that cannot be loaded is left out: it is told of where a plan
+    names it.
+    """
+    found = []
+    for name in names(group):
+        with contextlib.suppress(PreconditionError):
+            found.append(load(group, name, (member,)))
+    return found

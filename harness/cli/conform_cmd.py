@@ -9,10 +9,11 @@ import click
 
 from harness import destroy
 from harness.cli.interrupt import interruptible
+from harness.cli.live import CasesOnly, progress_for_terminal
 from harness.cli.output import hand_out, tell
 from harness.errors import ExitCode, PreconditionError, UsageError
 from harness.facts import known
-from harness.facts.conformance import CONFORMANCES, Conformance, FactResult
+from harness.facts.conformance import CONFORMANCES, Conformance
 from harness.model import Verdict
 from harness.plan.model import InstanceSpec
 
@@ -86,7 +87,8 @@ def _conform(spec: InstanceSpec, target: InstanceSpec | None) -> Conformance:
     folder.chmod(0o755)  # an instance may run as a user of its own
     with interruptible():
         try:
-            found = conform(spec, target, folder, _tell_of)
+            with progress_for_terminal(CasesOnly(7)) as progress:
+                found = conform(spec, target, folder, progress)
         except BaseException:
             tell(f"what was said to the instance is in {folder}")
             raise
@@ -95,10 +97,6 @@ def _conform(spec: InstanceSpec, target: InstanceSpec | None) -> Conformance:
     else:
         tell(f"what was said to the instance is in {folder}/commands.log")
     return found
-
-
-def _tell_of(result: FactResult) -> None:
-    tell(f"{result.verdict.value:<7} {result.id} ({result.duration_s:.1f} s)")
 
 
 def _kept(found: Conformance) -> Path:

@@ -26,6 +26,8 @@ from harness.errors import CommandError, ExitCode, HarnessError, PreconditionErr
 from harness.instance.namespaces import in_container, rights_for_root
 from harness.plan.model import InstanceSpec
 from harness.report.grid import grid
+from harness.snapshot.base import NeedsProgram
+from harness.undo import SNAPSHOTS
 
 GTM_ROOT = Path("/usr/lib")
 _QUICK = "testplans/quick.yaml"
@@ -170,7 +172,7 @@ def examine(out: Path) -> list[DoctorRow]:
         _machines(),
         _program("perl", "-e", "print $^V", needed=True, remedy="apt-get install perl"),
         _reflink(out),
-        _program("btrfs", "--version", needed=False, remedy="apt-get install btrfs-progs"),
+        *_of_providers(),
         engine,
         _image(engine),
         _program("iris", "qlist", needed=False, remedy="install IRIS, or use a container image"),
@@ -193,6 +195,13 @@ def _program(name: str, *arguments: str, needed: bool, remedy: str) -> DoctorRow
         return DoctorRow(what=name, found=False, version="", needed=needed, remedy=remedy)
     said = _said([name, *arguments])
     return DoctorRow(what=name, found=True, version=_first_line(said or ""), needed=needed, remedy=remedy)
+
+
+def _of_providers() -> list[DoctorRow]:
+    """The programs that snapshot providers call."""
+    providers: list[NeedsProgram] = plugins.having(SNAPSHOTS, "program")
+    programs = [provider.program for provider in providers]
+    return [_program(one.name, one.version, needed=False, remedy=one.remedy) for one in programs]
 
 
 def _namespaces() -> DoctorRow:

@@ -16,11 +16,12 @@ import click
 
 from harness import destroy
 from harness.cli.interrupt import interruptible
+from harness.cli.live import CasesOnly
 from harness.cli.output import hand_out, tell
 from harness.errors import CommandError, ExitCode, RemovalError
 
 if TYPE_CHECKING:
-    from harness.fault.matrix import Matrix, Row
+    from harness.fault.matrix import Matrix
 
 _SEED = 20261122
 
@@ -77,22 +78,15 @@ def matrix_command(names: tuple[str, ...], seed: int, jobs: int, format_: str, o
 
 def _alone(wanted: Sequence[str], seed: int) -> Matrix:
     from harness.fault import matrix
-    from harness.session.progress import SilentProgress
 
     folder = Path(tempfile.mkdtemp(prefix="harness-matrix-"))
     try:
         with interruptible():
-            return matrix.run(
-                matrix.chosen(wanted), seed=seed, folder=folder, progress=SilentProgress(), tell=_tell
-            )
+            # lines also on a terminal: another job may write to it, too
+            return matrix.run(matrix.chosen(wanted), seed=seed, folder=folder, progress=CasesOnly(3))
     finally:
         with contextlib.suppress(RemovalError):
             destroy.tree(folder, destroy.Ground(folder=folder, right="this call made it"))
-
-
-def _tell(row: Row) -> None:
-    right = row.caught and row.named
-    tell(f"{'ok ' if right else 'BAD'} {row.name} ({row.duration_s:.1f} s)")
 
 
 def _shared(wanted: Sequence[str], seed: int, jobs: int) -> Matrix:

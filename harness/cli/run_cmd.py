@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from harness.cli.interrupt import interruptible
-from harness.cli.live import progress_for_terminal
+from harness.cli.live import NotesOnly, progress_for_terminal
 from harness.cli.output import emit, tell
 from harness.cli.reporters import rendered, reporter_named
 from harness.cli.status import exit_code
@@ -75,12 +75,8 @@ def _run(plan: Plan, seed: int, out: Path) -> tuple[Record, Path]:
     # Only this verb needs the machinery of a run, and importing it takes longer than other verbs do.
     from harness import cycle
 
-    progress = progress_for_terminal()
-    try:
-        with interruptible():
-            return cycle.run(plan, seed=seed, out=out, argv=tuple(sys.argv), progress=progress)
-    finally:
-        progress.close()
+    with progress_for_terminal(NotesOnly()) as progress, interruptible():
+        return cycle.run(plan, seed=seed, out=out, argv=tuple(sys.argv), progress=progress)
 
 
 def _write_junit(record: Record, folder: Path, checks: Guide) -> None:

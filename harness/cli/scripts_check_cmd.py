@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.interrupt import interruptible
+from harness.cli.live import CasesOnly, progress_for_terminal
 from harness.cli.output import emit, hand_out, tell
 from harness.cli.status import code_of
 from harness.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from harness.scripts.model import Outcome, Report
+    from harness.scripts.model import Report
 
 
 @click.command("check", short_help="Run freeze and thaw scripts in every situation that hurts.")
@@ -110,8 +111,8 @@ def scripts_check_command(
     number = int.from_bytes(os.urandom(4))
     folder = store.create_folder(out, f"scripts-{scripts.name}", datetime.now(UTC), number)
     try:
-        with interruptible():
-            made = check.check(scripts, only=only, folder=folder.resolve(), jobs=jobs, tell=_tell)
+        with progress_for_terminal(CasesOnly(8)) as progress, interruptible():
+            made = check.check(scripts, only=only, folder=folder.resolve(), jobs=jobs, progress=progress)
     except KeyboardInterrupt:
         tell(f"harness: the check was interrupted and is UNKNOWN; what it has seen is below {folder}")
         return ExitCode.UNKNOWN
@@ -134,10 +135,6 @@ def scripts_list_command() -> int:
 
     emit(report.listing())
     return ExitCode.PASS
-
-
-def _tell(outcome: Outcome) -> None:
-    tell(f"{outcome.verdict.value:8} {outcome.name} ({outcome.duration_s:.1f} s)")
 
 
 def _keep(made: Report, folder: Path) -> None:

@@ -11,7 +11,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -28,7 +28,7 @@ from harness.instance.iris import Instance
 from harness.model import Verdict
 from harness.plan.model import InstanceSpec, WorkloadSpec
 from harness.session.opening import opened
-from harness.session.progress import SilentProgress
+from harness.session.progress import CaseDone, Progress, RunBegan, StageBegan
 from harness.session.session import Session
 from harness.stages.freeze import make_sure_thawed
 
@@ -41,14 +41,14 @@ _VERDICTS = {True: Verdict.PASS, False: Verdict.FAIL, None: Verdict.UNKNOWN}
 
 
 def opened_to_try(
-    instance: InstanceSpec, target: InstanceSpec | None, folder: Path
+    instance: InstanceSpec, target: InstanceSpec | None, folder: Path, progress: Progress
 ) -> AbstractContextManager[Session]:
     """A session with an instance of which facts are tried."""
     return opened(
         instance,
         folder,
         seed=SEED,
-        progress=SilentProgress(),
+        progress=progress,
         workload=WorkloadSpec(writers=_WRITERS),
         target=target,
         name="conform",
@@ -59,24 +59,26 @@ def conform(
     instance: InstanceSpec,
     target: InstanceSpec | None,
     folder: Path,
-    told: Callable[[FactResult], None],
+    progress: Progress,
 ) -> Conformance:
     """Try every fact.
 
     Args:
         instance: Which one is tried; `target` is what is restored into, where that is not another of these.
         folder: Exists; takes the log of all commands and the freeze logs.
-        told: Called with each result as it comes.
     Raises:
         PreconditionError: something is missing; nothing is left running.
         ThawError: the instance may still be frozen; it is left alone.
     """
-    with opened_to_try(instance, target, folder) as session:
+    progress.tell(RunBegan(cases=len(FACTS)))
+    with opened_to_try(instance, target, folder, progress) as session:
         bench = Bench(session)
         results: list[FactResult] = []
         for fact in FACTS:
-            results.append(try_fact(fact, bench, _LIMIT_S[session.description.stand_in]))
-            told(results[-1])
+            progress.tell(StageBegan(case=fact.id, stage="try"))
+            result = try_fact(fact, bench, _LIMIT_S[session.description.stand_in])
+            results.append(result)
+            progress.tell(CaseDone(case=fact.id, said=result.verdict.value, duration_s=result.duration_s))
         return Conformance(
             product=session.description.product,
             version=session.description.version,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from harness.model import IMAGE, CaseRecord, Finding, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec, WorkloadSpec
 from harness.report.cause import cause
 from harness.session.opening import opened
-from harness.session.progress import Progress
+from harness.session.progress import CaseDone, Progress, RunBegan
 from harness.session.session import Session
 from harness.stages.backup import back_up
 
@@ -141,22 +141,23 @@ def run(
     seed: int,
     folder: Path,
     progress: Progress,
-    tell: Callable[[Row], None],
     instance: InstanceSpec | None = None,
 ) -> Matrix:
     """Plant each fault, recover, and judge the judges.
 
     Args:
         folder: Exists; takes logs and work, and is not removed.
-        tell: Called with each row when it is ready.
     Raises:
         HarnessError: the specimen could not be set, or a good backup does not pass.
     """
     rows = []
+    progress.tell(RunBegan(cases=len(wanted)))
     with specimen_of(seed, folder, progress, instance or InstanceSpec()) as specimen:
         for fault in wanted:
-            rows.append(row_of(specimen, fault))
-            tell(rows[-1])
+            row = row_of(specimen, fault)
+            rows.append(row)
+            said = "ok" if row.caught and row.named else "BAD"
+            progress.tell(CaseDone(case=row.name, said=said, duration_s=row.duration_s))
         found = specimen.session.description
         name = (
             f"stand-in ({found.product} {found.version})"

@@ -76,11 +76,13 @@ class Place(Protocol):
 class Host(Protocol):
     """Makes places. One object serves one run and keeps everything below its folder.
 
-    Constructed with `spec`, `folder` (exists, ours alone) and the `transcript` that every command goes into.
+    Constructed with `spec`, `folder` (exists, ours alone) and the `transcript` that every command goes into. One that
+    makes what does not go with the processes of the run and with the files below its folder is a
+    `harness.undo.CanUndo`, too.
     """
 
     in_containers: bool
-    """True if what it makes is kept by a container engine, and must be asked back from that."""
+    """True if its instances see nothing of the run's folder but what is mounted for them."""
 
     image_digest: str
     """What identifies the image behind the instances; empty where there is none, or before `probe`."""

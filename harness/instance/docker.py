@@ -33,7 +33,7 @@ import shlex
 import subprocess
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -42,14 +42,16 @@ from typing import TYPE_CHECKING, Any
 
 from harness import containers, destroy
 from harness.command import AT_THE_WORD, Completed, Deadline, Prepared, Transcript, run
+from harness.destroy import Ground
 from harness.errors import CommandError, InstanceError, InstanceGone, PreconditionError, StartError
-from harness.files import make_volume
 from harness.instance.base import TO_READ
 from harness.instance.first import FirstProcess
 from harness.instance.iris import ensure_agent
 from harness.model import Stun
 from harness.owners import hand_over
 from harness.plan.model import InstanceSpec, Storage
+from harness.snapshot.volume import make_volume
+from harness.undo import Register
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -118,6 +120,15 @@ class DockerHost:
         self._has_agent = False
         self._lock = threading.Lock()
         self.image_digest = ""
+
+    def register_with(self, register: Register) -> None:
+        """At once: every container and volume will carry the token of the run, and nothing more is to be known."""
+        register({})
+
+    @staticmethod
+    def undo(made: Mapping[str, str], ground: Ground, token: str) -> list[str]:
+        """Remove the containers and volumes that carry the token."""
+        return containers.remove(token)
 
     def probe(self) -> None:
         import docker
@@ -343,9 +354,7 @@ class DockerPlace:
     def discard(self) -> None:
         self.close()
         if self.files:
-            destroy.tree(
-                self.files, destroy.Ground(folder=self.files, right=f"this run made them for {self.where}")
-            )
+            destroy.tree(self.files, Ground(folder=self.files, right=f"this run made them for {self.where}"))
 
     def pause(self) -> None:
         """Stop every process by the cgroup freezer, as a hypervisor stuns a machine. Raises InstanceError.

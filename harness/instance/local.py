@@ -22,12 +22,12 @@ from pathlib import Path
 from harness.command import Transcript
 from harness.containers import TOKEN_VARIABLE
 from harness.errors import PreconditionError
-from harness.files import make_volume
 from harness.instance.base import TO_READ, Place
 from harness.instance.installed import InstalledPlace, require_usable
 from harness.instance.login import read_login
 from harness.instance.namespaces import STANDIN_BIN, NamespacePlace, iris, require_namespaces
 from harness.plan.model import InstanceSpec
+from harness.snapshot.volume import make_volume
 
 _SOURCE_NAME = "SOURCE"
 _UNFIT = re.compile(r'[\s(),="]')

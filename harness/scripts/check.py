@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,14 +23,13 @@ from harness.scripts.model import Outcome, Report, Scripts
 from harness.scripts.scenarios.base import Need, Scenario
 from harness.scripts.scene import DoesNotApply, Learned, Scene, opened
 from harness.session import leftovers
+from harness.session.progress import CaseDone, Progress, RunBegan, StageBegan
 
 FIRST = "one-instance"
 _UNKNOWN = f"the scripts froze nothing in {FIRST}, so it is unknown whether this scenario applies to them"
 _LISTINGS = {"qlist", "list", "all", "qall"}
 _ALONE = threading.Lock()
 """One check at a time in a process: everything a run makes carries its token, a variable of the process."""
-
-Tell = Callable[[Outcome], object]
 
 
 def chosen(names: Collection[str]) -> list[Scenario]:
@@ -43,13 +42,12 @@ def chosen(names: Collection[str]) -> list[Scenario]:
     return [one for one in every if not names or one.name in names or one.family in names]
 
 
-def check(scripts: Scripts, *, only: Collection[str], folder: Path, jobs: int, tell: Tell) -> Report:
+def check(scripts: Scripts, *, only: Collection[str], folder: Path, jobs: int, progress: Progress) -> Report:
     """Run the scenarios. An interrupt ends the machines at once and leaves nothing of them.
 
     Args:
         folder: The run's folder; what each scenario leaves is below `scenarios/`.
         jobs: How many machines at a time.
-        tell: Called with each outcome as it comes.
     Raises:
         UsageError: there is no scenario of such a name.
         PreconditionError: machines cannot be made here; nothing is left.
@@ -58,29 +56,38 @@ def check(scripts: Scripts, *, only: Collection[str], folder: Path, jobs: int, t
         # users of the machines read files below it too; the run's folder keeps the mode it has
         before = os.umask(0o022)
         try:
-            return _check(scripts, chosen(only), folder, jobs, tell)
+            return _check(scripts, chosen(only), folder, jobs, progress)
         finally:
             os.umask(before)
 
 
-def _check(scripts: Scripts, wanted: Sequence[Scenario], folder: Path, jobs: int, tell: Tell) -> Report:
+def _check(
+    scripts: Scripts, wanted: Sequence[Scenario], folder: Path, jobs: int, progress: Progress
+) -> Report:
     began, started = time.monotonic(), datetime.now(UTC)
+    progress.tell(RunBegan(cases=len(wanted), alike=False))  # the longest first, and side by side
     work = folder / "work"
     entry = leftovers.register(work)
     try:
         _require_answers(scripts, work)
+        progress.tell(StageBegan(case=FIRST, stage="what the scripts are like"))
         outcome, first = _discover(scripts, folder, work)
         found = [outcome] if any(one.name == FIRST for one in wanted) else []
         for one in found:
-            tell(one)
+            progress.tell(_done(one))
         rest = sorted((one for one in wanted if one.name != FIRST), key=lambda one: -one.waits_s)
         scenes = _Scenes()
         with ThreadPoolExecutor(jobs) as pool:
-            running = [pool.submit(_play, one, scripts, first, folder, work, scenes) for one in rest]
+
+            def play(one: Scenario) -> Outcome:
+                progress.tell(StageBegan(case=one.name, stage=one.family))
+                return _play(one, scripts, first, folder, work, scenes)[0]
+
+            running = [pool.submit(play, one) for one in rest]
             try:
                 for done in as_completed(running):
-                    found.append(done.result()[0])
-                    tell(found[-1])
+                    found.append(done.result())
+                    progress.tell(_done(found[-1]))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 scenes.end()
@@ -95,6 +102,10 @@ def _check(scripts: Scripts, wanted: Sequence[Scenario], folder: Path, jobs: int
         duration_s=time.monotonic() - began,
         outcomes=tuple(sorted(found, key=lambda one: order.index(one.name))),
     )
+
+
+def _done(outcome: Outcome) -> CaseDone:
+    return CaseDone(case=outcome.name, said=outcome.verdict.value, duration_s=outcome.duration_s)
 
 
 def _require_answers(scripts: Scripts, work: Path) -> None:

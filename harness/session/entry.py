@@ -7,7 +7,8 @@
 * the folder above, where nobody else may write, holds a mark of the same token.
 
 A run writes the entry, then the mark, then makes its folder, and removes them in the other order. An entry without
-mark and folder is therefore one of a run that had made nothing, or had removed all.
+mark and folder is therefore one of a run that had made nothing, or had removed all. What its adapters will make
+beside plain files is written into it before they make it (`harness.undo`).
 
 Whether a run still goes on is told by a lock of the kernel on its entry, which the run holds as long as it lives. It
 is seen from other PID namespaces and from containers that share the folder, and goes with the process. Where the
@@ -26,13 +27,14 @@ import platform
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.destroy import Ground
 from harness.errors import PreconditionError
 from harness.owners import require_ours
+from harness.undo import HOSTS, SNAPSHOTS, Made
 
 WORK = "work"
 """What the folder of a run's instances is called; everything in it is the run's."""
@@ -41,7 +43,7 @@ MARK_FILE = "run-token"
 ASIDE = ".new"
 """Ends the name of an entry that is being written."""
 TOKEN = re.compile(r"[0-9]{1,10}-[0-9a-f]{12}")
-BYTES_MAX = 1 << 16
+BYTES_MAX = 1 << 20
 _MACHINES_PIDS = "pid:[4026531836]"
 """The first PID namespace of a kernel, which holds all others. Source: include/linux/proc_ns.h, PROC_PID_INIT_INO."""
 
@@ -77,17 +79,29 @@ class HostId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """One run's entry: its token, the folder for its instances, the host, and whether it makes containers."""
+    """One run's entry: its token, the folder for its instances, the host, and what its adapters may have made."""
 
     file: Path
     token: str
     folder: Path
     host: HostId
-    containers: bool
+    made: tuple[Made, ...]
 
     @property
     def mark(self) -> Path:
         return self.folder.parent / MARK_FILE
+
+    @property
+    def text(self) -> str:
+        """What stands in the file."""
+        return json.dumps(
+            {
+                "token": self.token,
+                "folder": str(self.folder),
+                "host": asdict(self.host),
+                "made": [asdict(made) for made in self.made],
+            }
+        )
 
     @property
     def ground(self) -> Ground:
@@ -178,7 +192,7 @@ def read(file: Path, raw: bytes) -> Registered:
                     for name in ("boot", "machine", "name", "pids")
                 }
             ),
-            containers=_of(data, "containers", bool),
+            made=tuple(map(_made, _of(data, "made", list))),
         )
     except json.JSONDecodeError as error:
         raise NotWhole(f"it is not whole JSON: {error}") from error
@@ -187,6 +201,13 @@ def read(file: Path, raw: bytes) -> Registered:
     if not TOKEN.fullmatch(entry.token) or file.name != f"{entry.token}.json":
         raise NotBelieved("the token in it differs from the one in its file name")
     return entry
+
+
+def _made(data: Any) -> Made:
+    group, name, what = _of(data, "group", str), _of(data, "name", str), _of(data, "what", dict)
+    if group not in (HOSTS, SNAPSHOTS):
+        raise ValueError(f"{group!r} are no adapters that make anything")
+    return Made(group=group, name=name, what={key: _of(what, key, str) for key in what})
 
 
 def _of(data: Any, name: str, kind: type) -> Any:

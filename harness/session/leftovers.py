@@ -1,8 +1,9 @@
 """What runs leave behind when they are killed, and how to remove it.
 
-Before a run makes anything it registers: one small file that names its folder, its host and its token. All that it
-makes afterwards carries the token: its processes in the environment, its containers as a label, its files and mounts
-below the folder. So `clean` can find everything of a run that is gone, even what was begun a moment before the kill.
+Before a run makes anything it registers: one small file that names its folder, its host and its token. Its processes
+carry the token in the environment, its files and mounts lie below the folder. What its hosts and snapshot providers
+make beside that they register in the same file, and only they know how it is undone (`harness.undo`). So `clean` can
+find everything of a run that is gone, even what was begun a moment before the kill.
 
 `clean` acts on entries that are believed (`harness.session.entry`) and that no run holds. What is not believed is
 skipped and named, and all others are cleaned.
@@ -12,20 +13,20 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import signal
 import stat
+import threading
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from harness import containers as engine
-from harness import destroy
+from harness import destroy, plugins
 from harness.command import Deadline
 from harness.destroy import Ground, mounts_below, unmount
-from harness.errors import HarnessError, PreconditionError, RemovalError
+from harness.errors import HarnessError, PreconditionError, RemovalError, UsageError
 from harness.owners import require_ours
 from harness.session.entry import (
     ASIDE,
@@ -47,6 +48,7 @@ from harness.session.entry import (
 )
 from harness.session.watchdog import LIMIT_S, TOKEN_VARIABLE, WATCHDOG_VARIABLE
 from harness.store import FREEZE_LOG, keep_log
+from harness.undo import Made, Register
 
 _ASKED_TIMEOUT_S = 1.0
 _GONE_TIMEOUT_S = 10.0
@@ -64,24 +66,34 @@ class Cleaned:
 
 # --- a run registers, and finishes
 
-_locks: dict[str, int] = {}
-"""Descriptors that hold the locks of this process, by token."""
-_made: dict[str, tuple[int, int] | None] = {}
-"""Device and inode of the folders that this process made, by token."""
+
+@dataclass(slots=True, kw_only=True)
+class _Held:
+    """An entry of this process: as it is on disk, the descriptor that holds its lock, and device and inode of the
+    folder once that is made.
+    """
+
+    entry: Registered
+    lock: int
+    folder: tuple[int, int] | None = None
 
 
-def register(folder: Path, *, containers: bool = False) -> Registered:
+_held: dict[str, _Held] = {}
+"""By token."""
+_writing = threading.Lock()
+
+
+def register(folder: Path) -> Registered:
     """Register a run, and make its folder; from now on its children carry the token.
 
     Args:
         folder: Not there yet, and called `work`; the folder above is the caller's.
-        containers: Whether it may make some, so that `clean` asks the container engine.
     Raises PreconditionError: nothing was made.
     """
     token = f"{os.getpid()}-{os.urandom(6).hex()}"
     folder = folder.parent.resolve() / folder.name
     assert folder.name == WORK, f"{folder} is not called {WORK}"
-    entry = _locked(token, folder, containers)
+    entry = _locked(token, folder)
     try:
         folder.mkdir(mode=0o700)
     except OSError as error:
@@ -90,36 +102,81 @@ def register(folder: Path, *, containers: bool = False) -> Registered:
         raise PreconditionError(
             f"cannot make {folder}: {error.strerror}", "Name another folder with --out."
         ) from error
-    _made[token] = identity(folder)
+    _held[token].folder = identity(folder)
     os.environ[TOKEN_VARIABLE] = token
     return entry
 
 
-def _locked(token: str, folder: Path, containers: bool) -> Registered:
+def registrar(below: Path, group: str, name: str) -> Register:
+    """How an adapter, known by its entry point, registers what it will make for the run of this process whose working
+    folder is `below`, or lies above that. Raises PreconditionError: there is none.
+    """
+    for token, held in _held.items():
+        if below.resolve().is_relative_to(held.entry.folder):
+            return partial(_add, token, group, name)
+    raise PreconditionError(f"no run of this process has registered {below}", "Register one before.")
+
+
+def _add(token: str, group: str, name: str, what: Mapping[str, str]) -> None:
+    made = Made(group=group, name=name, what=dict(what))
+    with _writing:
+        held = _held[token]
+        if made in held.entry.made:
+            return
+        entry = replace(held.entry, made=(*held.entry.made, made))
+        state = entry.file.parent
+        if len(entry.text) > BYTES_MAX:
+            raise PreconditionError(f"{entry.file} is full", "Let a run make fewer snapshots.")
+        try:
+            lock = _put(entry)
+        except OSError as error:
+            raise PreconditionError(
+                f"what {name} will make cannot be registered in {state}: {error.strerror}",
+                "Nothing was made. Make room there.",
+            ) from error
+        # the lock on the file that was there before goes when that on the new one is held
+        os.close(held.lock)
+        held.entry, held.lock = entry, lock
+
+
+def _locked(token: str, folder: Path) -> Registered:
     state = state_folder()
-    file, host = state / f"{token}.json", HostId.here()
-    entry = Registered(file=file, token=token, folder=folder, host=host, containers=containers)
+    entry = Registered(file=state / f"{token}.json", token=token, folder=folder, host=HostId.here(), made=())
     try:
         _require_safe(state)
         _require_alone(folder.parent)
-        # written aside and locked there: an entry is whole and held, or not there
-        aside = file.with_suffix(ASIDE)
-        text = {"token": token, "folder": str(folder), "host": asdict(host), "containers": containers}
-        _locks[token] = _locked_new(aside, json.dumps(text))
-        aside.rename(file)
+        _held[token] = _Held(entry=entry, lock=_put(entry))
         # entry, mark, folder, and back in the other order: a kill leaves nothing that no entry tells of
         os.close(_locked_new(entry.mark, token))
     except OSError as error:
         # a mark that is there is another run's
-        for made in (file.with_suffix(ASIDE), file):
-            with contextlib.suppress(RemovalError):
-                destroy.file(made, _entries())
+        with contextlib.suppress(RemovalError):
+            destroy.file(entry.file, _entries())
         _let_go(entry)
         raise PreconditionError(
             f"the run cannot be registered in {state}: {error.filename or ''} {error.strerror}",
             "Name a folder of yours on a filesystem with locks in $XDG_STATE_HOME.",
         ) from error
     return entry
+
+
+def _put(entry: Registered) -> int:
+    """Written aside and locked there: an entry is whole and held, or it is the one before, or not there. Returns the
+    descriptor that holds the lock. Raises OSError.
+    """
+    aside = entry.file.with_suffix(ASIDE)
+    lock = -1
+    try:
+        lock = _locked_new(aside, entry.text)
+        os.fsync(lock)  # after a crash of the machine there is one of both, too
+        aside.rename(entry.file)
+    except BaseException:
+        if lock >= 0:
+            os.close(lock)
+        with contextlib.suppress(RemovalError):
+            destroy.file(aside, _entries())
+        raise
+    return lock
 
 
 def _require_safe(state: Path) -> None:
@@ -167,15 +224,16 @@ def finish(entry: Registered) -> None:
     """
     try:
         if entry.file.exists():
-            _remove(entry, _made.get(entry.token))
+            held = _held.get(entry.token)
+            _remove(held.entry if held else entry, held.folder if held else None)
     finally:
         os.environ.pop(TOKEN_VARIABLE, None)
         _let_go(entry)
 
 
 def _let_go(entry: Registered) -> None:
-    if (lock := _locks.pop(entry.token, None)) is not None:
-        os.close(lock)
+    if held := _held.pop(entry.token, None):
+        os.close(held.lock)
 
 
 # --- clean
@@ -253,15 +311,16 @@ def _remove(entry: Registered, made: tuple[int, int] | None = None) -> list[str]
     and what is there instead is somebody else's, or was made anew by what ran in it.
     """
     _wait_for_watchdog(entry.token)
-    removed = _containers(entry)
-    removed += [f"ended process {pid} ({name})" for pid, name in _end(entry.token)]
-    _wake_watchdog(entry.token)
+    removed = [f"ended process {pid} ({name})" for pid, name in _end(entry.token)]
     if made and identity(entry.folder) != made:
+        _wake_watchdog(entry.token)
         raise RemovalError(
             f"{entry.folder} is not where it was made: somebody moved or removed it, or its disk is gone. "
             "When it is back, or gone for good, run `harness clean`"
         )
     removed += [f"unmounted {mount}" for mount in _unmount(entry)]
+    removed += _undone(entry)
+    _wake_watchdog(entry.token)
     if os.path.lexists(entry.folder):
         _remove_folder(entry)
         removed.append(f"removed folder {entry.folder}")
@@ -287,12 +346,40 @@ def _remove_folder(entry: Registered) -> None:
             time.sleep(0.1)
 
 
-def _containers(entry: Registered) -> list[str]:
-    """Those of the run, and its volumes. A run that never used an engine needs none to answer now.
+def _undone(entry: Registered) -> list[str]:
+    """What adapters of the run made beside plain files is removed by them, in the order in which they registered:
+    containers go before the volumes that they use. Returns a line for each thing.
 
-    Raises PreconditionError: no engine answers; the entry stays for another `clean`.
+    Raises RemovalError: something could not be; all else was. Nothing is removed from the folder then, and the entry
+    stays for another `clean`.
     """
-    return engine.remove(entry.token) if entry.containers else []
+    removed, problems = list[str](), list[str]()
+    for made in entry.made:
+        try:
+            removed += _undone_by_its_maker(made, entry)
+        except HarnessError as error:
+            problems.append(str(error))
+    if problems:
+        raise RemovalError("; ".join(problems))
+    return removed
+
+
+def _undone_by_its_maker(made: Made, entry: Registered) -> list[str]:
+    try:
+        adapter = plugins.load(made.group, made.name, ("undo",))
+    except (UsageError, PreconditionError) as error:
+        raise RemovalError(
+            f"{entry.folder} stays, with what {made.name} of {made.group} made beside it, {dict(made.what)}, since "
+            f"only that knows how to remove it: {error}. Install it again, and run `harness clean`"
+        ) from error
+    try:
+        return list(adapter.undo(made.what, entry.ground, entry.token))
+    except HarnessError:
+        raise
+    except Exception as error:  # whatever a plug-in does
+        raise RemovalError(
+            f"{made.name} of {plugins.origin(made.group, made.name)} broke off in undo: {error!r}"
+        ) from error
 
 
 def _wait_for_watchdog(token: str) -> None:

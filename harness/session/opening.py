@@ -27,10 +27,11 @@ from harness.model import Clock
 from harness.plan.model import FreezeSpec, InstanceSpec, Limits, WorkloadSpec
 from harness.session import leftovers
 from harness.session.entry import Registered
-from harness.session.progress import Progress, SilentProgress
+from harness.session.progress import Note, Progress, SilentProgress, StageBegan
 from harness.session.session import Session, log_folder
 from harness.session.targets import Targets
 from harness.session.watchdog import COMMANDS_FILE, Watchdog
+from harness.undo import HOSTS, CanUndo
 from harness.workload.ledger import Ledger
 
 _OTHER_SESSIONS = 3
@@ -66,9 +67,10 @@ def opened(
     folder = folder.resolve()  # an instance has a working folder of its own
     work = folder / "work"
     transcript = Transcript(folder / COMMANDS_FILE)
-    hosts = [_host(spec, work, transcript) for spec in (instance, target) if spec]
+    specs = [spec for spec in (instance, target) if spec]
+    hosts = [_host(spec, work, transcript) for spec in specs]
     host, target_host = hosts[0], hosts[-1]
-    entry = leftovers.register(work, containers=any(one.in_containers for one in hosts))
+    entry = leftovers.register(work)
     log = log_folder(work) / store.FREEZE_LOG
     with (
         recorded(transcript),
@@ -76,13 +78,15 @@ def opened(
         _closed(entry, hosts, partial(store.keep_log, log, folder)) as (ending, last),
     ):
         _make_log(log)
-        progress.stage(name, "start the instance")
-        for one in hosts:
+        progress.tell(StageBegan(case=name, stage="start the instance"))
+        for spec, one in zip(specs, hosts, strict=True):
+            if isinstance(one, CanUndo):
+                one.register_with(leftovers.registrar(work, HOSTS, spec.host))
             one.probe()
         targets = Targets(target_host, host.root(), recoveries)
         ending.callback(targets.close)
         targets.prepare()
-        watchdog = Watchdog(folder, host.environment(), progress.note)
+        watchdog = Watchdog(folder, host.environment(), lambda text: progress.tell(Note(text=text)))
         ending.callback(watchdog.close)
         source = Instance(host.source())
         description = source.describe()
@@ -90,7 +94,7 @@ def opened(
         way = _open_log(log, description, way=not host.in_containers)
         notes = (*fewer, *_structure_only(description), *way)
         for note in notes:
-            progress.note(note)
+            progress.tell(Note(text=note))
         ledger = Ledger(workload.writers, folder / "ledger.bin")
         last.callback(ledger.close)
         yield Session(
@@ -258,5 +262,5 @@ def _open_log(log: Path, description: Description, *, way: bool) -> tuple[str, .
 
 
 def _host(spec: InstanceSpec, folder: Path, transcript: Transcript) -> Host:
-    made: Host = plugins.load("harness.hosts", spec.host, _HOST)(spec, folder, transcript)
+    made: Host = plugins.load(HOSTS, spec.host, _HOST)(spec, folder, transcript)
     return made

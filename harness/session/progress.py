@@ -1,39 +1,61 @@
-"""How a run tells that it goes on. Whoever runs cases calls it; where it is shown is decided above."""
+"""How whoever does many things one after another tells how far it is; where that is shown is decided above.
+
+A run, a conformance run, the fault matrix and a check of scripts tell the same events. A case is what is counted: a
+recovery, a fact, a fault, a scenario.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
-from harness.model import CaseRecord
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunBegan:
+    """There are so many cases, if nothing ends it before. `alike`: those that are done tell how long others take."""
+
+    cases: int
+    alike: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageBegan:
+    """A stage of a case, or of the backup that several cases share; the stage before it has ended, but where cases go
+    on side by side.
+    """
+
+    case: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseDone:
+    """`said` is its verdict, or `ok` and `BAD` where a verdict is not what was asked."""
+
+    case: str
+    said: str
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something that whoever waits should know, in one line."""
+
+    text: str
+
+
+Event = RunBegan | StageBegan | CaseDone | Note
 
 
 class Progress(Protocol):
-    """Told of every step of a run. Must not raise and must not slow a step down."""
+    """Told of every step."""
 
-    def stage(self, case: str, name: str) -> None:
-        """A stage of a case begins; the stage before it has ended."""
-
-    def case_done(self, case: CaseRecord) -> None:
-        """A case has its verdict."""
-
-    def note(self, text: str) -> None:
-        """Something that whoever waits should know, in one line."""
-
-    def close(self) -> None:
-        """The run is over; may be called twice."""
+    def tell(self, event: Event) -> None:
+        """Must not raise and must not slow a step down; may be called by several threads."""
 
 
 class SilentProgress:
     """Shows nothing."""
 
-    def stage(self, case: str, name: str) -> None:
+    def tell(self, event: Event) -> None:
         """Nothing to show."""
-
-    def case_done(self, case: CaseRecord) -> None:
-        """Nothing to show."""
-
-    def note(self, text: str) -> None:
-        """Nothing to show."""
-
-    def close(self) -> None:
-        """Nothing to end."""

@@ -19,7 +19,7 @@ from harness.instance.base import TO_READ, Host
 from harness.instance.iris import Instance
 from harness.model import Clock, Stage
 from harness.plan.model import FreezeSpec, Limits, WorkloadSpec
-from harness.session.progress import Progress
+from harness.session.progress import Progress, StageBegan
 from harness.session.targets import Targets
 from harness.session.watchdog import Watchdog
 from harness.workload.ledger import Ledger
@@ -100,7 +100,7 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        self.progress.stage(self.name, name)
+        self.progress.tell(StageBegan(case=self.name, stage=name))
         began = time.monotonic()
         try:
             yield

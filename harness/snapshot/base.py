@@ -50,6 +50,10 @@ class SnapshotProvider(GivesOut, Protocol):
 
     Constructed with `folder: Path` (exists, ours alone, for whatever the provider stores) and `options: Mapping`
     (checked against `options_schema` when the plan was loaded).
+
+    A run may be killed at any moment. Plain files below `folder` are then removed with the run's own. A provider
+    that makes anything else is a `harness.undo.CanUndo`, too: in `probe`, before it makes the first, it registers
+    what will have to be undone, and its `undo` may be called twice, and for what was never made.
     """
 
     options_schema: dict[str, object]
@@ -66,3 +70,30 @@ class SnapshotProvider(GivesOut, Protocol):
         Returns only when the image no longer depends on the source. Raises SnapshotError, and leaves nothing;
         ImageError if the tool called it done and it does not hold what was captured.
         """
+
+
+class CanMakeVolume(Protocol):
+    """A class of providers that capture a volume of their own kind, not any folder. Asked of the class: the source is
+    made before there is a provider.
+    """
+
+    @staticmethod
+    def make_volume(root: Path) -> bool:
+        """Make `root` (not there yet, the folder above is) an empty volume that goes with the files of a run when it
+        has been emptied; False if it does not lie where this kind of volume can be. Raises CommandError.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What must be installed: its name, the argument by which it tells its version, and how to get it."""
+
+    name: str
+    version: str
+    remedy: str
+
+
+class NeedsProgram(Protocol):
+    """A class of providers that call a program; `harness doctor` looks whether it is here."""
+
+    program: Program

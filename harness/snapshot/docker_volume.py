@@ -4,6 +4,8 @@ For instances that keep their data in a volume (`storage: volume`). The new volu
 inside the window files are copied as `cp --reflink=auto` does: blocks are shared where the engine's filesystem can,
 and copied where it cannot. The volumes are reached where the engine keeps them, which takes root and the engine's
 `local` driver; what other drivers do for snapshots of their own belongs to the provider `command`.
+
+The volume carries the token of the run as a label, so there is nothing to register but that there may be one.
 """
 
 from __future__ import annotations
@@ -13,10 +15,12 @@ from pathlib import Path
 
 from harness import containers
 from harness.command import Deadline
+from harness.destroy import Ground
 from harness.errors import PreconditionError, SnapshotError
 from harness.files import Method, copy_paths
 from harness.snapshot.base import Snapshot, Source
 from harness.snapshot.folder import NO_OPTIONS, SnapshotFolder
+from harness.undo import Register
 
 
 class DockerVolumeSnapshotProvider:
@@ -27,6 +31,15 @@ class DockerVolumeSnapshotProvider:
     def __init__(self, folder: Path, options: Mapping[str, object]) -> None:
         self._volume: Path | None = None
         self._folder: SnapshotFolder | None = None
+        self._register: Register | None = None
+
+    def register_with(self, register: Register) -> None:
+        self._register = register
+
+    @staticmethod
+    def undo(made: Mapping[str, str], ground: Ground, token: str) -> list[str]:
+        """Remove all that carries the token, since a volume cannot go before the containers that use it."""
+        return containers.remove(token)
 
     def probe(self, source: Source) -> None:
         """Raises PreconditionError if the source is in no volume, or no volume can be made; makes it."""
@@ -58,7 +71,9 @@ class DockerVolumeSnapshotProvider:
 
     def _kept(self) -> SnapshotFolder:
         if self._folder is None:
+            assert self._register, "nothing is made before there is a run to register it with"
             try:
+                self._register({})
                 with containers.as_precondition("a volume could not be made"):
                     self._volume = containers.new_volume("snapshot")
             except PreconditionError as error:

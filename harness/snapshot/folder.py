@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from harness import destroy
@@ -32,8 +32,10 @@ NO_OPTIONS: dict[str, object] = {"type": "object", "properties": {}, "additional
 class SnapshotFolder:
     """Where one provider object keeps what it captures."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, remove: Callable[[Path, Ground], None] = destroy.tree) -> None:
+        """`remove` is how what lies in it goes, as `destroy.tree` where that is plain folders."""
         self._folder = folder
+        self._remove_from = remove
         self._names_given = 0
         self._captured: set[Source] = set()
         self._given: set[Path] = set()
@@ -117,7 +119,7 @@ class SnapshotFolder:
             )
 
     def remove(self, snapshot: Snapshot) -> None:
-        """Remove a snapshot that is a plain folder; gone already is fine. Of a link in its place only the link is
+        """Remove a snapshot; gone already is fine. Of a link in its place only the link is
         removed.
         Raises SnapshotError.
         """
@@ -140,7 +142,7 @@ class SnapshotFolder:
     def _remove(self, location: Path) -> None:
         ground = Ground(folder=self._folder, right="this provider keeps its snapshots here")
         try:
-            destroy.tree(location, ground)
+            self._remove_from(location, ground)
         except RemovalError as error:
             raise SnapshotError(str(error)) from error
 

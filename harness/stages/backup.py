@@ -33,6 +33,7 @@ from harness.files import new_folder
 from harness.instance.base import CanTellStuns
 from harness.model import LoadSeries, Position, RecoveryMode, Stun
 from harness.plan.model import SnapshotSpec
+from harness.session.leftovers import registrar
 from harness.session.session import Session, Stages
 from harness.snapshot.base import GivesOut, Snapshot, SnapshotProvider, Source
 from harness.snapshot.guarded import GuardedProvider
@@ -48,6 +49,7 @@ from harness.stages.window import (
     released_on_failure,
     snapshot_limit_s,
 )
+from harness.undo import SNAPSHOTS, CanUndo
 from harness.workload.ledger import Ledger, Vector
 
 _PROVIDER = ("options_schema", "probe", "capture", "expose", "release")
@@ -167,10 +169,12 @@ def discard(session: Session, backup: Backup) -> None:
 def load_provider(session: Session, spec: SnapshotSpec) -> SnapshotProvider:
     """A provider with a folder of its own. Raises UsageError or PreconditionError."""
     folder = new_folder(session.work, "snapshots")
-    name, distribution = spec.provider, plugins.origin("harness.snapshots", spec.provider)
-    made = plugins.load("harness.snapshots", name, _PROVIDER)
+    name, distribution = spec.provider, plugins.origin(SNAPSHOTS, spec.provider)
+    made = plugins.load(SNAPSHOTS, name, _PROVIDER)
     try:
         provider: SnapshotProvider = made(folder, spec.options)
+        if isinstance(provider, CanUndo):
+            provider.register_with(registrar(session.work, SNAPSHOTS, name))
     except HarnessError:
         raise
     except Exception as error:  # whatever a plug-in does

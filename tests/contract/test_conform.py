@@ -25,6 +25,7 @@ from harness.instance.iris import Instance
 from harness.model import Verdict
 from harness.plan.model import InstanceSpec
 from harness.session.entry import state_folder
+from harness.session.progress import SilentProgress
 from harness.session.session import Session
 from tests.conftest import Opener
 
@@ -78,7 +79,9 @@ def _processes_below(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def session(open_session: Opener, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    with run.opened_to_try(InstanceSpec(), None, tmp_path_factory.mktemp("conform")) as made:
+    with run.opened_to_try(
+        InstanceSpec(), None, tmp_path_factory.mktemp("conform"), SilentProgress()
+    ) as made:
         yield made
 
 

@@ -1,34 +1,41 @@
 """The contract of snapshot providers: one suite, run over every provider that can run here.
 
 `copy` and `command` run anywhere. `reflink` and `btrfs` run on loop devices, made and removed here, as root;
-on any other machine they are skipped with the reason. A new provider adds a row to `PROVIDERS`, no tests.
+on any other machine they are skipped with the reason. A new provider adds a row to `PROVIDERS`, no tests: what it can
+do beside the port it is asked by `isinstance` with the ability.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from harness import containers, plugins
+from harness import containers, destroy, plugins
 from harness.command import Deadline
-from harness.errors import PreconditionError, SnapshotError, UsageError
+from harness.destroy import Ground
+from harness.errors import HarnessError, PreconditionError, SnapshotError, UsageError
 from harness.snapshot.base import Snapshot, SnapshotProvider, Source
 from harness.snapshot.btrfs import BtrfsSnapshotProvider
 from harness.snapshot.command import CommandSnapshotProvider
 from harness.snapshot.copy import CopySnapshotProvider
 from harness.snapshot.docker_volume import DockerVolumeSnapshotProvider
 from harness.snapshot.reflink import ReflinkSnapshotProvider
+from harness.snapshot.volume import make_volume
+from harness.undo import CanUndo, Register
 from tests.conftest import require_engine
 
 PATHS = (Path("one"), Path("deep/er/two.dat"))
@@ -56,6 +63,8 @@ class Case:
     provider: SnapshotProvider
     place: Place
     source: Source
+    made: list[Mapping[str, str]]
+    """What the provider registered."""
 
     def capture(self) -> Snapshot:
         return self.provider.capture(self.source, Deadline.after(60))
@@ -154,6 +163,12 @@ class Row:
     place: Callable[[pytest.FixtureRequest], Iterator[Place]]
 
 
+def registering(provider: SnapshotProvider, register: Register) -> SnapshotProvider:
+    if isinstance(provider, CanUndo):
+        provider.register_with(register)
+    return provider
+
+
 def command_provider(folder: Path) -> SnapshotProvider:
     return CommandSnapshotProvider(folder, dict(CP_OPTIONS))
 
@@ -206,7 +221,13 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     places = row.place(request)
     place = next(places)
     fill(place.root)
-    yield Case(provider=row.make(place.folder), place=place, source=Source(root=place.root, paths=PATHS))
+    made: list[Mapping[str, str]] = []
+    yield Case(
+        provider=registering(row.make(place.folder), made.append),
+        place=place,
+        source=Source(root=place.root, paths=PATHS),
+        made=made,
+    )
     next(places, None)
 
 
@@ -299,9 +320,7 @@ class TestContract:
 
     def test_capture_refuses_what_is_there(self, case: Case) -> None:
         """A left-over snapshot is neither overwritten nor removed."""
-        if isinstance(case.provider, DockerVolumeSnapshotProvider):
-            pytest.skip("keeps its snapshots in volumes that are always new")
-        left_over = case.place.folder / "snapshot-0001"
+        left_over = case.capture().location.with_name("snapshot-0002")
         left_over.mkdir()
         (left_over / "keep").touch()
         with pytest.raises(SnapshotError, match="there already"):
@@ -366,21 +385,125 @@ class TestContract:
 
     def test_capture_refuses_to_capture_itself(self, case: Case) -> None:
         """A snapshot folder inside the captured tree would grow into itself."""
-        if isinstance(case.provider, DockerVolumeSnapshotProvider):
-            pytest.skip("keeps its snapshots in volumes of its own")
-        folder = case.place.root / "one" / "snapshots"
-        folder.mkdir()
-        provider = type(case.provider)(folder, dict(CP_OPTIONS))  # type: ignore[arg-type]
-        with pytest.raises(SnapshotError, match="which is captured"):
-            provider.capture(case.source, Deadline.after(60))
+        kept = case.capture().location.parent
+        nested = Source(root=kept.parent.parent, paths=(Path(kept.parent.name),))
+        itself = Source(root=kept, paths=(Path(),))
+        for source in (nested, itself):
+            with pytest.raises(SnapshotError, match="which is captured"):
+                case.provider.capture(source, Deadline.after(60))
         with pytest.raises(PreconditionError, match="which is captured"):
-            provider.probe(case.source)
+            case.provider.probe(itself)
 
     def test_options_schema(self, case: Case) -> None:
         """The schema is one, and refuses unknown keys."""
         jsonschema.Draft202012Validator.check_schema(case.provider.options_schema)
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({"run": "true", "unknown": "x"}, case.provider.options_schema)
+
+
+TOKEN, ANOTHER = "999999999-0123456789ab", "999999999-ba9876543210"
+HOSTILE = (
+    "",
+    ".",
+    "..",
+    "/",
+    "/proc/self/cwd",
+    "a\0b",
+    "\ud800",
+    "{above}",
+    "{folder}",
+    "{folder}/../..",
+    "{link}",
+)
+"""What may stand in an entry that somebody altered."""
+
+
+class TestKilled:
+    """Nobody releases anything then. What was registered is undone by the class alone, and then plain files go."""
+
+    @pytest.fixture(autouse=True)
+    def token(self, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is made from now on is of another run than what the case itself has made."""
+        monkeypatch.setenv(containers.TOKEN_VARIABLE, TOKEN)
+
+    def test_between_register_and_make(self, case: Case, tmp_path: Path) -> None:
+        made = killed(case, tmp_path / "made", at_register=True)
+        assert [] == undone(case, made)
+
+    @pytest.mark.parametrize("after_s", [0.001, 0.003, 0.01, 0.03, 0.1])
+    def test_while_it_makes(self, case: Case, tmp_path: Path, after_s: float) -> None:
+        made = killed(case, tmp_path / "made", after_s=after_s)
+        undone(case, made)
+
+    def test_between_make_and_release(self, case: Case, tmp_path: Path) -> None:
+        made = killed(case, tmp_path / "made")
+        assert made or not isinstance(case.provider, CanUndo), "nothing is made that was not registered"
+        assert len(undone(case, made)) == len(made)
+
+    def test_nothing_foreign_is_touched(self, case: Case) -> None:
+        """Whatever stands in a record, and whatever run it is said to be of."""
+        if not isinstance(case.provider, CanUndo):
+            pytest.skip("it makes plain files only")
+        link = case.place.folder / "link"
+        link.symlink_to(case.place.root.parent)
+        snapshot = case.capture()
+        before, image = tree(case.place.root, (Path(),)), tree(snapshot.location)
+        (case.place.outside / "keep").touch()
+        ground = Ground(folder=case.place.outside, right="a test says so")
+        names = {"folder", *(name for made in case.made for name in made)}
+        words = {"above": case.place.root.parent, "folder": case.place.folder, "link": link}
+        for value in HOSTILE:
+            for record in ({}, *({name: value.format(**words)} for name in names), *case.made):
+                for token in ("", ANOTHER):
+                    with suppress(HarnessError):
+                        assert [] == type(case.provider).undo(record, ground, token)
+        assert before == tree(case.place.root, (Path(),)) and image == tree(snapshot.location)
+        assert ["keep"] == [entry.name for entry in case.place.outside.iterdir()]
+        case.provider.release(snapshot)
+
+
+def killed(
+    case: Case, kept: Path, *, at_register: bool = False, after_s: float = 0.0
+) -> list[Mapping[str, str]]:
+    """Probe and capture in a process of its own, which is killed; returns what it had registered."""
+    kept.touch()
+
+    def note(what: Mapping[str, str]) -> None:
+        with kept.open("a") as file:
+            file.write(json.dumps(dict(what)) + "\n")
+        if at_register:
+            os._exit(9)
+
+    child = os.fork()
+    if child == 0:
+        try:
+            containers.engine.cache_clear()
+            signal.setitimer(signal.ITIMER_REAL, after_s)
+            provider = registering(case.provider, note)
+            provider.probe(case.source)
+            case.capture()
+        finally:
+            os._exit(9)
+    os.waitpid(child, 0)
+    time.sleep(0.2 if after_s else 0.0)  # what it had started has ended by itself
+    return [json.loads(line) for line in kept.read_text().splitlines()]
+
+
+def undone(case: Case, made: list[Mapping[str, str]]) -> list[str]:
+    """What `harness clean` does, twice; nothing of the run is left then, and the source is as it was. Returns what
+    the provider said that it removed.
+    """
+    before = tree(case.place.root, (Path(),))
+    ground = Ground(folder=case.place.folder, right="a test made it")
+    said = list[str]()
+    for attempt in (said, list[str]()):
+        for record in made:
+            assert isinstance(case.provider, CanUndo)
+            attempt += type(case.provider).undo(record, ground, TOKEN)
+        destroy.tree(case.place.folder, ground)
+        assert not case.place.folder.exists()
+    assert [] == attempt and before == tree(case.place.root, (Path(),))
+    return said
 
 
 @pytest.mark.root
@@ -499,9 +622,25 @@ class TestBtrfs:
         place = folders(_fresh(btrfs))
         place.root.mkdir()
         fill(place.root)
-        provider = BtrfsSnapshotProvider(place.folder, {})
+        provider = registering(BtrfsSnapshotProvider(place.folder, {}), lambda _: None)
         with pytest.raises(PreconditionError, match="subvolume create"):
             provider.probe(Source(root=place.root, paths=PATHS))
+
+    def test_a_source_on_btrfs_is_made_a_subvolume(self, btrfs: Path) -> None:
+        """By whatever provider it will be captured; emptied, it goes as a folder does."""
+        place = folders(_fresh(btrfs))
+        make_volume(place.root)
+        make_volume(place.root)
+        fill(place.root)
+        provider = registering(BtrfsSnapshotProvider(place.folder, {}), lambda _: None)
+        provider.probe(Source(root=place.root, paths=PATHS))
+        destroy.tree(place.root, Ground(folder=place.root.parent, right="a test made it"))
+        assert not place.root.exists()
+
+    def test_a_source_elsewhere_is_made_a_folder(self, tmp_path: Path) -> None:
+        assert not BtrfsSnapshotProvider.make_volume(tmp_path / "source")
+        make_volume(tmp_path / "source")
+        assert (tmp_path / "source").stat().st_dev == tmp_path.stat().st_dev
 
     def test_nested_subvolume_is_refused(self, btrfs: Path) -> None:
         """A nested subvolume would come back empty; probe says so before the freeze."""
@@ -509,7 +648,7 @@ class TestBtrfs:
         tool("btrfs", "subvolume", "create", str(place.root))
         fill(place.root)
         tool("btrfs", "subvolume", "create", str(place.root / "one" / "nested"))
-        provider = BtrfsSnapshotProvider(place.folder, {})
+        provider = registering(BtrfsSnapshotProvider(place.folder, {}), lambda _: None)
         with pytest.raises(PreconditionError, match="would leave it out"):
             provider.probe(Source(root=place.root, paths=PATHS))
 

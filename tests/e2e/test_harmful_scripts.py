@@ -11,7 +11,8 @@ import pytest
 
 from harness.model import Verdict
 from harness.scripts.check import check
-from harness.scripts.model import Outcome, Scripts
+from harness.scripts.model import Scripts
+from harness.session.progress import SilentProgress
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
 
@@ -50,10 +51,9 @@ def test_it_is_contained_and_reported(tmp_path: Path, canaries: list[Path], name
     script = str(HARMFUL / f"{name}.sh")
     run = tmp_path / "run"
     run.mkdir()
-    told: list[Outcome] = []
     began = time.monotonic()
     scripts = Scripts(name=name, freeze=(script, "freeze"), thaw=(script, "thaw"), timeout_s=6.0)
-    report = check(scripts, only=["one-instance"], folder=run, jobs=1, tell=told.append)
+    report = check(scripts, only=["one-instance"], folder=run, jobs=1, progress=SilentProgress())
     assert time.monotonic() - began < 60
     (outcome,) = report.outcomes
     assert outcome.verdict is Verdict.FAIL, outcome

@@ -10,6 +10,7 @@ import pytest
 from harness.model import Verdict
 from harness.scripts.check import check
 from harness.scripts.model import Outcome, Scripts
+from harness.session.progress import SilentProgress
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
 
@@ -27,7 +28,7 @@ def _tried(folder: Path, variant: str, *only: str, **environment: str) -> dict[s
     )
     run = folder / "run"
     run.mkdir()
-    report = check(scripts, only=only, folder=run, jobs=2, tell=lambda outcome: None)
+    report = check(scripts, only=only, folder=run, jobs=2, progress=SilentProgress())
     assert not (run / "work").exists()
     return {one.name: one for one in report.outcomes}
 

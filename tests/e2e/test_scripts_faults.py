@@ -11,6 +11,7 @@ import pytest
 from harness.model import Verdict
 from harness.scripts.check import check
 from harness.scripts.model import Outcome
+from harness.session.progress import SilentProgress
 from tests.script_faults import FAULTS, page, scripts_of
 
 pytestmark = pytest.mark.e2e
@@ -24,7 +25,7 @@ OF_JOBS = sorted({scenario for name, found in SHOWN.items() if "whole" in FAULTS
 
 def outcomes(name: str, only: Collection[str], folder: Path) -> tuple[Outcome, ...]:
     scripts = replace(scripts_of(name), timeout_s=PATIENCE_S)
-    return check(scripts, only=only, folder=folder, jobs=JOBS, tell=lambda outcome: None).outcomes
+    return check(scripts, only=only, folder=folder, jobs=JOBS, progress=SilentProgress()).outcomes
 
 
 @pytest.fixture(autouse=True)

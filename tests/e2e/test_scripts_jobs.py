@@ -13,6 +13,7 @@ from harness.scripts import init
 from harness.scripts.check import check
 from harness.scripts.model import Outcome, Report
 from harness.scripts.suite import of_job
+from harness.session.progress import SilentProgress
 from tests.script_faults import FOLDER, scripts_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
@@ -32,7 +33,7 @@ def tried(job: Path, program: str, only: tuple[str, ...], folder: Path, *, timeo
     scripts = replace(of_job(str(job), program, timeout_s), instances=("IRISA",))
     run = folder / "results" / "job" / "run"
     run.mkdir(parents=True)
-    return check(scripts, only=only, folder=run, jobs=3, tell=lambda outcome: None)
+    return check(scripts, only=only, folder=run, jobs=3, progress=SilentProgress())
 
 
 def by_name(report: Report) -> dict[str, Outcome]:
@@ -154,7 +155,7 @@ def test_a_job_of_the_reference_scripts_is_right(tmp_path: Path) -> None:
     run = tmp_path / "results" / "job" / "run"
     run.mkdir(parents=True)
     scripts = of_job(str(job), "lvcreate", 30.0)
-    report = check(scripts, only=(), folder=run, jobs=4, tell=lambda outcome: None)
+    report = check(scripts, only=(), folder=run, jobs=4, progress=SilentProgress())
     assert PASS is report.verdict, [one for one in report.outcomes if one.verdict not in (PASS, SKIPPED)]
     skipped = {one.name for one in report.outcomes if one.verdict is SKIPPED}
     alone = {"thaw-without-freeze", "thaw-after-failed-freeze", "wrong-argument"}
@@ -179,7 +180,7 @@ def test_the_folder_of_a_shared_log_really_goes(tmp_path: Path) -> None:
     run.mkdir()
     scripts = scripts_of("seed-linux-mended-typos")
     only = ["log-folder-gone", "log-folder-missing"]
-    report = check(scripts, only=only, folder=run, jobs=2, tell=lambda outcome: None)
+    report = check(scripts, only=only, folder=run, jobs=2, progress=SilentProgress())
     found = by_name(report)
     assert {"left_frozen", "thaw.claimed"} <= codes(found["log-folder-gone"]), found
     assert FOLDER.is_dir()

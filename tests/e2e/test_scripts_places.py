@@ -20,6 +20,8 @@ from harness.scripts import install
 from harness.scripts.check import check
 from harness.scripts.model import Outcome, Scripts
 from harness.scripts.scene.caller import Caller
+from harness.session.progress import SilentProgress
+from tests.noting import Noting
 from tests.script_faults import FOLDER, scripts_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("needs_stand_in")]
@@ -104,7 +106,7 @@ def test_a_python_below_a_closed_folder(tmp_path: Path, mode: str) -> None:
 def _outcomes(scripts: Scripts, only: Sequence[str], folder: Path) -> dict[str, Outcome]:
     run = folder / "run"
     run.mkdir()
-    report = check(scripts, only=only, folder=run, jobs=2, tell=lambda outcome: None)
+    report = check(scripts, only=only, folder=run, jobs=2, progress=SilentProgress())
     return {one.name: one for one in report.outcomes}
 
 
@@ -113,10 +115,10 @@ def test_a_stand_in_that_scripts_cannot_reach_is_told_before_anything_is_judged(
 ) -> None:
     """No scenario is played: no script is blamed for what is wrong with this machine."""
     monkeypatch.setattr(install, "_STANDIN", Path("/nowhere"))
-    told: list[Outcome] = []
+    told = Noting()
     with pytest.raises(PreconditionError, match="does not answer in the machine"):
-        check(scripts_of("right"), only=["ordinary"], folder=tmp_path, jobs=1, tell=told.append)
-    assert [] == told and not (tmp_path / "scenarios").exists() and not (tmp_path / "work").exists()
+        check(scripts_of("right"), only=["ordinary"], folder=tmp_path, jobs=1, progress=told)
+    assert [] == told.done and not (tmp_path / "scenarios").exists() and not (tmp_path / "work").exists()
 
 
 @pytest.mark.parametrize("name", ["one-instance", "freeze-ends-3", "thawed-by-another", "log-folder-gone"])

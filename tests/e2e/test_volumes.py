@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.runs import Run, wait_for
+
 pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.usefixtures("needs_stand_in")]
 
 PLAN = """\
@@ -61,3 +63,28 @@ def test_cycle_on_a_volume(tmp_path: Path, volume: Path, providers: list[str]) -
     assert ["PASS"] * 4 * len(providers) == [case["verdict"] for case in cases]
     assert set(providers) == {case["snapshot"]["provider"] for case in cases}
     assert [] == list(volume.glob("out/volumes/*/work"))
+
+
+KILLED = """\
+plan: killed
+workload: {writers: 2, transactions: 6000, rate: 3000}
+snapshot: btrfs
+recovery: [as-of-freeze]
+"""
+
+
+@pytest.mark.parametrize("volume", ["btrfs"], indirect=True)
+def test_clean_deletes_the_subvolumes_of_a_killed_run(tmp_path: Path, volume: Path) -> None:
+    """No removal of files takes a snapshot away that may only be read. A foreign one beside it stays."""
+    foreign = volume / "foreign"
+    subprocess.run(["btrfs", "subvolume", "create", volume / "live"], check=True, stdout=subprocess.DEVNULL)
+    (volume / "live" / "precious").write_text("x")
+    snapshot = ["btrfs", "subvolume", "snapshot", "-r", volume / "live", foreign]
+    subprocess.run(snapshot, check=True, stdout=subprocess.DEVNULL)
+    run = Run(tmp_path, KILLED, place=volume)
+    assert wait_for(lambda: any(run.out.glob("killed/*/work/snapshots*/snapshot-*")), 60)
+    run.kill()
+    removed = run.clean()
+    assert "removed subvolume" in removed and "removed folder" in removed
+    assert [] == run.left() and "nothing to remove\n" == run.clean()
+    assert "x" == (foreign / "precious").read_text() == (volume / "live" / "precious").read_text()

@@ -14,11 +14,11 @@ from harness.evidence.backup import Backup, Image, Logged, RecoveryPoint, Writte
 from harness.evidence.window import Window
 from harness.model import Clock, LoadSeries, RecoveryMode
 from harness.plan.model import Case, FreezeSpec, Limits, SnapshotSpec
-from harness.session.progress import SilentProgress
 from harness.session.session import Session
 from harness.snapshot.base import Source
 from tests import windows
 from tests.conftest import small_plan
+from tests.noting import Noting
 from tests.whole import whole
 
 WRITERS = 3
@@ -41,24 +41,6 @@ class FakeLedger:
         return float(sequence)
 
     def close(self) -> None: ...
-
-
-class Noting(SilentProgress):
-    """Keeps what it was told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.done: list[str] = []
-        self.stages: list[tuple[str, str]] = []
-
-    def stage(self, case: str, name: str) -> None:
-        self.stages.append((case, name))
-
-    def case_done(self, case: Any) -> None:
-        self.done.append(case.name)
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def description(root: Path, version: str = "1") -> Description:

@@ -26,9 +26,11 @@ from harness.instance.base import Host as Host_
 from harness.model import CaseRecord, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec
 from harness.session import opening
+from harness.session.progress import CaseDone, Event
 from harness.session.session import Session
 from tests.conftest import small_plan
-from tests.unit.settings import Noting, backup, case, description, session
+from tests.noting import Noting
+from tests.unit.settings import backup, case, description, session
 from tests.windows import window
 
 ROLLFORWARD, BOOT = RecoveryMode.ROLLFORWARD, RecoveryMode.BOOT
@@ -213,7 +215,7 @@ def test_the_worst_case_is_the_verdict_of_the_run(
     assert tuple(played) == record.cases
     assert record == store.load(folder)
     progress = made.progress
-    assert isinstance(progress, Noting) and ["case 0", "case 1"] == progress.done
+    assert isinstance(progress, Noting) and ["case 0", "case 1"] == progress.done and 2 == progress.cases
 
 
 def test_the_record_holds_each_case_as_soon_as_it_has_its_verdict(
@@ -223,8 +225,9 @@ def test_the_record_holds_each_case_as_soon_as_it_has_its_verdict(
     seen: list[Any] = []
 
     class Looking(Noting):
-        def case_done(self, case: Any) -> None:
-            seen.append(stored(tmp_path))
+        def tell(self, event: Event) -> None:
+            if isinstance(event, CaseDone):
+                seen.append(stored(tmp_path))
 
     played += [passed("case 0"), passed("case 1")]
     run(tmp_path, replace(made, progress=Looking()))
@@ -433,7 +436,7 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNames
 
 
 def _registered(there: SimpleNamespace) -> Any:
-    def register(work: Path, *, containers: bool) -> Any:
+    def register(work: Path) -> Any:
         work.mkdir()
         there.said.append("register")
         return there.entry

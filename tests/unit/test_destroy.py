@@ -210,6 +210,59 @@ def test_a_file_is_removed_and_a_folder_is_not(own: Path) -> None:
     assert (own / "inner" / "more").exists()
 
 
+# --- what only its maker can remove
+
+
+def rmdir(above: int, name: str) -> None:
+    os.rmdir(name, dir_fd=above)
+
+
+def test_its_maker_is_given_the_folder_and_the_name(own: Path, foreign: Path) -> None:
+    destroy.by_its_maker(own / "inner" / "more", ground(own), rmdir)
+    assert not (own / "inner" / "more").exists() and (own / "inner" / "file").exists()
+    destroy.by_its_maker(own / "inner" / "more", ground(own), rmdir)  # gone already is fine
+    destroy.by_its_maker(own / "nowhere" / "more", ground(own), rmdir)
+
+
+@pytest.mark.parametrize(
+    "path", ["..", "../foreign", "inner/../../foreign", "link", "link/more", "inner/file"]
+)
+def test_its_maker_is_not_asked_for_what_is_not_below_a_ground(own: Path, foreign: Path, path: str) -> None:
+    (foreign / "more").mkdir()
+    (own / "link").symlink_to(foreign)
+    asked: list[str] = []
+    with pytest.raises(RemovalError):
+        destroy.by_its_maker(own / path, ground(own), lambda _, name: asked.append(name))
+    assert [] == asked
+
+
+def test_its_maker_is_not_asked_for_what_is_mounted(
+    own: Path, foreign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destroy, "mounts_below", lambda path: [])
+    asked: list[str] = []
+    with mounted(foreign, own / "inner"), pytest.raises(RemovalError, match="mounted"):
+        destroy.by_its_maker(own / "inner", ground(own), lambda _, name: asked.append(name))
+    assert [] == asked and is_whole(foreign)
+
+
+def test_what_its_maker_cannot_remove_is_named(own: Path) -> None:
+    with pytest.raises(RemovalError, match="inner: Directory not empty"):
+        destroy.by_its_maker(own / "inner", ground(own), rmdir)
+
+
+@pytest.mark.parametrize(("mark", "token"), [("1-a", "1-b"), (None, "1-b"), ("", ""), (None, "")])
+def test_what_another_run_marked_stays(mark: str | None, token: str, tmp_path: Path) -> None:
+    removed: list[str] = []
+    with destroy.logged(tmp_path / "log"):
+        with pytest.raises(RemovalError, match="was not made by run"):
+            destroy.marked("volume x", mark, token, lambda: removed.append("x"))
+        destroy.marked("volume y", "1-b", "1-b", lambda: removed.append("y"))
+    assert ["y"] == removed
+    refused, done = (tmp_path / "log").read_text().splitlines()
+    assert "refused volume x" in refused and "removed volume y: run 1-b made it" in done
+
+
 # --- processes
 
 

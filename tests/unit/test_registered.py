@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -57,7 +57,7 @@ def left(state: Path, run: Path, **changes: Any) -> Path:
         "token": TOKEN,
         "folder": str(run / "work"),
         "host": vars_of(HostId.here()),
-        "containers": False,
+        "made": [],
         **changes,
     }
     file = state / f"{TOKEN}.json"
@@ -112,7 +112,7 @@ def test_the_mark_of_another_run_stays(state: Path, run: Path) -> None:
     with pytest.raises(PreconditionError, match="cannot be registered"):
         leftovers.register(run / "work")
     assert first.token == first.mark.read_text() and [first.file] == list(state.iterdir())
-    assert [first.token] == list(leftovers._locks), "no lock of the one that was refused is held"
+    assert [first.token] == list(leftovers._held), "no lock of the one that was refused is held"
     leftovers.finish(first)
 
 
@@ -371,8 +371,13 @@ FIELDS = {
     "host without boot": {"host": {"machine": "", "name": ""}},
     "host of nothing": {"host": {"boot": "", "machine": "", "name": "", "pids": ""}},
     "host without namespace": {"host": {"boot": "b", "machine": "m", "name": "n"}},
-    "containers a text": {"containers": "yes"},
-    "no containers": {"containers": None},
+    "made a text": {"made": "yes"},
+    "no made": {"made": None},
+    "made of texts": {"made": ["btrfs"]},
+    "made by nobody": {"made": [{"group": "harness.snapshots", "what": {}}]},
+    "made by no adapter": {"made": [{"group": "harness.checkers", "name": "chain", "what": {}}]},
+    "made of a command": {"made": [{"group": "harness.snapshots", "name": "btrfs", "what": "rm -rf /"}]},
+    "made of numbers": {"made": [{"group": "harness.snapshots", "name": "btrfs", "what": {"folder": 7}}]},
 }
 
 
@@ -455,7 +460,7 @@ def test_200_damaged_entries_and_the_good_ones_are_cleaned_all_the_same(
         True,
     ]
     hostile += [str(foreign / "work"), f"{foreign}/work/", f"//{foreign}/work"]
-    whole = {"host": vars_of(HostId.here()), "containers": False, "folder": str(foreign / "work")}
+    whole = {"host": vars_of(HostId.here()), "made": [], "folder": str(foreign / "work")}
     (foreign / "work").mkdir()
     (foreign / "work" / "precious").write_text("x")
     for number in range(200):
@@ -498,6 +503,129 @@ def test_clean_says_what_it_skipped_and_ends_with_3(state: Path, run: Path, fore
     )
     assert 3 == done.returncode and f"skipped {file}" in done.stderr and "nothing to remove" in done.stdout
     assert is_whole(foreign)
+
+
+# --- what adapters made beside plain files
+
+MADE = {"group": "harness.snapshots", "name": "toy", "what": {"at": "here"}}
+
+
+class Toy:
+    """An adapter that notes what it is asked to undo."""
+
+    asked: ClassVar[list[tuple[dict[str, str], str]]] = []
+
+    @staticmethod
+    def undo(made: dict[str, str], ground: destroy.Ground, token: str) -> list[str]:
+        Toy.asked.append((dict(made), token))
+        assert ground.folder.name == "work"
+        if "error" in made:
+            raise {"ours": RemovalError, "foreign": KeyError}[made["error"]](made["error"])
+        return [f"removed toy {made['at']}"]
+
+
+@pytest.fixture
+def toys(monkeypatch: pytest.MonkeyPatch) -> type[Toy]:
+    monkeypatch.setattr(Toy, "asked", [])
+    monkeypatch.setattr(leftovers.plugins, "load", lambda *_: Toy)
+    monkeypatch.setattr(leftovers.plugins, "origin", lambda *_: "toys")
+    return Toy
+
+
+def test_what_an_adapter_registers_is_in_the_entry_and_held(state: Path, run: Path, toys: type[Toy]) -> None:
+    """The entry is another file then, and at no moment free for a `clean`."""
+    entry = leftovers.register(run / "work")
+    register = leftovers.registrar(run / "work" / "snapshots", "harness.snapshots", "toy")
+    for at in ("here", "there", "here"):
+        register({"at": at})
+        assert nothing() == leftovers.clean()
+    said = json.loads(entry.file.read_text())
+    assert [MADE, {**MADE, "what": {"at": "there"}}] == said["made"] and [entry.file] == list(state.iterdir())
+    assert 0o600 == stat.S_IMODE(entry.file.stat().st_mode)
+    leftovers.finish(entry)
+    assert [("here", entry.token), ("there", entry.token)] == [(made["at"], of) for made, of in toys.asked]
+    assert [] == list(state.iterdir()) and [] == list(run.iterdir())
+
+
+def test_what_cannot_be_registered_may_not_be_made(
+    state: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The entry stays as it was, and held."""
+    entry = leftovers.register(run / "work")
+    register = leftovers.registrar(run / "work", "harness.snapshots", "toy")
+    before = entry.file.read_text()
+
+    def full(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(PreconditionError, match=r"toy will make.*No space"):
+        register({"at": "here"})
+    assert before == entry.file.read_text() and [entry.file] == list(state.iterdir())
+    assert nothing() == leftovers.clean()
+    with pytest.raises(PreconditionError, match="full"):
+        register({"at": "x" * entries.BYTES_MAX})
+    leftovers.finish(entry)
+
+
+def test_nothing_is_registered_without_a_run(run: Path) -> None:
+    entry = leftovers.register(run / "work")
+    with pytest.raises(PreconditionError, match="no run"):
+        leftovers.registrar(run, "harness.snapshots", "toy")
+    leftovers.finish(entry)
+    with pytest.raises(PreconditionError, match="no run"):
+        leftovers.registrar(run / "work", "harness.snapshots", "toy")
+
+
+def test_killed_while_it_registered_something_more(state: Path, run: Path, toys: type[Toy]) -> None:
+    """The entry is the one before; what was written aside is removed."""
+    left(state, run, made=[MADE])
+    (state / f"{TOKEN}.new").write_text('{"tok')
+    done = leftovers.clean()
+    assert "removed toy here" in done.removed and f"removed folder {run / 'work'}" in done.removed
+    assert [] == list(state.iterdir()) and () == done.problems == done.skipped
+
+
+def test_an_adapter_undoes_what_it_made_before_the_folder_goes(
+    state: Path, run: Path, toys: type[Toy]
+) -> None:
+    left(state, run, made=[MADE])
+    assert ("removed toy here", f"removed folder {run / 'work'}") == leftovers.clean().removed
+    assert [({"at": "here"}, TOKEN)] == toys.asked
+
+
+@pytest.mark.parametrize("error", ["ours", "foreign"])
+def test_what_cannot_be_undone_keeps_the_folder_and_no_other_thing(
+    state: Path, run: Path, toys: type[Toy], error: str
+) -> None:
+    file = left(state, run, made=[{**MADE, "what": {"error": error}}, MADE])
+    done = leftovers.clean()
+    assert () == done.removed and 1 == len(done.problems) and error in done.problems[0]
+    assert file.exists() and (run / "work").exists() and 2 == len(toys.asked)
+
+
+def test_what_an_adapter_made_that_is_not_installed_stays_and_is_named(state: Path, run: Path) -> None:
+    file = left(state, run, made=[{**MADE, "name": "lvm", "what": {"volume": "data/snap"}}])
+    done = leftovers.clean()
+    assert () == done.removed == done.skipped
+    (problem,) = done.problems
+    for said in (str(file), "lvm of harness.snapshots", "data/snap", "no 'lvm'", "Install it again", "clean"):
+        assert said in problem
+    assert file.exists() and (run / "work").exists()
+
+
+def test_nothing_is_undone_in_another_folder(state: Path, run: Path, toys: type[Toy]) -> None:
+    """One that lies where the run's was made is somebody else's."""
+    entry = leftovers.register(run / "work")
+    leftovers.registrar(run / "work", "harness.snapshots", "toy")({"at": "here"})
+    (run / "work").rename(run / "elsewhere")
+    (run / "work").mkdir()
+    with pytest.raises(RemovalError, match="is not where it was made"):
+        leftovers.finish(entry)
+    assert [] == toys.asked
+    (run / "work").rmdir()
+    (run / "elsewhere").rename(run / "work")
+    assert "removed toy here" in leftovers.clean().removed
 
 
 # --- processes of a run

@@ -83,3 +83,10 @@ def test_one_adapter_seen_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same adapter, found in two places of the path, is one adapter."""
     install_all(monkeypatch, [("copy", f"{__name__}:Complete"), ("copy", f"{__name__}:Complete")])
     assert plugins.names(GROUP) == ["copy"]
+
+
+def test_those_that_have_a_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be loaded keeps nobody from asking the others."""
+    install(monkeypatch, good=f"{__name__}:Complete", broken="no_such_module_here:Thing", odd="json:loads")
+    assert [Complete] == plugins.having(GROUP, "capture")
+    assert [] == plugins.having(GROUP, "release")

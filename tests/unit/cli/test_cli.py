@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import signal
 import sys
 import types
@@ -28,7 +29,7 @@ from harness.errors import (
 from harness.instance import local, namespaces
 from harness.model import Record, Verdict
 from harness.plan.load import load
-from harness.session.progress import SilentProgress
+from harness.session.progress import CaseDone, Note, RunBegan, SilentProgress, StageBegan
 from tests.checks import GUIDE, exit_code
 
 ROOT = Path(__file__).parents[3]
@@ -555,14 +556,81 @@ def test_live_progress_shows_stages_and_leaves_a_line_a_case() -> None:
 
     text = StringIO()
     progress = live.LiveProgress(Console(file=text, force_terminal=True, width=100))
-    progress.stage("cycle 1 [x]", "freeze")
-    progress.case_done(dataclasses.replace(FAILED.cases[0], name="cycle 1 [red]"))
-    progress.note("5 writers [sic]")
+    progress.tell(RunBegan(cases=3))
+    progress.tell(StageBegan(case="cycle 1 [x]", stage="freeze"))
+    progress.tell(CaseDone(case="cycle 1 [red]", said="PASS", duration_s=1.0))
+    progress.tell(Note(text="5 writers [sic]"))
+    progress.tell(CaseDone(case="cycle 1 [blue]", said="FAIL", duration_s=1.0))
+    progress.tell(StageBegan(case="cycle 2 [y]", stage="freeze"))
     progress.close()
     progress.close()
     assert "cycle 1 [red]" in text.getvalue()
     assert "note: 5 writers [sic]" in text.getvalue()
     assert "PASS" in text.getvalue()
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.getvalue())
+    assert "3 of 3 · cycle 2 [y] · freeze" in shown and "~5 s left" in shown
+
+
+def test_a_live_line_is_never_wider_than_its_terminal() -> None:
+    """Of the name goes what does not fit; the stage, its time and how long the rest takes stay."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    text = StringIO()
+    progress = live.LiveProgress(Console(file=text, force_terminal=True, width=80))
+    progress.tell(RunBegan(cases=800))
+    for number in range(2):
+        progress.tell(CaseDone(case=str(number), said="PASS", duration_s=1.0))
+    progress.tell(
+        StageBegan(case="cycle 100 · docker_volume #2 · point-in-time", stage="collect the journals")
+    )
+    progress.close()
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.getvalue()).replace("\r", "\n").strip().splitlines()[-1]
+    assert last.startswith("⠋ 3 of 800 · cycle 100 · docker_vol") and len(last) <= 80
+    assert "… · collect the journals 0:00:00 ~" in last and last.endswith("left")
+
+
+@pytest.mark.parametrize(
+    ("done", "seconds", "place", "left"),
+    [
+        (0, 10.0, "1 of 8", ""),
+        (1, 10.0, "2 of 8", ""),
+        (2, 10.0, "3 of 8", "~30 s left"),
+        (4, 200.0, "5 of 8", "~4 min left"),
+        (7, 7.0, "8 of 8", "~5 s left"),
+        (8, 10.0, "8 of 8", ""),
+    ],
+)
+def test_it_is_told_how_far_it_is_and_how_long_the_rest_takes(
+    monkeypatch: pytest.MonkeyPatch, done: int, seconds: float, place: str, left: str
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
+    count = live.Count()
+    assert "" == count.place == count.left
+    count.tell(RunBegan(cases=8))
+    for number in range(done):
+        now[0] += seconds / done
+        count.tell(CaseDone(case=str(number), said="PASS", duration_s=0.1))
+    assert (place, left) == (count.place, count.left)
+    count.tell(RunBegan(cases=8, alike=False))
+    for number in range(done):
+        count.tell(CaseDone(case=str(number), said="PASS", duration_s=0.1))
+    assert (place, "") == (count.place, count.left), "the others may be shorter, or go on side by side"
+
+
+@pytest.mark.parametrize("width", [3, 8])
+def test_a_log_has_a_line_for_each_case(width: int, capsys: pytest.CaptureFixture[str]) -> None:
+    progress = live.CasesOnly(width)
+    for event in (
+        RunBegan(cases=2),
+        StageBegan(case="a", stage="b"),
+        CaseDone(case="freeze.none", said="ok", duration_s=1.25),
+        Note(text="slow"),
+    ):
+        progress.tell(event)
+    assert f"{'ok':<{width}} freeze.none (1.2 s)\nnote: slow\n" == capsys.readouterr().err
 
 
 def test_junit_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from harness.cli.live import LiveProgress
+from harness.session.progress import Note, StageBegan
 
 SCRIPT = """
 import os, sys
@@ -82,8 +83,8 @@ def test_live_progress_outlives_its_terminal() -> None:
     """Once a run whose terminal hung up ended with 70."""
     terminal = _HungUp()
     progress = LiveProgress(Console(file=terminal, force_terminal=True, width=100))
-    progress.stage("case", "load")
+    progress.tell(StageBegan(case="case", stage="load"))
     terminal.lost = True
-    progress.stage("case", "freeze")
-    progress.note("a note")
+    progress.tell(StageBegan(case="case", stage="freeze"))
+    progress.tell(Note(text="a note"))
     progress.close()
