@@ -85,7 +85,7 @@ class CanMakeVolume(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class NeededProgram:
     """What must be installed: its name, the argument by which it tells its version, and how to get it."""
 
     name: str
@@ -96,4 +96,4 @@ class Program:
 class NeedsProgram(Protocol):
     """A class of providers that call a program; `harness doctor` looks whether it is here."""
 
-    program: Program
+    program: NeededProgram

@@ -30,7 +30,7 @@ from harness.command import Deadline, run
 from harness.destroy import Ground
 from harness.errors import CommandError, PreconditionError, RemovalError, SnapshotError
 from harness.files import filesystem_type, walk
-from harness.snapshot.base import Program, Snapshot, Source
+from harness.snapshot.base import NeededProgram, Snapshot, Source
 from harness.snapshot.folder import NO_OPTIONS, SnapshotFolder
 from harness.undo import Register
 
@@ -45,7 +45,7 @@ class BtrfsSnapshotProvider:
     """Runs `btrfs subvolume snapshot -r`, and deletes what it made."""
 
     options_schema: dict[str, object] = NO_OPTIONS
-    program = Program(name="btrfs", version="--version", remedy="apt-get install btrfs-progs")
+    program = NeededProgram(name="btrfs", version="--version", remedy="apt-get install btrfs-progs")
 
     def __init__(self, folder: Path, options: Mapping[str, object]) -> None:
         self._path = folder
