@@ -18,7 +18,7 @@ from typing import Any
 from work import Work
 
 import harness
-from harness.evidence.backup import Backup
+from harness.evidence.backup import OwnBackup
 from harness.instance.base import Place
 from harness.model import Check, RecoveryMode, Verdict
 from harness.plan.model import (
@@ -93,7 +93,7 @@ def opened_in(folder: Path, load: WorkloadSpec, seed: int, host: str = "local") 
         yield session
 
 
-def backed_up(session: Session) -> tuple[Stages, Backup]:
+def backed_up(session: Session) -> tuple[Stages, OwnBackup]:
     """The only backup of a session."""
     stages = session.stages(f"cycle 1 · copy · {MODE.value}")
     return stages, back_up(session, SNAPSHOT, [MODE], stages)
@@ -137,7 +137,7 @@ def share_of(seed: int) -> float:
     return 0.3 + 0.3 * random.Random(seed).random()
 
 
-def _committed_before(session: Session, backup: Backup) -> int:
+def _committed_before(session: Session, backup: OwnBackup) -> int:
     """Transactions that lie before the marker, by the journals of the instance that was backed up."""
     assert backup.journals
     folder, start = session.description.journal_folder, backup.journals.start

@@ -20,7 +20,7 @@ from pairs import Say
 from sides import MODE, WRITERS, backed_up, floor_in, opened_in, require_sound, scratch, workload
 
 from harness.declared import RUN
-from harness.evidence.backup import Backup
+from harness.evidence.backup import OwnBackup
 from harness.evidence.case import Evidence, Look
 from harness.instance.iris import Instance
 from harness.session.session import Session
@@ -91,7 +91,7 @@ def _measure(transactions: int, repeats: int, parent: Path) -> StateTimes:
     )
 
 
-def _recovered(session: Session, backup: Backup, target: Instance, folder: Path) -> Evidence:
+def _recovered(session: Session, backup: OwnBackup, target: Instance, folder: Path) -> Evidence:
     """Restore and roll forward; everything the checks need but the state."""
     journals = backup.journals
     assert journals
@@ -129,7 +129,8 @@ def _recovered(session: Session, backup: Backup, target: Instance, folder: Path)
 def _check(target: Instance, evidence: Evidence) -> tuple[float, float]:
     """Seconds of the walk and of the ten checks. Raises as `require_sound`."""
     began = time.monotonic()
-    state = read_state(target, evidence.seed, evidence.writers)
+    assert evidence.seed is not None
+    state = read_state(target, evidence.seed, WRITERS)
     walked = time.monotonic()
     recovered = replace(evidence.recovered, state=state)
     checks = judge_all(replace(evidence, recovered=recovered, image=recovered), RUN)

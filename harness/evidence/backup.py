@@ -21,7 +21,8 @@ from harness.workload.ledger import Vector
 class RecoveryPoint:
     """Where a recovery may end, and what it must bring back then. One backup has many.
 
-    `floor` was acknowledged by then and must be there, nothing beyond `ceiling` was issued by then.
+    `floor` was acknowledged by then and must be there, nothing beyond `ceiling` was issued by then; both are empty
+    where nothing is known of the load.
     `at_s` is when it was (monotonic); `position` where it is in the journals, None for their end.
     """
 
@@ -95,10 +96,11 @@ class Backup:
     Attributes:
         of: The instance that it is a backup of.
         image: None if no snapshot was made: the window says why.
-        window: The freeze window that it was taken in.
+        window: The freeze window that it was taken in; None if it was taken elsewhere.
         journals: From the marker to the end of the load; None if the marker is not known or copying failed.
         journals_gone: Why there are none, if the instance no longer had a journal that is needed; else None.
         committed: What the live journals had committed before the marker; None if no mode asks for it.
+        written: None if nothing is known of the load.
         points: What may be asked of it; at least one for each mode that was asked for.
         load: How the load went while it was made.
         stuns: Times in which nothing of the instance ran; None where its host cannot tell.
@@ -108,12 +110,12 @@ class Backup:
 
     of: Description
     image: Image | None
-    window: Window
+    window: Window | None
     logged: Logged
     journals: JournalSet | None
     journals_gone: str | None
     committed: tuple[Committed, ...] | None
-    written: Written
+    written: Written | None
     points: tuple[RecoveryPoint, ...]
     load: LoadSeries | None
     stuns: tuple[Stun, ...] | None
@@ -123,6 +125,14 @@ class Backup:
     def point(self, mode: RecoveryMode) -> RecoveryPoint:
         """The first point of a mode. Raises LookupError if there is none."""
         return point_of(self.points, mode)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnBackup(Backup):
+    """One that was made in a window of ours, under a load of ours."""
+
+    window: Window
+    written: Written
 
 
 def point_of(points: Iterable[RecoveryPoint], mode: RecoveryMode) -> RecoveryPoint:

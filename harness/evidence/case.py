@@ -52,7 +52,7 @@ class Evidence:
     """All that is known of one case when it is judged; a part that could not be had is None.
 
     Attributes:
-        seed, writers: What the workload was a function of.
+        seed, writers: What the workload was a function of; None if nothing is known of it.
         databases: How many there must be.
         recovered: The look at what was recovered; its `floor` was acknowledged before the recovery point and must be
             there, nothing beyond its `ceiling` was issued before it.
@@ -79,8 +79,8 @@ class Evidence:
     """
 
     mode: RecoveryMode
-    seed: int
-    writers: int
+    seed: int | None
+    writers: int | None
     databases: int
     recovered: Look
     image: Look | None = None

@@ -18,7 +18,8 @@ class JournalSet:
 
     `expected` is what the live instance had, in order, from the oldest that a rollback may look into (the marker's
     where none is older) to the end. `following` is the journal that was begun at the end: what it says it continues
-    must be the last of the set. None if the instance did not list it.
+    must be the last of the set. None if the instance did not list it. `vouched` is False where no live instance said
+    what it had: then `expected` is what the copies were when they were taken over, and nobody knows what is missing.
     """
 
     folder: Path
@@ -26,6 +27,7 @@ class JournalSet:
     end: Position
     expected: tuple[JournalFile, ...]
     following: JournalFile | None
+    vouched: bool = True
 
 
 def between(journals: Sequence[JournalFile], first: str, until: Position) -> tuple[JournalFile, ...]:

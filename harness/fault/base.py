@@ -18,7 +18,7 @@ from typing import Any
 
 from harness import destroy
 from harness.command import Deadline
-from harness.evidence.backup import Backup, Image
+from harness.evidence.backup import Image, OwnBackup
 from harness.instance.base import TO_READ
 from harness.instance.iris import Instance
 from harness.model import IMAGE, LOOKS, CaseRecord, RecoveryMode, Verdict
@@ -81,7 +81,7 @@ class Planted:
     """
 
     session: Session
-    backup: Backup
+    backup: OwnBackup
     names: str = ""
     evidence: list[str] = field(default_factory=list)
     steps: Steps = field(default_factory=Steps)
@@ -151,7 +151,7 @@ def planted_in(folder: Path) -> destroy.Ground:
 class Specimen:
     """A loaded instance with two good backups to damage, and a folder for one fault at a time."""
 
-    def __init__(self, session: Session, earlier: Backup, good: Backup, earlier_log: str) -> None:
+    def __init__(self, session: Session, earlier: OwnBackup, good: OwnBackup, earlier_log: str) -> None:
         self.session = session
         self.earlier = earlier
         self.good = good
@@ -171,7 +171,7 @@ class Specimen:
         if self.session.source.is_frozen():
             self.session.source.thaw(self.folder / "freeze.log")
 
-    def planted(self, backup: Backup | None = None, **fields: Any) -> Planted:
+    def planted(self, backup: OwnBackup | None = None, **fields: Any) -> Planted:
         """A backup as it is, to be changed."""
         return Planted(session=self.session, backup=backup or self.good, **fields)
 
@@ -323,7 +323,7 @@ def recovered(planted: Planted, mode: RecoveryMode) -> CaseRecord:
     return recover(planted.session, backup, backup.point(mode), name=name, steps=planted.steps)
 
 
-def given(backup: Backup, folder: Path) -> Image:
+def given(backup: OwnBackup, folder: Path) -> Image:
     """The image of a backup, put into a folder."""
     assert backup.image
     backup.image.give_out(folder)

@@ -13,7 +13,7 @@ from harness import destroy
 from harness.command import Completed, Prepared
 from harness.errors import FreezeError, InstanceError, ThawError
 from harness.evidence.answers import FreezeAnswer
-from harness.evidence.backup import Backup
+from harness.evidence.backup import OwnBackup
 from harness.fault.base import EVERYTHING, Planted, Specimen, fault
 from harness.instance.iris import Instance
 from harness.model import RecoveryMode, Verdict
@@ -142,7 +142,7 @@ def _background(specimen: Specimen) -> Planted:
     return planted
 
 
-def _changes_after(backup: Backup) -> list[str]:
+def _changes_after(backup: OwnBackup) -> list[str]:
     """Waits until a file of the image is seen to change after the thaw; none if that does not happen."""
     assert backup.image
     for _ in range(500):

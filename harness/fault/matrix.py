@@ -17,7 +17,7 @@ from harness import plugins
 from harness.codec import Stored
 from harness.declared import guide
 from harness.errors import HarnessError, ThawError, UsageError
-from harness.evidence.backup import Backup
+from harness.evidence.backup import OwnBackup
 from harness.fault.base import MODES, SNAPSHOT, Fault, Planted, Specimen, recovered
 from harness.model import IMAGE, CaseRecord, Finding, RecoveryMode, Verdict
 from harness.plan.model import InstanceSpec, WorkloadSpec
@@ -192,7 +192,7 @@ def specimen_of(seed: int, folder: Path, progress: Progress, instance: InstanceS
         yield specimen
 
 
-def _backed_up(session: Session) -> Backup:
+def _backed_up(session: Session) -> OwnBackup:
     return back_up(session, SNAPSHOT, MODES, session.stages("matrix"))
 
 

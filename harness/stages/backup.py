@@ -26,7 +26,7 @@ from harness.errors import (
     SnapshotTimeout,
 )
 from harness.evidence.answers import Committed, Description
-from harness.evidence.backup import Backup, Image, Logged, RecoveryPoint, Written, point_of
+from harness.evidence.backup import Backup, Image, Logged, OwnBackup, RecoveryPoint, Written, point_of
 from harness.evidence.journals import JournalSet
 from harness.evidence.window import Window
 from harness.files import new_folder
@@ -65,7 +65,7 @@ def back_up(
     stages: Stages,
     provider: SnapshotProvider | None = None,
     freezer: Freezer | None = None,
-) -> Backup:
+) -> OwnBackup:
     """Load, freeze, snapshot, thaw, load, collect. A backup whose snapshot could not be made is one, too: its window
     and its log are known.
 
@@ -88,7 +88,7 @@ def _back_up(
     provider: SnapshotProvider,
     freezer: Freezer,
     kept: list[tuple[GivesOut, Snapshot]],
-) -> Backup:
+) -> OwnBackup:
     source = snapshot_source(session.description, whole=any(mode.boots for mode in modes))
     limit_s = snapshot_limit_s(session.freeze, session.limits, spec.timeout_s)
     provider.probe(source)
@@ -124,7 +124,7 @@ def _back_up(
         if not all(mode.rolls for mode in modes):
             committed = stages.attempt("read journals", lambda: _committed_before(session, marker))
     points = _points(session.ledger, window, marked, acknowledged, ended_s)
-    return Backup(
+    return OwnBackup(
         of=session.description,
         image=image,
         window=window,

@@ -66,9 +66,8 @@ def case_record(
 def measured(session: Session, backup: Backup, point: RecoveryPoint, recovered: Recovered) -> Recovered:
     """What was recovered, with what it took against the limits of the plan in its evidence."""
     recovery = _recovery(session, point, recovered.evidence, recovered.stages)
-    limits = _limits(
-        session.limits, window_s=backup.window.duration_s, rpo_s=recovery.rpo_s, rto_s=recovery.rto_s
-    )
+    window_s = backup.window.duration_s if backup.window else None
+    limits = _limits(session.limits, window_s=window_s, rpo_s=recovery.rpo_s, rto_s=recovery.rto_s)
     return replace(recovered, evidence=replace(recovered.evidence, limits=limits))
 
 
@@ -86,8 +85,8 @@ def lasting(checks: Sequence[Check], work: Path) -> Iterator[Check]:
         yield replace(check, findings=findings)
 
 
-def _snapshot(window: Window) -> SnapshotSummary | None:
-    if window.snapshot is None:
+def _snapshot(window: Window | None) -> SnapshotSummary | None:
+    if window is None or window.snapshot is None:
         return None
     return SnapshotSummary(
         provider=window.snapshot.provider,
@@ -128,8 +127,10 @@ def without_backup(session: Session, case: Case, stages: Stages) -> CaseRecord:
     )
 
 
-def _freeze(evidence: Evidence, backup: Backup) -> FreezeSummary:
+def _freeze(evidence: Evidence, backup: Backup) -> FreezeSummary | None:
     window = backup.window
+    if window is None:
+        return None
     marker = evidence.entry.marker if evidence.entry else None
     return FreezeSummary(
         journal_file=marker.journal_file if marker else None,

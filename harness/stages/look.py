@@ -19,7 +19,7 @@ from harness.stages.walk import read_state
 def look(
     target: Instance,
     of: Description,
-    written: Written,
+    written: Written | None,
     promised: Look,
     stages: Stages,
     prefix: str = "",
@@ -31,6 +31,7 @@ def look(
 
     Args:
         of: The instance whose databases were restored.
+        written: What the load wrote; None if that is not known, and then nothing is walked.
         prefix: Begins the names of its stages.
         walk: Whether the state is walked, too.
         before_recovery: Nothing was applied yet, so there may be transactions that a recovery takes back.
@@ -38,9 +39,9 @@ def look(
     databases = [*target.describe().databases.values(), *_others(target, of)]
     integrity = stages.attempt(f"{prefix}integrity", lambda: target.integrity(databases))
     state = None
-    if walk:
+    if walk and written:
         state = stages.attempt(f"{prefix}walk", lambda: read_state(target, written.seed, written.writers))
-    if state and before_recovery and written.open_in_image:
+    if state and written and before_recovery and written.open_in_image:
         state = taken_back(state, written.seed, written.writers)
     return replace(promised, integrity=_named(target, of, integrity), state=state)
 

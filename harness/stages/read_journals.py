@@ -50,12 +50,13 @@ class JournalReader:
         folder, start = journals.folder, journals.start
         copied = self._kept("read journals", lambda: target.journals(folder))
         marker = self._kept("read marker", lambda: target.read_marker(folder, start))
-        if not point.mode.rolls:
+        written = self.backup.written
+        if not point.mode.rolls or written is None:
             return JournalsRead(copied=copied, marker=marker, committed=self.backup.committed)
         until = point.position
         last = until.journal_file if until else journals.expected[-1].name
         stop = until.offset_bytes if until else None
-        writers = self.backup.written.writers
+        writers = written.writers
         committed = self._kept(
             "read journals",
             lambda: target.last_committed(folder, start.journal_file, last, stop, writers),

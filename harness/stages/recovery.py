@@ -25,7 +25,6 @@ from harness.errors import (
     ImageError,
     RestoreError,
     RollforwardError,
-    SnapshotError,
     SnapshotTimeout,
     StartError,
     of_the_machine,
@@ -110,7 +109,9 @@ class Recovery:
         self._watched_now = image_status(backup.image.snapshot if backup.image else None)
         self._engines = [backup.of]
         self._places: list[Place] = []
-        self._incomplete: str | None = _incomplete(backup.window.snapshot_problem)
+        problem = backup.window.snapshot_problem if backup.window else None
+        self._late = str(problem) if isinstance(problem, SnapshotTimeout) else None
+        self._incomplete = str(problem) if isinstance(problem, ImageError) else None
         self._exposed: Exposed | None = None
         self._image: Look | None = None
         self._recovered: Look | None = None
@@ -202,7 +203,8 @@ class Recovery:
     def _expose(self) -> Exposed | None:
         image = self._backup.image
         assert image
-        known = [file.path for file in self._backup.window.files or () if file.digest]
+        expected = self._backup.window.files if self._backup.window else None
+        known = [file.path for file in expected or () if file.digest]
         try:
             return expose(image, self._folder, known)
         except ImageError as error:
@@ -215,7 +217,14 @@ class Recovery:
         """Returns why the engine refuses the files, empty if it takes them."""
         self._engines.append(target.describe())
         try:
-            restore(target, self._backup.of, image, self._session.ground, keep_image=self._mode.boots)
+            restore(
+                target,
+                self._backup.of,
+                image,
+                self._session.ground,
+                live=self._session.description,
+                keep_image=self._mode.boots,
+            )
         except RestoreError as error:
             return str(error)
         return ""
@@ -299,8 +308,8 @@ class Recovery:
         backup, image, written = self._backup, self._backup.image, self._backup.written
         return Evidence(
             mode=self._mode,
-            seed=written.seed,
-            writers=written.writers,
+            seed=written.seed if written else None,
+            writers=written.writers if written else None,
             databases=len(backup.of.folders),
             recovered=replace(
                 self._recovered or self._promised(), unconfirmed=unconfirmed(*self._engines, mode=self._mode)
@@ -311,11 +320,11 @@ class Recovery:
             ),
             window=backup.window,
             incomplete=self._incomplete,
-            late=_late(backup.window.snapshot_problem),
+            late=self._late,
             files=self._exposed.files if self._exposed else None,
             digests=self._exposed.digests if self._exposed else None,
             watched=image.watched if image else None,
-            issued_later=written.issued_later,
+            issued_later=written.issued_later if written else None,
             watched_now=self._watched_now,
             entry=backup.logged.entry,
             entry_problem=backup.logged.problem,
@@ -352,17 +361,14 @@ class Recovery:
 _NOTHING = Look(floor={}, ceiling={})
 
 
-def _incomplete(problem: SnapshotError | None) -> str | None:
-    return str(problem) if isinstance(problem, ImageError) else None
-
-
-def _late(problem: SnapshotError | None) -> str | None:
-    return str(problem) if isinstance(problem, SnapshotTimeout) else None
-
-
 def _databases_missing(backup: Backup, image: Exposed) -> str:
-    """The first database file of the source that is no regular file in the image; empty if all are."""
+    """The first database file of the source that is no regular file in the image; empty if all are. What lay in the
+    folder of a database is not known of a backup that was taken elsewhere: there it must have some file.
+    """
     root = image.source.root
+    if backup.window is None:
+        folders = [folder.relative_to(root) for folder in backup.of.folders]
+        return next((f"{one}/*" for one in folders if one not in {file.parent for file in image.files}), "")
     needed = [status.path for status in backup.window.before if not left_out(status.path)]
     missing = [path for path in needed if path.relative_to(root) not in image.files]
     return str(missing[0].relative_to(root)) if missing else ""

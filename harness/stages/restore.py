@@ -106,27 +106,36 @@ def _through_a_link(folder: Path, paths: Iterable[Path]) -> bool:
 
 
 def restore(
-    target: Instance, source: Description, image: Exposed, ground: Ground, *, keep_image: bool = False
+    target: Instance,
+    source: Description,
+    image: Exposed,
+    ground: Ground,
+    *,
+    live: Description | None = None,
+    keep_image: bool = False,
 ) -> None:
     """Replace the databases of a target, which is proved to be isolated, by those of an image.
 
     Args:
         target: A started instance whose databases may be lost.
         source: Where the databases lay when the snapshot was taken.
+        live: The instance that runs, if that is another one: its files are nobody's to touch, either.
         ground: The target lies below it: what is in its database folders may be removed.
         keep_image: Leave the image as it is, for something else; otherwise its files may be moved.
     Raises:
         RestoreError: the engine does not take the files; SnapshotError: the target is the source.
     """
     places = target.describe().databases
-    require_separate(source, places)
+    apart = (source, live or source)
+    for one in apart:
+        require_separate(one, places)
     copy = keep_image or not image.own
     for role, folder in source.databases.items():
-        _replace(target, source, places[role], image.of(folder), ground, copy)
+        _replace(target, apart, places[role], image.of(folder), ground, copy)
     for folder in source.others:
         place = others_of(target, source)[folder]
         _make_like(place, image.of(folder))
-        _replace(target, source, place, image.of(folder), ground, copy)
+        _replace(target, apart, place, image.of(folder), ground, copy)
 
 
 def _make_like(place: Path, image: Path) -> None:
@@ -146,7 +155,7 @@ def others_of(target: Instance, source: Description) -> dict[Path, Path]:
 
 
 def _replace(
-    target: Instance, source: Description, place: Path, image: Path, ground: Ground, copy: bool
+    target: Instance, apart: Iterable[Description], place: Path, image: Path, ground: Ground, copy: bool
 ) -> None:
     if place in target.describe().folders:
         target.dismount(place)
@@ -160,7 +169,8 @@ def _replace(
         else:
             for file in files:
                 _move(file, place)
-    require_nobody_elses(place, source)
+    for one in apart:
+        require_nobody_elses(place, one)
     with _as_restore_error(image):
         owner = place.stat()
         hand_over(place, owner.st_uid, owner.st_gid)
@@ -214,7 +224,8 @@ def require_nobody_elses(folder: Path, source: Description) -> None:
     running instance, has a second name, or is mounted there.
     """
     try:
-        live = {_identity(file.stat()) for place in source.folders for file in place.iterdir()}
+        folders = [place for place in source.folders if place.exists()]  # a backup may be of another machine
+        live = {_identity(file.stat()) for place in folders for file in place.iterdir()}
         mounted = mounts_below(folder)
         statuses = {file: file.lstat() for file in walk(folder)}
         names = Counter(map(_identity, statuses.values()))
@@ -235,7 +246,8 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 def require_separate(source: Description, targets: dict[str, Path]) -> None:
     """Raises SnapshotError if a target database is a database of the source, by device and inode."""
-    taken = {(s.st_dev, s.st_ino): folder for folder in source.databases.values() if (s := folder.stat())}
+    there = [folder for folder in source.databases.values() if folder.exists()]
+    taken = {_identity(folder.stat()): folder for folder in there}
     for folder in targets.values():
         status = folder.stat()
         if (status.st_dev, status.st_ino) in taken:

@@ -78,6 +78,8 @@ class ChainChecker:
                 if one.name in copied and other.name in copied
             ),
         ]
+        if not findings and not journals.vouched:
+            return not_checked("chain", evidence, "word of the instance on which journals it had")
         return findings if booted or evidence.until else [*findings, *_end(expected[-1], journals)]
 
 

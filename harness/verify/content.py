@@ -53,17 +53,20 @@ class ContentChecker:
     )
 
     def check(self, evidence: Evidence) -> Sequence[Finding]:
+        seed, writers = evidence.seed, evidence.writers
         if evidence.state is None:
             return not_checked("content", evidence, "restored state")
+        if seed is None or writers is None:
+            return not_checked("content", evidence, "knowledge of what was written")
         findings: list[Finding] = []
         for number, state in sorted(evidence.state.writers.items()):
-            if 1 <= number <= evidence.writers:
+            if 1 <= number <= writers:
                 findings += [
                     *_history(state),
                     *_trail(state),
                     *_balances(state),
                     *_temporaries(state),
-                    *_large(state, evidence.seed),
+                    *_large(state, seed),
                 ]
         there = evidence.state
         return [*_cold(there), *_foreign(there), *findings, *_counter(there, evidence.ceiling)]

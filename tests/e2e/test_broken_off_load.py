@@ -34,7 +34,7 @@ def test_what_was_committed_before_the_writers_heard_is_not_done_twice(open_sess
             driver.wait_for(500)
             raise BrokeOff
         assert not session.ledger.unheard
-        for record in back_up_and_recover(session, "cycle 1", list(expand(plan))):
+        for record in back_up_and_recover(session, list(expand(plan))):
             assert record.verdict is Verdict.PASS, record.checks
 
 
@@ -59,5 +59,5 @@ def test_nobody_goes_on_where_a_writer_was_killed(
             Driver(session.source, plan.workload, session.seed, session.ledger),
         ):
             pass
-        (record,) = back_up_and_recover(session, "cycle 1", list(expand(plan)))
+        (record,) = back_up_and_recover(session, list(expand(plan)))
         assert record.verdict is Verdict.UNKNOWN

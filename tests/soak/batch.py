@@ -19,7 +19,7 @@ from typing import Any
 
 from harness.command import Deadline
 from harness.evidence.answers import JournalFile
-from harness.evidence.backup import Backup
+from harness.evidence.backup import OwnBackup
 from harness.evidence.journals import order
 from harness.fault.base import MODES, SNAPSHOT
 from harness.instance.base import TO_READ
@@ -64,7 +64,7 @@ class Batch:
 
     session: Session
     kept: Path
-    good: Backup
+    good: OwnBackup
     log: str
     stash: Path
     listed: tuple[JournalFile, ...]
@@ -86,7 +86,7 @@ class Batch:
 class _Stored:
     """What a batch is made again from; `looks` are those of the ledger."""
 
-    good: Backup
+    good: OwnBackup
     log: str
     listed: tuple[JournalFile, ...]
     images: dict[str, Path]
@@ -191,7 +191,7 @@ def _batch(session: Session, stored: _Stored, kept: Path) -> Batch:
     )
 
 
-def snapshot_of(backup: Backup) -> Snapshot:
+def snapshot_of(backup: OwnBackup) -> Snapshot:
     assert backup.image
     return backup.image.snapshot
 
@@ -212,7 +212,7 @@ class _Copying:
         return held
 
 
-def _backed_up(session: Session) -> Backup:
+def _backed_up(session: Session) -> OwnBackup:
     return back_up(session, SNAPSHOT, MODES, session.stages("fuzz"))
 
 
@@ -225,7 +225,7 @@ def _elsewhere(seed: int, folder: Path, kept: Path) -> Other:
     return other
 
 
-def _taken(backup: Backup, kept: Path) -> Other:
+def _taken(backup: OwnBackup, kept: Path) -> Other:
     assert backup.journals
     kept.mkdir()
     image, journals = kept / "image", kept / "journals"
@@ -237,13 +237,13 @@ def _taken(backup: Backup, kept: Path) -> Other:
     return Other(image=image, journals=journals, names=names, log=_own_log(backup))
 
 
-def _own_log(backup: Backup) -> str:
+def _own_log(backup: OwnBackup) -> str:
     with backup.window.log.open() as log:
         log.seek(backup.window.log_from_byte)
         return log.read()
 
 
-def _with_log(backup: Backup, log: str, kept: Path) -> Backup:
+def _with_log(backup: OwnBackup, log: str, kept: Path) -> OwnBackup:
     """The backup with a log that nobody else writes."""
     file = kept / "freeze.log"
     file.write_text(log, newline="")
@@ -258,7 +258,7 @@ def _stashed(session: Session, folder: Path) -> tuple[JournalFile, ...]:
     return tuple(sorted(there, key=lambda journal: order(journal.name)))
 
 
-def _put_back(session: Session, backup: Backup, kept: Path) -> tuple[tuple[Path, Path], ...]:
+def _put_back(session: Session, backup: OwnBackup, kept: Path) -> tuple[tuple[Path, Path], ...]:
     """Folders of the run's work that a backup needs, and where copies of them are kept."""
     assert backup.journals
     places = (snapshot_of(backup).location, backup.journals.folder)

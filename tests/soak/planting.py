@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.evidence.backup import Backup
+from harness.evidence.backup import OwnBackup
 from harness.evidence.journals import between
 from harness.instance.iris import Instance
 from harness.model import Position
@@ -35,7 +35,7 @@ from tests.soak.mutations import Case, Mutation
 class Planted:
     """A backup with mutations in it, and what shows that they changed something."""
 
-    backup: Backup
+    backup: OwnBackup
     steps: Steps
     changed: list[str] = field(default_factory=list)
 
@@ -82,7 +82,7 @@ def _plant_log(batch: Batch, case: Case, folder: Path, made: Planted) -> None:
         made.backup = _with_marker(batch, made.backup, marker)
 
 
-def _with_marker(batch: Batch, backup: Backup, marker: Position | None) -> Backup:
+def _with_marker(batch: Batch, backup: OwnBackup, marker: Position | None) -> OwnBackup:
     """What `back_up` leaves with that marker in the log."""
     journals = batch.good.journals
     assert journals
