@@ -125,3 +125,16 @@ def test_an_adapter_is_registered_once(group: str) -> None:
     assert found and {1} == set(found.values())
     values = [point.value for point in entry_points(group=group)]
     assert len(values) == len(set(values))
+
+
+def test_the_top_level_is_what_a_stranger_expects() -> None:
+    """The results folder says what will lie in it before there is any."""
+    expected = (
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "README.md",
+        "pyproject.toml",
+        "results/README.md",
+        "testplans",
+    )
+    assert [] == [name for name in expected if not (ROOT / name).exists()]
