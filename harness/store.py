@@ -68,7 +68,8 @@ def save(record: Record, folder: Path) -> None:
         _replace(folder / RECORD_FILE, text.encode())
     except OSError as error:
         raise PreconditionError(
-            f"cannot write {folder / RECORD_FILE}: {error.strerror}", "Make room or permit it, and run again."
+            f"cannot write {folder / RECORD_FILE}: {error.strerror}",
+            "Free some room or allow writing there, and run again.",
         ) from error
 
 
@@ -83,7 +84,8 @@ def keep_log(log: Path, folder: Path) -> Path:
         _replace(kept, log.read_bytes(), sync=False)
     except OSError as error:
         raise PreconditionError(
-            f"cannot keep {log} as {kept}: {error.strerror}", "Make room or permit it, and run again."
+            f"cannot keep {log} as {kept}: {error.strerror}",
+            "Free some room or allow writing there, and run again.",
         ) from error
     return kept
 

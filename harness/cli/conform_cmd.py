@@ -58,7 +58,7 @@ def conform_command(
 
     The instance is loaded, frozen and thawed, and restored from, as a plan does; never use one that people work
     with. The record is kept: from then on a run with this engine may say PASS where its facts were confirmed. The
-    exit status is 0 if every fact that was tried holds, 1 if one does not, 3 if one could not be told, and 4 if a
+    exit status is 0 if every fact that was tried holds, 1 if one does not, 3 if one was inconclusive, and 4 if a
     thaw could not be confirmed.
     """
     spec = spec_of(image, host, name)

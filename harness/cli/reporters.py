@@ -27,5 +27,5 @@ def rendered(reporter: Reporter, name: str, record: Record, guide: Guide) -> str
     except Exception as error:  # whatever a plug-in does, what was recorded is not lost
         raise PreconditionError(
             f"the reporter {name} of {plugins.origin('harness.reporters', name)} broke off: {error!r}",
-            "Nothing of the record is lost: ask another one, harness report RUN --format table.",
+            "The record is not lost: use another one, harness report RUN --format table.",
         ) from error

@@ -110,7 +110,7 @@ def _tried(probe: Probe, bench: Bench, limit_s: float) -> tuple[str, Verdict]:
         raise
     except (HarnessError, OSError, ValueError, LookupError, TypeError) as error:
         # whatever an engine that nobody has tried prints: an answer of another shape keeps us from telling
-        return f"it could not be told: {error or type(error).__name__}", Verdict.UNKNOWN
+        return f"inconclusive: {error or type(error).__name__}", Verdict.UNKNOWN
     return seen.observed, _VERDICTS[seen.holds]
 
 
@@ -141,7 +141,7 @@ def _settle(bench: Bench) -> None:
             source.thaw(bench.freeze_log)
             if source.is_frozen():
                 by_hand = source.thaw_by_hand(bench.freeze_log)
-                raise ThawError("it was thawed and is frozen all the same", by_hand)
+                raise ThawError("it was thawed and is still frozen", by_hand)
     bench.session.watchdog.disarm()
 
 

@@ -171,7 +171,9 @@ def require_usable(place: InstalledPlace) -> Description:
     frozen.
     """
     if shutil.which("iris") is None:
-        raise PreconditionError("there is no command `iris` here", "Install InterSystems IRIS, or mend PATH.")
+        raise PreconditionError(
+            "there is no command `iris` here", "Install InterSystems IRIS, or correct PATH."
+        )
     status = _status(place.name)
     if not status:
         raise PreconditionError(
@@ -205,12 +207,12 @@ def _described(place: InstalledPlace) -> Description:
         )
         raise PreconditionError(
             f"no agent answers in {place.name}: {error}",
-            f"If it lets this user not in, see instance.credentials. If it has no agent, load it: {calls}",
+            f"If this user cannot log in, set instance.credentials. If it has no agent, load it: {calls}",
         ) from error
     if found.volume == Path("/"):
         folders = " and ".join(str(folder) for folder in found.databases.values())
         raise PreconditionError(
-            f"the databases {folders} share no folder but /", "Put them below one folder."
+            f"the databases {folders} have no common folder but /", "Put them below one folder."
         )
     return found
 

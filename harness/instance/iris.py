@@ -166,7 +166,7 @@ class Instance:
             raise
         except HarnessError as error:
             raise ThawError(
-                f"ExternalThaw was refused: {refusal}, and nothing tells whether it is frozen: {error}",
+                f"ExternalThaw was refused: {refusal}, and it is not known whether the instance is frozen: {error}",
                 self.thaw_by_hand(log),
             ) from error
         if frozen:

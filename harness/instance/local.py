@@ -136,7 +136,7 @@ class LocalHost:
         if self._spec.name:
             raise PreconditionError(
                 f"nothing is restored into the installed instance {self._spec.name}",
-                "Say in the plan which image to restore into: target.",
+                "Name in the plan the image to restore into: target.",
             )
 
     def environment(self) -> dict[str, str]:

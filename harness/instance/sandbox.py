@@ -220,10 +220,14 @@ class SandboxHost:
         return machine
 
     def target(self, name: str, hidden: Path) -> Place:
-        raise PreconditionError("nothing is restored into host sandbox", "Say in the plan where: target.")
+        raise PreconditionError(
+            "nothing is restored into host sandbox", "Name in the plan where to restore: target."
+        )
 
     def boot(self, name: str, image: Path, root: Path) -> Place:
-        raise PreconditionError("nothing is restored into host sandbox", "Say in the plan where: target.")
+        raise PreconditionError(
+            "nothing is restored into host sandbox", "Name in the plan where to restore: target."
+        )
 
     def environment(self) -> dict[str, str]:
         return {}

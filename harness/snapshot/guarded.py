@@ -58,5 +58,5 @@ class GuardedProvider:
             raise
         except Exception as error:
             raise SnapshotError(
-                f"{self._of} broke off in {method}: {error!r}. Its author must mend it"
+                f"{self._of} broke off in {method}: {error!r}. Report it to its author"
             ) from error

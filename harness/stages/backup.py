@@ -201,7 +201,7 @@ def freeze_entry(window: Window) -> Logged:
     except ParseError as error:
         return Logged(entry=None, problem=str(error))
     if entry is None:
-        why = "the freeze log tells of no freeze since this one was asked for: it is stale"
+        why = "no freeze was logged since this one was asked for: the log is stale"
         return Logged(entry=None, problem=why, stale=True)
     return Logged(entry=entry)
 

@@ -131,4 +131,6 @@ def make_sure_thawed(instance: Instance, log: Path, cause: BaseException) -> Non
         raise
     except HarnessError as error:
         by_hand = instance.thaw_by_hand(log)
-        raise ThawError(f"after {cause} nothing tells whether it is frozen: {error}", by_hand) from error
+        raise ThawError(
+            f"after {cause} it is not known whether the instance is frozen: {error}", by_hand
+        ) from error

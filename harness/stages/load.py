@@ -74,7 +74,7 @@ class Driver:
         if self._ledger.unheard:
             raise InstanceError(
                 f"what writer {min(self._ledger.unheard)} did last is not known: it was killed when an earlier load "
-                "broke off. No transaction can be held against the ledger any more"
+                "broke off. Nothing can be compared with the ledger any more"
             )
         reached = self._ledger.acknowledged()
         for number in range(1, self._spec.writers + 1):

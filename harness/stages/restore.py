@@ -237,7 +237,7 @@ def require_nobody_elses(folder: Path, source: Description) -> None:
                     f"{file} is somebody else's file under another name; no instance may write to it"
                 )
     except OSError as error:
-        raise SnapshotError(f"whose the files in {folder} are cannot be told: {error}") from error
+        raise SnapshotError(f"it cannot be determined whose the files in {folder} are: {error}") from error
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -107,7 +107,7 @@ def _summary(instance: Instance, seed: int) -> _Summary:
             raise ParseError("restored state", number, line[:80], "not a line of RVCHECK") from error
     if stop is None:
         raise ParseError(
-            "restored state", len(lines), "end", "nothing was said of the node that stops writers"
+            "restored state", len(lines), "end", "the walk says nothing about the node that stops writers"
         )
     foreign += _of_stop(stop, began, states)
     try:
@@ -463,7 +463,7 @@ def _output(instance: Instance, part: str, writer: int) -> bytes:
         if len(text) == _OUTPUT_BYTES_MAX:
             destroy.group(process, "its output goes on and on")
             raise InstanceError(
-                f"the walk of the {part} printed more than {_OUTPUT_BYTES_MAX} bytes: it goes round"
+                f"the walk of the {part} printed more than {_OUTPUT_BYTES_MAX} bytes: it does not end"
             )
         if process.wait(timeout=60) != DONE:
             raise InstanceError(f"the walk of the {part} ended with status {process.returncode}")

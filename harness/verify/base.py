@@ -97,7 +97,7 @@ def broken(name: str, error: Exception) -> Finding:
     """The finding of a check that could not be loaded, or raised."""
     return Finding(
         code=f"{name}.broken",
-        message=f"the check {name} of {plugins.origin(GROUP, name)} broke off, so it says nothing. Its "
+        message=f"the check {name} of {plugins.origin(GROUP, name)} failed, so it says nothing about the backup. Its "
         "author must mend it",
         witness="".join(traceback.format_exception_only(error)).strip(),
         verdict=Verdict.UNKNOWN,
@@ -114,7 +114,7 @@ def _unconfirmed(check: str, evidence: Evidence) -> list[Finding]:
     return [
         Finding(
             code=f"{check}.unconfirmed",
-            message=f"it rests on facts that nobody confirmed for this engine: {shown}{more}",
+            message=f"it depends on facts that are not confirmed for this engine: {shown}{more}",
             witness="confirm them: harness conform --image IMAGE, or --instance NAME",
             verdict=Verdict.UNKNOWN,
         )

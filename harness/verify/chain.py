@@ -172,8 +172,8 @@ def _end(last: JournalFile, journals: JournalSet) -> Iterator[Finding]:
         reason = following.problem if following else "the instance does not list it"
         yield Finding(
             code="chain.unended",
-            message=f"nobody knows whether {last.name} is the last journal before {journals.end}: the journal that "
-            "the instance began there, which would name it, could not be read",
+            message=f"it is not known whether {last.name} is the last journal before {journals.end}: the journal "
+            "that the instance began there, which would name it, could not be read",
             witness=reason,
             verdict=Verdict.UNKNOWN,
         )

@@ -164,7 +164,7 @@ def _temporaries(state: WriterState) -> Iterator[Finding]:
         sequence = odd[0][0]
         yield Finding(
             code="content.killed",
-            message="a node that is set and killed later is there, absent or altered against the history",
+            message="a temporary node does not match the history: it is left over, missing or altered",
             witness=f'^RVB("t",{state.writer},{sequence}) is {state.temporaries.get(sequence)}, '
             f"expected {right.get(sequence)}",
         )

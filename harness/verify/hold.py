@@ -102,7 +102,7 @@ def _released(evidence: Evidence, window: Window) -> list[Finding]:
         return [
             Finding(
                 code="hold.released",
-                message="the harness stood still for longer than the window may last, so its watchdog thawed",
+                message="the harness was stopped for longer than the window may last, so its watchdog thawed",
                 witness="see watchdog.log",
             )
         ]
@@ -133,7 +133,7 @@ def _logged(evidence: Evidence, window: Window) -> list[Finding]:
         findings.append(
             Finding(
                 code="hold.thawed_twice",
-                message=f"the engine's log tells of {entry.thaws} thaws of this freeze: one of them came before ours",
+                message=f"the engine logged {entry.thaws} thaws of this freeze, one of them before ours",
                 verdict=Verdict.UNKNOWN,
             )
         )
@@ -142,7 +142,7 @@ def _logged(evidence: Evidence, window: Window) -> list[Finding]:
             findings.append(
                 Finding(
                     code="hold.warned",
-                    message="the engine warned of this freeze, in words that the harness cannot judge",
+                    message="the engine logged a warning about this freeze that the harness cannot judge",
                     witness=warning,
                     verdict=Verdict.UNKNOWN,
                 )
@@ -194,7 +194,7 @@ def _went_on(evidence: Evidence) -> list[Finding]:
     return [
         Finding(
             code="hold.incomplete",
-            message="the snapshot went on changing after the thaw: it was not complete when its provider said so",
+            message="the snapshot still changed after the thaw: its provider reported it complete too early",
             witness=f"{changed[0]}: {differ}",
         )
     ]

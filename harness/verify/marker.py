@@ -53,7 +53,7 @@ class MarkerChecker:
             return [Finding(code=code, message=evidence.entry_problem, witness=log, verdict=verdict)]
         if evidence.entry.suspended is None or evidence.entry.failures:
             failed = "; ".join(evidence.entry.failures) or "no line says that the system was suspended"
-            message = f"the freeze log does not tell of a completed freeze: {failed}"
+            message = f"the freeze log shows no completed freeze: {failed}"
             return [Finding(code="marker.incomplete", message=message, witness=_lines(evidence))]
         if evidence.entry.marker is None:
             message = "the freeze log names no journal marker: nothing proves where a roll-forward must start"

@@ -246,7 +246,7 @@ def test_a_probe_that_breaks_off_is_unknown_and_the_instance_runs(
 
     monkeypatch.setitem(run.PROBES, "agent.answers", breaks_off)
     result = tried("agent.answers", Bench(session))
-    assert (Verdict.UNKNOWN, "it could not be told: something else") == (result.verdict, result.observed)
+    assert (Verdict.UNKNOWN, "inconclusive: something else") == (result.verdict, result.observed)
     assert not session.source.is_frozen()
 
 

@@ -771,7 +771,7 @@ def test_a_summary_that_goes_on_and_on_is_ended(monkeypatch: pytest.MonkeyPatch)
     read_state(instance, SEED, WRITERS)  # type: ignore[arg-type]
     assert [] == ended
     monkeypatch.setattr(module, "_OUTPUT_BYTES_MAX", len(text))
-    with pytest.raises(InstanceError, match="it goes round"):
+    with pytest.raises(InstanceError, match="it does not end"):
         read_state(instance, SEED, WRITERS)  # type: ignore[arg-type]
     assert [instance.processes[-1]] == ended
 
