@@ -15,7 +15,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -274,7 +273,6 @@ def _recovered(batch: Batch, case: Case, clean: Clean | None) -> tuple[Outcome, 
     return replace(outcome, duration_s=time.monotonic() - began), looks
 
 
-@cache
 def _judged(batch: Batch, case: Case, record: CaseRecord, looks: _Looks, clean: Clean | None) -> Outcome:
     codes = [f.code for check in record.checks for f in check.findings if f.verdict is not Verdict.PASS]
     first = cause(record)
