@@ -574,3 +574,45 @@ def test_chance_decides_when_the_freeze_comes(made: Session, provider: Provider,
         backed_up(replace(made, random=random.Random(seed)), provider, said)
         waits.add(int(said[1].removeprefix("wait for ")))
     assert 1200 <= min(waits) < 1500 < 2100 < max(waits) <= 2400
+
+
+def test_the_load_is_told_in_slices_that_are_neither_short_nor_many(made: Session) -> None:
+    """From the beginning of the load to its end; times count from the start of the run."""
+    asked: list[Any] = []
+
+    class Slices(Ledger):
+        def slices(self, began_s: float, slice_s: float, number: int) -> tuple[list[int], list[float]]:
+            asked.append((began_s, slice_s, number))
+            return [1] * number, [0.123456] * number
+
+    own = replace(made, ledger=Slices(), clock=replace(made.clock, monotonic_s=100.0))  # type: ignore[arg-type]
+    found = module._series(own, 110.0, 130.0)
+    assert (10.0, 0.2, (1,) * 100) == (found.started_s, found.slice_s, found.acknowledged)
+    assert (0.1235,) * 100 == found.longest_wait_s
+    assert 3 == len(module._series(own, 110.0, 110.14).acknowledged)
+    assert [(110.0, 0.2, 100), (110.0, 0.05, 3)] == [(a, round(b, 9), n) for a, b, n in asked]
+    assert 1 == len(module._series(own, 110.0, 110.0).acknowledged)
+
+
+def test_a_provider_that_makes_more_than_files_is_told_where_to_register_it(
+    made: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Making(Provider):
+        def __init__(self, folder: Path, options: object) -> None:
+            super().__init__()
+            self.options_schema: dict[str, object] = {}
+            self.register: Any = None
+
+        def register_with(self, register: Any) -> None:
+            self.register = register
+
+        @staticmethod
+        def undo(made: object, ground: object, token: str) -> None: ...
+
+    kept: list[Making] = []
+    monkeypatch.setattr(
+        module.plugins, "load", lambda *_: lambda *given: kept.append(Making(*given)) or kept[-1]
+    )
+    monkeypatch.setattr(module, "registrar", lambda work, group, name: (work, group, name))
+    load_provider(made, COPY)
+    assert (made.work, "harness.snapshots", "copy") == kept[0].register

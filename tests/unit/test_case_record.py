@@ -259,3 +259,14 @@ def test_without_a_backup_every_check_is_unknown_and_says_why(tmp_path: Path) ->
     parts = (found.freeze, found.snapshot, found.restore, found.rollforward, found.recovery)
     assert (None,) * 5 == parts
     assert tuple(stages.done) == found.stages
+
+
+def test_a_backup_that_was_made_elsewhere_has_no_freeze_and_no_snapshot_of_ours(tmp_path: Path) -> None:
+    made = session(tmp_path)
+    stages = made.stages("case")
+    seen = Recovered(evidence=whole(ROLLFORWARD), stages=stages, restored=None, rolled=None)
+    there = replace(backup(), window=None)
+    found = case_record(made, there, point(ROLLFORWARD), seen, (PASSED,))
+    assert None is found.freeze is found.snapshot
+    limits = measured(limited(made, window_s=1.0), there, point(ROLLFORWARD), seen).evidence.limits
+    assert limits and [None] == [one.measured_s for one in limits if one.name == "window"]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +27,7 @@ from harness.errors import (
 )
 from harness.instance.base import Host as Host_
 from harness.model import CaseRecord, RecoveryMode, Verdict
-from harness.plan.model import InstanceSpec
+from harness.plan.model import InstanceSpec, Limits
 from harness.session import opening
 from harness.session.progress import CaseDone, Event
 from harness.session.session import Session
@@ -631,3 +634,133 @@ def test_a_host_is_found_by_its_name(tmp_path: Path) -> None:
     assert "LocalHost" == type(made).__name__
     with pytest.raises(HarnessError):
         opening._host(InstanceSpec(host="nowhere"), tmp_path, object())  # type: ignore[arg-type]
+
+
+# --- what is in the record beside the verdicts
+
+
+def test_a_case_has_a_key_whether_its_backup_was_made_or_not(
+    made: Session, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [(1, "copy", {}, ROLLFORWARD), (1, "copy", {}, BOOT)]
+
+    def found() -> list[Any]:
+        records = cycle.back_up_and_recover(made, CASES)
+        return [(k.cycle, k.provider, k.options, k.mode) for one in records if (k := one.key)]
+
+    assert keys == found()
+    monkeypatch.setattr(cycle, "back_up", raising(InstanceError("gone")))
+    assert keys == found()
+
+
+def test_the_record_tells_the_time_by_two_clocks(
+    tmp_path: Path, made: Session, played: list[CaseRecord]
+) -> None:
+    played.append(passed("case 0"))
+    record, _ = run(tmp_path, made)
+    assert made.clock == record.clock is not None
+
+
+def test_an_instance_is_summed_up_with_its_image_and_notes(tmp_path: Path, made: Session) -> None:
+    host = SimpleNamespace(image_digest="sha256:7")
+    found = cycle._instance(replace(made, host=host, notes=("fewer writers",)), InstanceSpec())  # type: ignore[arg-type]
+    assert ("sha256:7", ("fewer writers",)) == (found.image_digest, found.notes)
+
+
+def test_a_session_for_a_plan_is_opened_with_all_that_the_plan_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(cycle, "opened", lambda *_, **more: asked.update(more))
+    plan = replace(
+        small_plan(recovery=(ROLLFORWARD, BOOT)), limits=Limits(rpo_s=3.0), target=InstanceSpec(image="x")
+    )
+    cycle.opened_for(plan, 7, tmp_path, Noting())
+    assert (plan.limits, plan.target, plan.freeze, plan.workload) == (
+        asked["limits"],
+        asked["target"],
+        asked["freeze"],
+        asked["workload"],
+    )
+    assert (2, plan.name, 7) == (asked["recoveries"], asked["name"], asked["seed"])
+
+
+# --- a session over an instance of somebody else's
+
+
+def over_it(tmp_path: Path, notes: list[str]) -> Any:
+    there = SimpleNamespace(
+        probe=lambda: notes.append("probe"),
+        environment=lambda: {"A": "b"},
+        close=lambda: notes.append("close host"),
+    )
+    (tmp_path / "work").mkdir()
+    return opening.over(
+        opening.Instance(None),  # type: ignore[arg-type]
+        there,  # type: ignore[arg-type]
+        tmp_path / "root",
+        tmp_path,
+        tmp_path / "work",
+        seed=11,
+        workload=small_plan().workload,
+        recoveries=2,
+        note=notes.append,
+    )
+
+
+def test_what_surrounds_it_is_made_and_closed_and_it_is_left_alone(
+    tmp_path: Path, surroundings: SimpleNamespace
+) -> None:
+    """Nothing is registered: whoever started the instance did that."""
+    notes: list[str] = []
+    with over_it(tmp_path, notes) as session:
+        assert "prepare" in surroundings.said and ["probe"] == notes
+        assert (11, tmp_path, tmp_path / "work") == (session.seed, session.folder, session.work)
+        assert small_plan().workload == session.workload and session.host is session.target_host
+        assert random.Random(11).random() == session.random.random()
+        assert 0 <= time.monotonic() - session.clock.monotonic_s < 60
+        assert abs((datetime.now(UTC) - session.clock.utc).total_seconds()) < 60
+    closed = {"close ledger", "close watchdog", "close targets"}
+    assert closed <= set(surroundings.said) and not {"register", "finish"} & set(surroundings.said)
+    assert ["probe", "close host"] == notes
+
+
+def test_it_is_closed_after_an_error_too(tmp_path: Path, surroundings: SimpleNamespace) -> None:
+    notes: list[str] = []
+    with pytest.raises(ZeroDivisionError), over_it(tmp_path, notes):
+        raise ZeroDivisionError
+    assert "close ledger" in surroundings.said and "close host" in notes
+
+
+def test_a_host_that_makes_more_than_files_is_told_where_to_register_it_before_it_makes_any(
+    tmp_path: Path, surroundings: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Making(Host):
+        def register_with(self, register: Any) -> None:
+            surroundings.said.append(f"told {register}")
+
+        @staticmethod
+        def undo(made: object, ground: object, token: str) -> None: ...
+
+    monkeypatch.setattr(
+        opening, "_host", lambda *words: Making(*words, surroundings.said, surroundings.trouble)
+    )
+    monkeypatch.setattr(
+        opening.leftovers, "registrar", lambda work, group, name: f"{work.name} {group} {name}"
+    )
+    with open_it(tmp_path):
+        pass
+    said = surroundings.said
+    assert said.index("told work harness.hosts local") < said.index("probe")
+
+
+def test_what_the_watchdog_says_is_a_note(
+    tmp_path: Path, surroundings: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell: list[Any] = []
+    monkeypatch.setattr(
+        opening, "Watchdog", lambda _, __, told: tell.append(told) or SimpleNamespace(close=lambda: None)
+    )
+    with open_it(tmp_path) as opened:
+        tell[0]("it was replaced")
+        assert "it was replaced" in opened.progress.notes

@@ -29,6 +29,7 @@ from harness.plan.model import FreezeSpec, Limits
 from harness.session.watchdog import Orders
 from harness.snapshot.base import Snapshot, Source
 from harness.stages import freeze
+from harness.stages import window as window_module
 from harness.stages.window import hold as window_of
 from harness.stages.window import snapshot_limit_s
 
@@ -468,3 +469,24 @@ def test_a_snapshot_of_a_window_that_breaks_off_after_its_thaw_is_released(
     with pytest.raises(ZeroDivisionError):
         hold(FakeInstance(), provider, watchdog, tmp_path)
     assert 1 == len(provider.released) and ["arm", "disarm"] == watchdog.orders
+
+
+def test_a_snapshot_that_was_there_when_somebody_broke_in_is_released_after_the_thaw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the capture and the thaw the database files are looked at once more."""
+    looks: list[Path] = []
+
+    class Status:
+        @staticmethod
+        def of(path: Path) -> FileStatus:
+            looks.append(path)
+            if len(looks) == 2:
+                raise KeyboardInterrupt
+            return FileStatus.of(path)
+
+    monkeypatch.setattr(window_module, "FileStatus", Status)
+    instance, provider = FakeInstance(), FakeProvider()
+    with pytest.raises(KeyboardInterrupt):
+        hold(instance, provider, FakeWatchdog(), tmp_path)
+    assert 1 == len(provider.released) and not instance.frozen

@@ -146,7 +146,7 @@ def recovering(scene: Scene, tmp_path: Path, mode: RecoveryMode, **said: Any) ->
     (tmp_path / "source").mkdir(exist_ok=True)
     made = session(tmp_path, targets=targets, target_host=host)
     made = replace(made, description=description(tmp_path / "source", version="source"))
-    there = _backup(tmp_path, **said)
+    there = said.pop("there", None) or _backup(tmp_path, **said)
     steps = recovery.Steps(
         take=lambda _: scene.does("take") or scene.place("target"), roll_forward=_rolling(scene)
     )
@@ -369,7 +369,8 @@ def test_an_image_that_is_booted_later_is_not_moved(
     scene: Scene, tmp_path: Path, mode: RecoveryMode, keep: bool
 ) -> None:
     recovering(scene, tmp_path, mode)
-    assert {"keep_image": keep} == scene.asked["restore"][-1]
+    live = description(tmp_path / "source", version="source")
+    assert {"keep_image": keep, "live": live} == scene.asked["restore"][-1]
 
 
 def test_the_content_of_files_with_a_digest_is_asked_for(scene: Scene, tmp_path: Path) -> None:
@@ -671,3 +672,57 @@ def test_the_whole_of_it_is_a_record(scene: Scene, tmp_path: Path) -> None:
     none = replace(there, image=None, window=replace(there.window, snapshot=None))
     bare = recovery.recover(made, none, point, name=name, steps=steps)
     assert None is bare.restore and Verdict.PASS is not bare.verdict
+
+
+# --- a backup that was made elsewhere
+
+
+def elsewhere(tmp_path: Path) -> Any:
+    """Nobody saw its window, and nothing is known of what was written."""
+    return replace(_backup(tmp_path), window=None, written=None)
+
+
+@pytest.mark.parametrize("mode", [AS_OF_FREEZE, ROLLFORWARD])
+def test_what_nobody_saw_of_it_is_not_known(scene: Scene, tmp_path: Path, mode: RecoveryMode) -> None:
+    found = evidence(scene, tmp_path, mode, there=elsewhere(tmp_path))
+    assert (None, None, None, None) == (found.window, found.seed, found.writers, found.issued_later)
+    assert (None, None, None) == (found.state, found.late, found.incomplete)
+    assert found.integrity is not None and found.copied is not None and () == found.problems
+    assert "walk" not in scene.said and "committed" not in scene.said
+    assert ("roll forward" in scene.said) is (mode is ROLLFORWARD)
+
+
+def test_a_database_of_it_has_some_file(scene: Scene, tmp_path: Path) -> None:
+    """Which one cannot be known."""
+    there = elsewhere(tmp_path)
+    found = evidence(scene, tmp_path, ROLLFORWARD, there=there)
+    assert found.refusal is None
+    del scene.files[Path("db/two/IRIS.DAT")]
+    scene.files[Path("db/two.txt")] = 1
+    found = evidence(scene, tmp_path, ROLLFORWARD, there=there)
+    assert "the image holds no file db/two/*" == found.refusal
+
+
+def test_a_file_that_the_engine_makes_anew_is_not_missing(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del scene.files[Path("db/two/IRIS.DAT")]
+    monkeypatch.setattr(recovery, "left_out", lambda path: path.parent.name == "two")
+    assert evidence(scene, tmp_path, ROLLFORWARD).refusal is None
+
+
+def test_a_booted_instance_says_what_it_sees_of_networks(scene: Scene, tmp_path: Path) -> None:
+    """The target that was looked at before says nothing of it."""
+    seen = {"target": ("lo",), "booted": ("lo", "of the booted")}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(recovery, "require_isolated", lambda place: seen[place.name])
+        found = recovering(scene, tmp_path, BOOT).recovered().restored
+    assert seen["booted"] == found.interfaces
+
+
+def test_journals_of_an_image_come_with_what_was_committed_before_the_marker(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_journals(scene, tmp_path, monkeypatch)
+    before = _backup(tmp_path).committed
+    assert before is not None and before == evidence(scene, tmp_path, BOOT).committed

@@ -642,3 +642,10 @@ def test_a_code_begins_with_the_name_of_its_check() -> None:
 
 def test_every_optional_part_was_thought_of() -> None:
     assert set(optional(Evidence)) == set(MISSING) and set(optional(Look)) == set(OF_LOOK)
+
+
+def test_limits_stand_last_and_say_what_to_do() -> None:
+    """They speak of a backup that is good."""
+    declared = LimitsChecker.declared
+    assert 1000 == declared.order and not declared.always
+    assert "the backup is good and too slow or too old for the plan" in declared.remedy
