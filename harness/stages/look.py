@@ -24,8 +24,8 @@ def look(
     stages: Stages,
     prefix: str = "",
     *,
-    walk: bool = True,
-    before_recovery: bool = False,
+    walk: bool,
+    before_recovery: bool,
 ) -> Look:
     """What was promised, with what is there. What could not be had is None, and `stages` keeps why.
 
@@ -41,8 +41,8 @@ def look(
     state = None
     if walk and written:
         state = stages.attempt(f"{prefix}walk", lambda: read_state(target, written.seed, written.writers))
-    if state and written and before_recovery and written.open_in_image:
-        state = taken_back(state, written.seed, written.writers)
+        if state and before_recovery and written.open_in_image:
+            state = taken_back(state, written.seed, written.writers)
     return replace(promised, integrity=_named(target, of, integrity), state=state)
 
 
