@@ -110,7 +110,7 @@ class CommandTimeout(CommandError):
     """A program did not end within its time limit and was killed."""
 
     def _describe(self) -> str:
-        return f"{' '.join(self.argv)!r} did not end within {self.seconds:.1f} s and was killed"
+        return f"{' '.join(self.argv)!r} did not end within {self.seconds:.3g} s and was killed"
 
 
 class InstanceError(HarnessError):

@@ -51,7 +51,8 @@ def of_case(case: CaseRecord, guide: Guide) -> list[str]:
 def _checks(case: CaseRecord, guide: Guide) -> Iterator[str]:
     names = Counter(check.name for check in case.checks)
     if missing := [name for name in guide.checks if not names[name]]:
-        yield f"the check {missing[0]} is missing" + (f", and {len(missing) - 1} more" if missing[1:] else "")
+        more = f", and {len(missing) - 1} more" if missing[1:] else ""
+        yield f"the check {missing[0]} is missing{more}: this harness demands it, and the run was made without"
     yield from (f"the check {name} is there {n} times" for name, n in names.items() if n > 1)
     if odd := [check.name for check in case.checks if check.findings and check.verdict is Verdict.PASS]:
         yield f"the check {odd[0]} passed and has a finding"

@@ -67,9 +67,7 @@ class CommandSnapshotProvider:
         self._folder.require_source(source)
         for argv in (self._run, self._expose, self._release):
             if argv and shutil.which(argv[0]) is None:
-                raise PreconditionError(
-                    f"there is no program {argv[0]!r}", "Give its full path in the snapshot options."
-                )
+                raise _missing(argv[0])
 
     def capture(self, source: Source, deadline: Deadline) -> Snapshot:
         """Run `run`. Raises SnapshotError if it fails, is late or leaves a path out; nothing is left."""
@@ -140,3 +138,11 @@ def _as_snapshot_error() -> Iterator[None]:
         yield
     except (CommandError, PreconditionError) as error:
         raise SnapshotError(f"snapshot command: {error}") from error
+
+
+def _missing(program: str) -> PreconditionError:
+    if Path(program).is_file():
+        return PreconditionError(f"{program} cannot be run: it is not executable", f"chmod +x {program}")
+    return PreconditionError(
+        f"there is no program {program!r}", "Give its full path in the snapshot options."
+    )

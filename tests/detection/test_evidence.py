@@ -5,6 +5,8 @@ What a fault leaves is recorded by `./dev evidence` (tests/evidence/recorded.py)
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness.declared import judgements
@@ -17,6 +19,13 @@ from tests.checks import DECLARED, GUIDE
 from tests.evidence import recorded
 
 KNOWN = matrix.faults()
+
+
+def test_the_page_is_that_of_the_evidence() -> None:
+    """`./dev evidence --write docs/detection.md` writes it."""
+    there = (Path(__file__).parents[2] / "docs" / "detection.md").read_text(encoding="utf-8")
+    assert there == recorded.page()
+    assert all(f"`{name}`" in there for name in matrix.faults())
 
 
 def test_the_evidence_is_of_the_faults_of_today() -> None:

@@ -106,6 +106,15 @@ def matrix_of_rows() -> matrix.Matrix:
     return matrix.Matrix(instance=instance, seed=SEED, rows=tuple(judged))
 
 
+def page() -> str:
+    """The matrix as docs/detection.md shows it, with the faults after which nothing can be recovered."""
+    text = report.markdown(matrix_of_rows(), "./dev evidence --write")
+    left = [f"`{name}`" for name in matrix.faults() if name in rows() and not rows()[name].evidence]
+    note = f"Not in the table, since a run ends at once and nothing is recovered after it: {', '.join(left)}."
+    heading, _, rest = text.partition("\n\ninstance: ")
+    return f"{heading}\n\n{note}\n\ninstance: {rest}" if left else text
+
+
 def fresh(fault: Fault) -> Row | None:
     """The row of a fault if planting it anew would show the same; else None."""
     row = rows().get(fault.name)
@@ -273,7 +282,7 @@ def main() -> int:
                 leftovers.clean()
     if chosen.write:
         rows.cache_clear()
-        chosen.write.write_text(report.markdown(matrix_of_rows(), "./dev evidence --write"), encoding="utf-8")
+        chosen.write.write_text(page(), encoding="utf-8")
     took, size = time.monotonic() - began, FILE.stat().st_size / 1000
     print(f"{len(wanted)} of {len(known)} faults recorded in {took:.0f} s; {FILE.name}: {size:.0f} kB")
     return 0

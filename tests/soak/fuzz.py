@@ -84,11 +84,16 @@ class Tally:
             _table("mode", [(m.value, [o for o in self.outcomes if o.case.mode is m]) for m in RecoveryMode]),
             self._promises(),
             self._where_time_goes(),
-            f"{len(self.outcomes)} of {self.wanted} cases, {len(self.findings)} findings, {seconds:.0f} seconds, "
-            f"{per_minute:.0f} cases a minute",
+            f"{self.so_far}, {seconds:.0f} seconds, {per_minute:.0f} cases a minute",
             *self.problems,
         ]
         return "\n\n".join(filter(None, parts))
+
+    @property
+    def so_far(self) -> str:
+        """A case that was not tried is no case without a finding."""
+        tried = f"{len(self.outcomes)} of {self.wanted} cases, {len(self.findings)} findings"
+        return f"BROKE OFF: {tried} in those that were tried" if self.problems else tried
 
     def _of(self, kind: str) -> list[Outcome]:
         return [o for o in self.outcomes if any(one.kind == kind for one in o.case.mutations)]
@@ -221,9 +226,7 @@ def fuzz(tally: Tally, waiting: Iterable[Work], jobs: int) -> None:
         tally.outcomes += outcomes
         tally.problems += problems
         seconds = time.monotonic() - tally.began
-        _tell(
-            f"{len(tally.outcomes)} of {tally.wanted} cases, {len(tally.findings)} findings, {seconds:.0f} s"
-        )
+        _tell(f"{tally.so_far}, {seconds:.0f} s")
 
 
 # --- command line

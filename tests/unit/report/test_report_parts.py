@@ -40,6 +40,8 @@ PASS, FAIL, UNKNOWN, SKIPPED = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN, Verd
 AS_OF_FREEZE, CASE = PASSED.cases[0], PASSED.cases[1]
 POINT = PASSED.cases[2]
 
+WITHOUT = "this harness demands it, and the run was made without"
+
 
 def in_case(part: str, **changes: Any) -> CaseRecord:
     return replace(CASE, **{part: replace(getattr(CASE, part), **changes)})
@@ -60,10 +62,13 @@ def between(seconds: float, window_s: float) -> CaseRecord:
 # --- one contradiction at a time
 
 ODD: list[tuple[CaseRecord, str]] = [
-    (replace(CASE, checks=CASE.checks[1:]), f"the check {CASE.checks[0].name} is missing"),
+    (
+        replace(CASE, checks=CASE.checks[1:]),
+        f"the check {CASE.checks[0].name} is missing: {WITHOUT}",
+    ),
     (
         replace(CASE, checks=CASE.checks[3:]),
-        f"the check {CASE.checks[0].name} is missing, and 2 more",
+        f"the check {CASE.checks[0].name} is missing, and 2 more: {WITHOUT}",
     ),
     (
         replace(CASE, checks=(*CASE.checks, CASE.checks[4])),
@@ -79,7 +84,10 @@ ODD: list[tuple[CaseRecord, str]] = [
         ),
         f"the check {CASE.checks[0].name} passed and has a finding",
     ),
-    (replace(CASE, checks=CASE.checks[2:]), f"the check {CASE.checks[0].name} is missing, and 1 more"),
+    (
+        replace(CASE, checks=CASE.checks[2:]),
+        f"the check {CASE.checks[0].name} is missing, and 1 more: {WITHOUT}",
+    ),
     (replace(CASE, freeze=None), "there is no freeze"),
     (replace(CASE, snapshot=None), "there is no snapshot"),
     (replace(CASE, restore=None), "there is no restore"),
