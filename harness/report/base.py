@@ -124,7 +124,8 @@ def summary(record: Record, guide: Guide) -> list[str]:
 
 def _counts(record: Record, guide: Guide) -> str:
     verdicts = [case_verdict(case, guide) for case in record.cases]
-    counts = f"{verdicts.count(Verdict.PASS)} of {len(verdicts)} cases passed"
+    planned = max(record.planned or 0, len(verdicts))  # a case that was not reached has not passed
+    counts = f"{verdicts.count(Verdict.PASS)} of {planned} cases passed"
     others = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.SKIPPED)
     tally = [f"{verdicts.count(other)} {other.value}" for other in others if other in verdicts]
     cut = [] if record.finished else ["the run was cut short"]
