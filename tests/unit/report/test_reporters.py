@@ -284,5 +284,5 @@ def test_every_record_can_be_reported(record: Record) -> None:
 
 @pytest.mark.parametrize(("planned", "said"), [(None, "1 of 1"), (1, "1 of 1"), (4, "1 of 4"), (0, "1 of 1")])
 def test_a_case_that_was_not_reached_has_not_passed(planned: int | None, said: str) -> None:
-    record = replace(SAMPLE, cases=SAMPLE.cases[:1], planned=planned, finished=False)
+    record = dataclasses.replace(SAMPLE, cases=SAMPLE.cases[:1], planned=planned, finished=False)
     assert f"{said} cases passed" in TableReporter().render(record, GUIDE)
