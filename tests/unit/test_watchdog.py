@@ -235,3 +235,57 @@ def test_a_later_window_is_not_thawed_for_an_earlier_one(tmp_path: Path) -> None
     assert due_s == post.order["due_s"] and not (tmp_path / "later" / "thawed").exists()
     for descriptor in (reader, writer):
         os.close(descriptor)
+
+
+def test_the_time_of_a_window_begins_when_it_is_said_to(
+    tmp_path: Path, dog: Watchdog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And lies ahead, by the clock that both ends share."""
+    given: list[dict[str, object]] = []
+    monkeypatch.setattr(dog, "_send", lambda: given.append(dog._order))
+    now = time.monotonic()
+    dog.arm(instance(tmp_path, 5), 60.0)
+    dog.hold(7.0)
+    dog.arm(instance(tmp_path, 5), None)
+    due = [order["due_s"] for order in given]
+    assert isinstance(due[0], float) and now + 60.0 <= due[0] < now + 62.0
+    assert isinstance(due[1], float) and now + 7.0 <= due[1] < now + 9.0
+    assert due[2] is None
+    assert given[0]["thaw"] == given[1]["thaw"], "what is to be done is the same"
+
+
+def test_a_log_that_is_not_there_is_empty(tmp_path: Path, dog: Watchdog) -> None:
+    (tmp_path / "watchdog.log").unlink()
+    assert 0 == dog._log_bytes() and not dog.has_thawed()
+    (tmp_path / "watchdog.log").write_text("12345")
+    assert 5 == dog._log_bytes()
+
+
+def test_who_closes_it_hears_that_it_still_tries(
+    tmp_path: Path, dog: Watchdog, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The instance does not answer; the run ends, and its watchdog does not."""
+    monkeypatch.setattr(watchdog, "UNANSWERED_S", 0.3)
+    dog.arm(instance(tmp_path, 5), 60.0)
+    sent: list[int] = []
+    monkeypatch.setattr(dog, "_send", lambda: sent.append(1))
+
+    def never(timeout: float) -> int:
+        assert 0.3 == timeout
+        raise subprocess.TimeoutExpired("watchdog", timeout)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dog._process, "wait", never)
+        dog.close()
+        dog.close()
+    assert [1] == sent, "the order once more, and only once"
+    assert [f"the watchdog still tries to thaw, see {tmp_path / 'watchdog.log'}"] * 2 == told
+    os.kill(dog.pid, signal.SIGKILL)
+
+
+def test_what_its_program_says_is_in_its_log(tmp_path: Path, dog: Watchdog) -> None:
+    """Also what it says by an error of its own."""
+    dog.arm(instance(tmp_path, 5), 60.0)
+    assert dog._process.stdin
+    dog._process.stdin.write(b"no order\n")
+    assert wait_for(lambda: "Traceback" in (tmp_path / "watchdog.log").read_text(), 10)
