@@ -82,7 +82,8 @@ class Stored(Generic[Value]):
             ValueError: not JSON, not of this type, or of another version; says where.
         """
         try:
-            raw = self._of_today(json.loads(text, parse_float=_finite, parse_constant=_finite))
+            read = json.loads(text, parse_float=_finite, parse_constant=_finite, object_pairs_hook=_once)
+            raw = self._of_today(read)
             self._require_valid(raw)
         except RecursionError as error:  # what could be read may still be too deep for a message about it
             raise ValueError("nested too deeply to be a record") from error
@@ -164,6 +165,15 @@ def _time_text(time: datetime) -> str:
         raise ValueError(f"the time {time} has no zone")
     utc = time.astimezone(UTC).replace(tzinfo=None)
     return utc.isoformat(timespec="microseconds") + "Z"
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in JSON. Raises ValueError for a key that is there twice: nobody knows which of the two counts."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)[:40]!r} is there twice")
+    return found
 
 
 def _finite(text: str) -> float:

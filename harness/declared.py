@@ -54,7 +54,7 @@ class RegisteredCheck:
     """A check that is registered: its class, or why that cannot be had."""
 
     declaration: Declaration
-    checker: type | Exception
+    checker: type | BaseException
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ def _loaded(name: str) -> RegisteredCheck:
     try:
         checker = plugins.load(GROUP, name, ("declared", "check"))
         _require_sound(name, checker.declared)
-    except Exception as error:  # noqa: BLE001 # whatever a plug-in does when it is loaded
+    except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever a plug-in does when it is loaded
         return RegisteredCheck(declaration=Declaration(name=name), checker=error)
     return RegisteredCheck(declaration=checker.declared, checker=checker)
 

@@ -33,6 +33,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from harness.errors import RemovalError
 
@@ -62,8 +63,14 @@ def _note(text: str) -> None:
         return
     now = datetime.now(UTC)
     # a full disk must not keep anything from being cleaned up
-    with contextlib.suppress(OSError), _logs[-1].open("a", encoding="utf-8", errors="surrogateescape") as log:
+    with contextlib.suppress(OSError), _opened(_logs[-1]) as log:
         log.write(f"{now:%Y-%m-%dT%H:%M:%S.%fZ} {text}\n")
+
+
+def _opened(log: Path) -> IO[str]:
+    """A log to append to. Raises OSError if a link is there: what it leads to is somebody else's."""
+    number = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    return os.fdopen(number, "a", encoding="utf-8", errors="surrogateescape")
 
 
 # --- files and folders

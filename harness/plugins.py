@@ -57,7 +57,7 @@ def load(group: str, name: str, required: Iterable[str]) -> Any:
     distribution = origin(group, name)
     try:
         adapter = entry.load()
-    except Exception as error:  # whatever a module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
         raise PreconditionError(
             f"{name!r} in {group} (from {distribution}) cannot be loaded: {error!r}",
             f"Reinstall {distribution}.",

@@ -31,8 +31,10 @@ def guarded(call: Callable[[], object]) -> int:
         tell("harness: interrupted; whatever was not finished is UNKNOWN")
         return ExitCode.UNKNOWN
     except SystemExit as error:
-        # Only click does this: after shell completion, and when the reader of its help text has gone away.
-        return ExitCode.UNKNOWN if error.code else ExitCode.PASS
+        # Shell completion and a reader of the help text who has gone away end so, and so may whatever a plug-in
+        # calls: nothing has been judged, so it is no PASS.
+        tell(f"harness: ended before its time, with {error.code!r}; whatever was not finished is UNKNOWN")
+        return ExitCode.UNKNOWN
     except Exception as error:  # noqa: BLE001 # the last line of defence: reported as a defect
         tell(_defect(error))
         return ExitCode.DEFECT

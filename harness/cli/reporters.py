@@ -24,7 +24,7 @@ def rendered(reporter: Reporter, name: str, record: Record, guide: Guide) -> str
     """A report. Raises PreconditionError if the reporter breaks off; the record is whole."""
     try:
         return reporter.render(record, guide)
-    except Exception as error:  # whatever a plug-in does, what was recorded is not lost
+    except (Exception, SystemExit) as error:  # whatever a plug-in does, what was recorded is not lost
         raise PreconditionError(
             f"the reporter {name} of {plugins.origin('harness.reporters', name)} broke off: {error!r}",
             "The record is not lost: use another one, harness report RUN --format table.",

@@ -23,6 +23,8 @@ from harness.model import (
 )
 from harness.report.guide import Guide
 
+_LIMITS = "limits"
+"""Those of a plan are for all of its cases."""
 _ROUNDING_S = 1e-6
 _CLOCK_S = 1.0
 """How far the two clocks of a run may go apart within a window; one that is set meanwhile is a contradiction, too."""
@@ -40,12 +42,48 @@ def of_record(record: Record) -> list[str]:
     found += [f"there are {n} cases {name}" for name, n in names.items() if n > 1]
     if record.planned is not None and record.planned != len(record.cases):
         found.append(f"the plan has {record.planned} cases, and {len(record.cases)} are there")
+    if record.planned is None and record.clock is not None:  # which every record has that has a clock
+        found.append("how many cases the plan has is missing")
+    limited = [any(check.name == _LIMITS for check in case.checks) for case in record.cases]
+    if any(limited) and not all(limited):
+        found.append(
+            f"{record.cases[limited.index(False)].name}: the check {_LIMITS} is missing, others have it"
+        )
+    early = [
+        case.name for case in record.cases if case.freeze and case.freeze.frozen_utc < record.started_utc
+    ]
+    found += [f"{name}: its freeze was before the run began" for name in early[:1]]
     return found
 
 
 def of_case(case: CaseRecord, guide: Guide) -> list[str]:
     """What is missing in a case, or does not agree with the rest of it."""
-    return [*_checks(case, guide), *_parts(case)]
+    return [*_checks(case, guide), *_parts(case), *_key(case), *_times(case)]
+
+
+def _key(case: CaseRecord) -> Iterator[str]:
+    """The name of a case, its key and its parts say the same."""
+    if case.key is None or (case.recovery and not case.name.endswith(case.recovery.mode.value)):
+        return  # there is no key, or that was told already
+    begins = f"cycle {case.key.cycle} · {case.key.provider}"
+    if not case.name.startswith(begins) or not case.name.endswith(f" · {case.key.mode.value}"):
+        yield f"its key is another case's: {begins}, {case.key.mode.value}"
+    elif case.recovery and case.recovery.mode is not case.key.mode:
+        yield f"its recovery is of the mode {case.recovery.mode.value}, and its key says {case.key.mode.value}"
+    elif case.snapshot and case.snapshot.provider != case.key.provider:
+        yield f"its snapshot is one of {case.snapshot.provider}, and its key says {case.key.provider}"
+
+
+def _times(case: CaseRecord) -> Iterator[str]:
+    took = {
+        **{f"the check {one.name}": one.duration_s for one in case.checks},
+        **{f"the stage {one.name}": one.duration_s for one in case.stages},
+        "the snapshot": case.snapshot.duration_s if case.snapshot else 0.0,
+        "the restore": case.restore.duration_s if case.restore else 0.0,
+        "the roll-forward": case.rollforward.duration_s if case.rollforward else 0.0,
+    }
+    if odd := [name for name, seconds in took.items() if seconds < 0]:
+        yield f"{odd[0]} took less than no time"
 
 
 def _checks(case: CaseRecord, guide: Guide) -> Iterator[str]:

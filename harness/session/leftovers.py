@@ -376,7 +376,7 @@ def _undone_by_its_maker(made: Made, entry: Registered) -> list[str]:
         return list(adapter.undo(made.what, entry.ground, entry.token))
     except HarnessError:
         raise
-    except Exception as error:  # whatever a plug-in does
+    except (Exception, SystemExit) as error:  # whatever a plug-in does
         raise RemovalError(
             f"{made.name} of {plugins.origin(made.group, made.name)} broke off in undo: {error!r}"
         ) from error

@@ -56,7 +56,7 @@ class GuardedProvider:
             yield
         except HarnessError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise SnapshotError(
                 f"{self._of} broke off in {method}: {error!r}. Report it to its author"
             ) from error

@@ -177,7 +177,7 @@ def load_provider(session: Session, spec: SnapshotSpec) -> SnapshotProvider:
             provider.register_with(registrar(session.work, SNAPSHOTS, name))
     except HarnessError:
         raise
-    except Exception as error:  # whatever a plug-in does
+    except (Exception, SystemExit) as error:  # whatever a plug-in does
         raise PreconditionError(
             f"the snapshot provider {name} of {distribution} could not be made: {error!r}",
             "Use another provider.",

@@ -56,7 +56,7 @@ def judge(checker: Checker, evidence: Evidence) -> Check | NotApplicable:
     began = time.monotonic()
     try:
         found = _found(checker, evidence)
-    except Exception as error:  # noqa: BLE001 # whatever a check raises, it says nothing of the backup
+    except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever a check raises, it says nothing of the backup
         found = (broken(name, error),)
     if isinstance(found, NotApplicable):
         return found
@@ -71,10 +71,24 @@ def _found(checker: Checker, evidence: Evidence) -> tuple[Finding, ...] | NotApp
                 "it declares that it judges every case, and says that it does not apply to this one"
             )
         return said
+    if not isinstance(said, list | tuple):
+        raise TypeError(f"a check gives a list or tuple of findings, and not {said!r}")
     findings = tuple(said)
-    if not all(isinstance(finding, Finding) for finding in findings):
-        raise TypeError("a check gives findings, and nothing else")
+    for finding in findings:
+        _require_sound(checker.declared.name, finding)
     return findings or tuple(_lacking(checker.declared, evidence))
+
+
+def _require_sound(name: str, finding: object) -> None:
+    """Raises TypeError if it could not be recorded, or speaks for another check."""
+    if not isinstance(finding, Finding):
+        raise TypeError("a check gives findings, and nothing else")
+    if not all(isinstance(text, str) for text in (finding.code, finding.message, finding.witness)):
+        raise TypeError("code, message and witness of a finding are text")
+    if finding.verdict not in (Verdict.FAIL, Verdict.UNKNOWN):
+        raise TypeError(f"a finding is FAIL or UNKNOWN, and not {finding.verdict!r}")
+    if not finding.code.startswith(f"{name}."):
+        raise TypeError(f"{finding.code} is no code of the check {name}")
 
 
 def _lacking(declared: Declaration, evidence: Evidence) -> list[Finding]:
@@ -93,7 +107,7 @@ def checked(name: str, findings: tuple[Finding, ...], duration_s: float = 0.0) -
     return Check(name=name, verdict=verdict, duration_s=duration_s, findings=findings)
 
 
-def broken(name: str, error: Exception) -> Finding:
+def broken(name: str, error: BaseException) -> Finding:
     """The finding of a check that could not be loaded, or raised."""
     return Finding(
         code=f"{name}.broken",

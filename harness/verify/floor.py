@@ -54,6 +54,8 @@ def _why(evidence: Evidence, state: RestoredState) -> str:
     """What the whole of the state tells of the reason; empty if nothing."""
     if not state.recovered:
         return "; nothing of the load is there, as where databases are others, or in each other's place"
+    if evidence.recovered is evidence.image:  # the image itself is judged, to which nothing was applied yet
+        return ""
     image = evidence.image.state if evidence.image else None
     if evidence.rolled is not None and image is not None and _reached(image) == _reached(state):
         return "; the roll-forward brought nothing beyond what the image held"

@@ -34,11 +34,11 @@ def _judged(judgement: Judgement, evidence: Evidence) -> Check | NotApplicable:
 
 def _check(judgement: Judgement, evidence: Evidence) -> Check | NotApplicable:
     name, made = judgement.check.declaration.name, judgement.check.checker
-    if isinstance(made, Exception):
+    if isinstance(made, BaseException):
         return checked(name, (broken(name, made),))
     try:
         checker: Checker = made()
-    except Exception as error:  # noqa: BLE001 # whatever a plug-in does when it is made
+    except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever a plug-in does when it is made
         return checked(name, (broken(name, error),))
     return judge(checker, evidence)
 

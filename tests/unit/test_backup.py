@@ -616,3 +616,11 @@ def test_a_provider_that_makes_more_than_files_is_told_where_to_register_it(
     monkeypatch.setattr(module, "registrar", lambda work, group, name: (work, group, name))
     load_provider(made, COPY)
     assert (made.work, "harness.snapshots", "copy") == kept[0].register
+
+
+@pytest.mark.parametrize("problem", [None, SnapshotTimeout("too late")])
+def test_a_snapshot_that_came_too_late_is_an_image_that_must_not_be_used(
+    made: Session, provider: Provider, said: list[str], problem: SnapshotTimeout | None
+) -> None:
+    found = backed_up(made, provider, said, snapshot_problem=problem)
+    assert found.image and problem is found.image.problem

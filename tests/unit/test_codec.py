@@ -191,3 +191,10 @@ def test_the_schema_says_what_is_stored() -> None:
         schema["properties"]["parts"]["description"],
     )
     assert {"Part", "Colour"} == set(schema["$defs"])
+
+
+def test_a_key_that_is_there_twice_is_refused() -> None:
+    """Else the second would count, and a reader of the text might believe the first."""
+    twice = TEXT.replace('"colour": "red",', '"colour": "blue",\n  "colour": "red",')
+    with pytest.raises(ValueError, match="the key 'colour' is there twice"):
+        STORED.loads(twice)

@@ -377,3 +377,17 @@ def test_signals_in_time() -> None:
     began = time.monotonic()
     destroy.group(process, "it is stopped")
     assert -signal.SIGKILL == process.wait(10) and time.monotonic() - began < 5
+
+
+def test_a_log_that_is_a_link_is_not_written_through(tmp_path: Path) -> None:
+    """What it leads to is somebody else's."""
+    foreign, log = tmp_path / "foreign", tmp_path / "removed.log"
+    foreign.write_text("mine\n")
+    log.symlink_to(foreign)
+    with destroy.logged(log):
+        destroy._note("removed something")
+    assert "mine\n" == foreign.read_text()
+    log.unlink()
+    with destroy.logged(log):
+        destroy._note("removed something")
+    assert log.read_text().endswith("removed something\n")

@@ -490,3 +490,15 @@ def test_a_snapshot_that_was_there_when_somebody_broke_in_is_released_after_the_
     with pytest.raises(KeyboardInterrupt):
         hold(instance, provider, FakeWatchdog(), tmp_path)
     assert 1 == len(provider.released) and not instance.frozen
+
+
+def test_what_the_files_were_after_the_snapshot_is_looked_at_after_it(tmp_path: Path) -> None:
+    """A write in the window shows: the freeze did not hold."""
+
+    class Writing(FakeProvider):
+        def capture(self, source: Source, deadline: Deadline) -> Snapshot:
+            (tmp_path / "IRIS.DAT").write_text("written in the window")
+            return super().capture(source, deadline)
+
+    found = hold(FakeInstance(), Writing(), FakeWatchdog(), tmp_path)
+    assert found.before[0].size_bytes == 0 and found.after[0].size_bytes > 0 and not found.held

@@ -22,6 +22,7 @@ from harness.errors import (
 )
 from harness.evidence.case import Evidence
 from harness.model import Position, RecoveryMode, Verdict
+from harness.plan.model import Limits
 from harness.session.session import Session
 from harness.stages import look as looks
 from harness.stages import read_journals, recovery
@@ -726,3 +727,23 @@ def test_journals_of_an_image_come_with_what_was_committed_before_the_marker(
     with_journals(scene, tmp_path, monkeypatch)
     before = _backup(tmp_path).committed
     assert before is not None and before == evidence(scene, tmp_path, BOOT).committed
+
+
+def test_limits_are_judged_by_what_was_measured(scene: Scene, tmp_path: Path) -> None:
+    """A recovery that took too long for the plan is no PASS."""
+    scene.asked["mode"] = ROLLFORWARD
+    targets = SimpleNamespace(prepare=lambda: None)
+    made = replace(
+        session(tmp_path, targets=targets),
+        description=description(tmp_path / "source", version="source"),
+        limits=Limits(rto_s=1e-9),
+    )
+    steps = recovery.Steps(take=lambda _: scene.place("target"), roll_forward=_rolling(scene))
+    there = _backup(tmp_path)
+    found = recovery.recover(made, there, there.point(ROLLFORWARD), name="x", steps=steps)
+    (limits,) = [check for check in found.checks if check.name == "limits"]
+    assert Verdict.FAIL is limits.verdict is found.verdict
+
+
+def test_journals_that_are_gone_are_in_the_evidence(scene: Scene, tmp_path: Path) -> None:
+    assert "gone" == evidence(scene, tmp_path, ROLLFORWARD, journals_gone="gone").journals_gone

@@ -317,3 +317,12 @@ def test_parts_that_were_not_reached_come_back_as_none() -> None:
     first, second = sample().cases[:2]
     assert first.rollforward is None
     assert isinstance(second.rollforward, RollforwardSummary)
+
+
+@pytest.mark.parametrize("key", ["clock", "key", "load"])
+def test_a_record_of_the_first_form_with_keys_of_the_second_is_none(tmp_path: Path, key: str) -> None:
+    raw = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    (raw if key == "clock" else raw["cases"][0])[key] = None
+    (tmp_path / "record.json").write_text(json.dumps(raw))
+    with pytest.raises(UsageError, match=r"harness\.record/1"):
+        store.load(tmp_path)

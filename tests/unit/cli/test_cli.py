@@ -637,3 +637,14 @@ def test_junit_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """CI would otherwise take the absence of a file for the absence of failures."""
     with pytest.raises(PreconditionError, match=r"junit\.xml"):
         run_cmd._write_junit(PASSED, tmp_path / "none", GUIDE)
+
+
+@pytest.mark.parametrize("code", [0, 1, None, "odd"])
+def test_what_ends_the_process_is_no_pass(code: object, capsys: pytest.CaptureFixture[str]) -> None:
+    """A plug-in may call `sys.exit(0)`; nothing was judged."""
+
+    def ends() -> None:
+        raise SystemExit(code)
+
+    assert ExitCode.UNKNOWN == guard.guarded(ends)
+    assert "UNKNOWN" in capsys.readouterr().err

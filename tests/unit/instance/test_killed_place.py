@@ -145,7 +145,7 @@ def test_only_a_refusal_to_mount_speaks_of_the_files(
     for name in ("place", "image"):
         (tmp_path / name).mkdir()
     with pytest.raises(InstanceError) as raised:
-        _replace(target, source, tmp_path / "place", tmp_path / "image", ground, copy=False)  # type: ignore[arg-type]
+        _replace(target, (source,), tmp_path / "place", tmp_path / "image", ground, copy=False)  # type: ignore[arg-type]
     assert seen is type(raised.value)
 
 

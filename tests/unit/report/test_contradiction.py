@@ -14,7 +14,7 @@ import pytest
 from harness import store
 from harness.cli.status import code_of
 from harness.errors import ExitCode
-from harness.model import CaseRecord, Finding, Record, Verdict
+from harness.model import CaseKey, CaseRecord, Clock, Finding, Record, RecoveryMode, Verdict
 from tests.checks import CHECKS, final_verdict, summary
 from tests.unit.report.test_reporters import PASSED
 
@@ -122,8 +122,59 @@ def test_a_record_without_a_contradiction_is_believed() -> None:
 
 def test_a_further_check_contradicts_nothing() -> None:
     """Checks of other distributions, and the plan's limits."""
-    more = replace(CASE.checks[0], name="limits")
+    more = replace(CASE.checks[0], name="of_others")
     assert Verdict.PASS is final_verdict(with_case(checks=(*CASE.checks, more)))
+    limits = replace(CASE.checks[0], name="limits")
+    cases = tuple(replace(case, checks=(*case.checks, limits)) for case in PASSED.cases)
+    assert Verdict.PASS is final_verdict(replace(PASSED, cases=cases))
+
+
+def test_limits_of_a_plan_are_for_all_of_its_cases() -> None:
+    """A case that shed its FAIL would pass otherwise."""
+    limits = replace(CASE.checks[0], name="limits")
+    cases = tuple(c if c is CASE else replace(c, checks=(*c.checks, limits)) for c in PASSED.cases)
+    shed = replace(PASSED, cases=cases)
+    assert Verdict.UNKNOWN is final_verdict(shed)
+    assert "the check limits is missing, others have it" in summary(shed)[0]
+
+
+KEY = CaseKey(cycle=1, provider="copy", options={}, mode=RecoveryMode.ROLLFORWARD)
+ROLLED = next(case for case in PASSED.cases if case.recovery and case.recovery.mode is KEY.mode)
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [
+        {"key": replace(KEY, mode=RecoveryMode.BOOT)},
+        {"key": replace(KEY, cycle=7)},
+        {"key": replace(KEY, provider="reflink")},
+        {"name": "rollforward"},
+        {"name": "cycle 3 · copy · rollforward"},
+        {"snapshot": replace(ROLLED.snapshot, provider="btrfs")},  # type: ignore[type-var]
+        {"restore": replace(ROLLED.restore, duration_s=-1.0)},  # type: ignore[type-var]
+        {"stages": (*ROLLED.stages, replace(ROLLED.stages[0], duration_s=-0.1))},
+        {"checks": (replace(ROLLED.checks[0], duration_s=-1.0), *ROLLED.checks[1:])},
+    ],
+)
+def test_a_case_whose_parts_say_different_things_is_not_believed(differs: dict[str, Any]) -> None:
+    right = replace(PASSED, cases=(replace(ROLLED, key=KEY),))
+    assert Verdict.PASS is final_verdict(right)
+    assert Verdict.UNKNOWN is final_verdict(
+        replace(right, cases=(replace(ROLLED, **{"key": KEY, **differs}),))
+    )
+
+
+def test_a_run_that_does_not_tell_how_many_cases_it_has_is_not_believed_if_it_should() -> None:
+    """Records without a clock are of versions that did not keep it."""
+    clock = Clock(utc=PASSED.started_utc, monotonic_s=1.0)
+    assert PASSED.planned is None and Verdict.PASS is final_verdict(PASSED)
+    assert Verdict.UNKNOWN is final_verdict(replace(PASSED, clock=clock))
+    assert Verdict.PASS is final_verdict(replace(PASSED, clock=clock, planned=len(PASSED.cases)))
+
+
+def test_a_run_that_began_after_its_freeze_is_not_believed() -> None:
+    late = replace(PASSED, started_utc=PASSED.started_utc + timedelta(days=400))
+    assert Verdict.UNKNOWN is final_verdict(late)
 
 
 def test_a_failure_stays_one() -> None:

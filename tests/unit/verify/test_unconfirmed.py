@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from harness.declared import Declaration
 from harness.evidence.case import Evidence
-from harness.model import Finding, Verdict
+from harness.model import Check, Finding, Verdict
 from harness.verify.base import judge
 from tests.seen import seen
 
@@ -54,3 +55,39 @@ def test_other_checks_are_not_burdened() -> None:
 def test_many_facts_are_counted_not_listed() -> None:
     (finding,) = judge(Finds("hold"), evidence(*(f"fact.number_{n}" for n in range(9)))).findings
     assert "fact.number_3 and 5 more" in finding.message
+
+
+class Said:
+    """A check that says what it is told to."""
+
+    declared = Declaration(name="said")
+    answer: Any = ()
+
+    def check(self, evidence: Evidence) -> Any:
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        {},
+        None,
+        [Finding(code="said.x", message="m", verdict="FAIL")],  # type: ignore[arg-type]
+        [Finding(code="said.x", message="m", verdict=Verdict.PASS)],
+        [Finding(code="said.x", message=None)],  # type: ignore[arg-type]
+        [Finding(code=None, message="m")],  # type: ignore[arg-type]
+        [Finding(code="snapshot.timeout", message="m")],
+        SystemExit(0),
+        SystemExit(1),
+    ],
+)
+def test_what_is_no_finding_of_its_own_makes_a_check_unknown(answer: Any) -> None:
+    """It says nothing of the backup, and neither ends the run nor passes."""
+    checker = Said()
+    checker.answer = answer
+    found = judge(checker, seen())
+    assert isinstance(found, Check) and Verdict.UNKNOWN is found.verdict
+    assert ["said.broken"] == [one.code for one in found.findings if one.code.endswith("broken")]
