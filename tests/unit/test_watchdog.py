@@ -289,3 +289,18 @@ def test_what_its_program_says_is_in_its_log(tmp_path: Path, dog: Watchdog) -> N
     assert dog._process.stdin
     dog._process.stdin.write(b"no order\n")
     assert wait_for(lambda: "Traceback" in (tmp_path / "watchdog.log").read_text(), 10)
+
+
+def test_one_that_was_started_anew_thaws_when_the_harness_dies(
+    tmp_path: Path, dog: Watchdog, told: list[str]
+) -> None:
+    """It has the orders of the first from the beginning, and not only when the harness ends in order."""
+    dog.arm(instance(tmp_path, 5), 60.0)
+    first = dog.pid
+    os.kill(first, signal.SIGKILL)
+    assert wait_for(lambda: told and dog.pid != first, 10)
+    assert dog._process.stdin
+    with dog._lock:
+        dog._process.stdin.close()  # as the kernel does when the harness is killed
+        dog._process.stdin = os.fdopen(os.open(os.devnull, os.O_WRONLY), "wb", 0)
+    assert wait_for(lambda: thawed(tmp_path), 10)

@@ -8,7 +8,7 @@ import pytest
 
 from harness.command import Completed
 from harness.destroy import Ground
-from harness.errors import FreezeError
+from harness.errors import FreezeError, SnapshotError
 from harness.evidence.answers import Description
 from harness.evidence.backup import Image
 from harness.instance.iris import Instance
@@ -112,3 +112,31 @@ def test_a_freeze_log_that_cannot_be_written_is_explained(said: str, hint: bool)
     with pytest.raises(FreezeError) as caught:
         instance.freeze(Path("/w/freeze.log"), "text", FreezeSpec())
     assert hint == ("choose another folder with --out" in str(caught.value))
+
+
+@pytest.mark.parametrize("whose", ["the backup's", "the running instance's"])
+@pytest.mark.parametrize("way", ["the folder", "a file by another name"])
+def test_nothing_is_restored_over_files_of_others(tmp_path: Path, whose: str, way: str) -> None:
+    """Neither into a folder of an instance, nor with one of its files in the image."""
+    folders = [
+        tmp_path / name
+        for name in ("data/one", "data/two", "target/one", "target/two", "live/one", "live/two")
+    ]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    source = description(tmp_path / "iris", *folders[:2])
+    live = description(tmp_path / "other", *folders[4:])
+    others = source if whose == "the backup's" else live
+    target = FakeTarget(description(tmp_path / "target", *folders[2:4]))
+    taken = snapshot_source(source, whole=False)
+    snapshot = Snapshot(provider="fake", location=tmp_path / "snapshot", paths=taken.paths)
+    image = expose(Image(provider=FakeProvider(), source=taken, snapshot=snapshot), tmp_path / "staging")
+    if way == "the folder":
+        target = FakeTarget(others)
+    else:
+        own = next(iter(others.databases.values())) / "IRIS.DAT"
+        given = next((tmp_path / "staging").rglob("IRIS.DAT"))
+        own.hardlink_to(given)
+    ground = Ground(folder=tmp_path, right="a test")
+    with pytest.raises(SnapshotError):
+        restore(target, source, image, ground, live=live)  # type: ignore[arg-type]
