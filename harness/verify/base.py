@@ -111,8 +111,8 @@ def broken(name: str, error: BaseException) -> Finding:
     """The finding of a check that could not be loaded, or raised."""
     return Finding(
         code=f"{name}.broken",
-        message=f"the check {name} of {plugins.origin(GROUP, name)} failed, so it says nothing about the backup. Report "
-        "it to its author",
+        message=f"the check {name} of {plugins.origin(GROUP, name)} failed, so it says nothing about the backup. "
+        "Report it to its author",
         witness="".join(traceback.format_exception_only(error)).strip(),
         verdict=Verdict.UNKNOWN,
     )
