@@ -6,6 +6,7 @@ and a file. The exit statuses are those of `errors.ExitCode`.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import traceback
 from collections.abc import Callable
@@ -15,6 +16,9 @@ import click
 
 from harness.cli.output import tell
 from harness.errors import ExitCode, HarnessError, PlanError
+
+_COMPLETION = "_HARNESS_COMPLETE"
+"""Set by a shell that completes a command line (click, "Shell Completion")."""
 
 
 def guarded(call: Callable[[], object]) -> int:
@@ -31,8 +35,10 @@ def guarded(call: Callable[[], object]) -> int:
         tell("harness: interrupted; whatever was not finished is UNKNOWN")
         return ExitCode.UNKNOWN
     except SystemExit as error:
-        # Shell completion and a reader of the help text who has gone away end so, and so may whatever a plug-in
-        # calls: nothing has been judged, so it is no PASS.
+        if _COMPLETION in os.environ and not error.code:  # a shell asks click, and no verb was run
+            return ExitCode.PASS
+        # A reader of the help text who has gone away ends so, and so may whatever a plug-in calls: nothing has been
+        # judged, so it is no PASS.
         tell(f"harness: ended before its time, with {error.code!r}; whatever was not finished is UNKNOWN")
         return ExitCode.UNKNOWN
     except Exception as error:  # noqa: BLE001 # the last line of defence: reported as a defect

@@ -648,3 +648,11 @@ def test_what_ends_the_process_is_no_pass(code: object, capsys: pytest.CaptureFi
 
     assert ExitCode.UNKNOWN == guard.guarded(ends)
     assert "UNKNOWN" in capsys.readouterr().err
+
+
+def test_a_shell_that_completes_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ends() -> None:
+        raise SystemExit(0)
+
+    monkeypatch.setenv("_HARNESS_COMPLETE", "bash_source")
+    assert ExitCode.PASS == guard.guarded(ends)
