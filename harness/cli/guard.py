@@ -41,7 +41,7 @@ def guarded(call: Callable[[], object]) -> int:
         # judged, so it is no PASS.
         tell(f"harness: ended before its time, with {error.code!r}; whatever was not finished is UNKNOWN")
         return ExitCode.UNKNOWN
-    except Exception as error:  # noqa: BLE001 # the last line of defence: reported as a defect
+    except BaseException as error:  # noqa: BLE001 # the last line of defence; Python itself would end with 1, a FAIL
         tell(_defect(error))
         return ExitCode.DEFECT
     return int(result) if isinstance(result, int) else int(ExitCode.PASS)
@@ -54,7 +54,7 @@ def _message(error: HarnessError) -> str:
     return str(error)
 
 
-def _defect(error: Exception) -> str:
+def _defect(error: BaseException) -> str:
     text = "".join(traceback.format_exception(error))
     try:
         place = f"The details are in {_kept(text)}."

@@ -656,3 +656,16 @@ def test_a_shell_that_completes_is_answered(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setenv("_HARNESS_COMPLETE", "bash_source")
     assert ExitCode.PASS == guard.guarded(ends)
+
+
+def test_an_error_of_no_known_kind_is_a_defect_and_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python would end with 1, which says that a backup is bad."""
+
+    class Odd(BaseException):
+        pass
+
+    def raises() -> None:
+        raise Odd("from a plug-in")
+
+    assert ExitCode.DEFECT == guard.guarded(raises)
+    assert "from a plug-in" in capsys.readouterr().err
