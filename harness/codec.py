@@ -168,7 +168,7 @@ def _time_text(time: datetime) -> str:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object in JSON. Raises ValueError for a key that is there twice: nobody knows which of the two counts."""
+    """An object in JSON. Raises ValueError for a duplicate key: readers of JSON differ in which one they take."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

@@ -2,7 +2,7 @@
 
 A check is a class that is found by entry point. Its `declared` says all that others need to know of it: where it
 stands in a report, what it can say and what to do then, which evidence it needs, which facts about the product it
-rests on. So whoever adds a check adds a module, an entry point and a test, and names it nowhere else.
+rests on. A new check is a module, an entry point and its tests (CONTRIBUTING.md); no list names it.
 
 A check that comes with the harness and is not registered, or that cannot be loaded, is not forgotten: it has its
 place, and says UNKNOWN.

@@ -1,4 +1,4 @@
-"""One program that was started: what it is told, what it says, and its end.
+"""A running program: its input, its output, and its end.
 
 A program has ended when it has ended, not when its output has: a child that it leaves behind (a daemon, an ssh
 master) may keep that open for ever, and a freeze window must not wait for it. What such a child says later is not

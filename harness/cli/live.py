@@ -33,7 +33,7 @@ _COLOURS = {
 }
 _REFRESHES_PER_S = 4
 _TOLD_FROM = 2
-"""After so many cases it is told how long the rest takes."""
+"""The time left is estimated once this many cases are done."""
 _SPINNER, _TIME = "⠋ ", " 0:00:00"
 """What stands before and after it."""
 
@@ -147,7 +147,7 @@ class Count(SilentProgress):
 
     @property
     def place(self) -> str:
-        """The case under way, such as `3 of 8`; empty if nobody said how many there are."""
+        """The number of the current case, such as `3 of 8`; empty if the total is unknown."""
         return f"{min(self._done + 1, self._cases)} of {self._cases}" if self._cases else ""
 
     @property
