@@ -36,9 +36,10 @@ class Score:
     is_part: bool = False
 
     @property
-    def percent(self) -> float:
+    def percent(self) -> float | None:
+        """None if no mutant was tried that could tell."""
         counted = self.killed + self.survived
-        return 100.0 * self.killed / counted if counted else 100.0
+        return 100.0 * self.killed / counted if counted else None
 
     @property
     def floor(self) -> float:
@@ -47,6 +48,8 @@ class Score:
     @property
     def is_enough(self) -> bool:
         """Of a part of a module, some changed lines or a sample, one may survive whatever the floor says."""
+        if self.percent is None:
+            return True
         return self.percent >= self.floor or (self.is_part and self.survived <= 1)
 
 
@@ -76,7 +79,7 @@ def table(scores: Sequence[Score]) -> str:
             one.survived,
             one.not_run,
             one.equivalent,
-            f"{one.percent:.1f} %",
+            "-" if one.percent is None else f"{one.percent:.1f} %",
             f"{one.floor:.0f} %" if one.is_enough else f"{one.floor:.0f} % BELOW",
         )
         for one in scores

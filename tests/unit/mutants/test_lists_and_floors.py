@@ -172,3 +172,10 @@ def test_what_is_imported_beforehand_does_not_import_what_is_changed() -> None:
         changed = file.removesuffix(".py").replace("/", ".")
         assert 50 < len(names)
         subprocess.run([sys.executable, "-c", code, changed, *names], cwd=ROOT, check=True, timeout=60)
+
+
+def test_a_module_of_which_nothing_was_tried_has_no_score() -> None:
+    """The time was over before: 100 % would be a figure that nobody measured."""
+    untried = report.score("harness/verify/toy.py", [])
+    assert untried.percent is None
+    assert "100" not in report.table([untried]) and "| -" in " ".join(report.table([untried]).split())
