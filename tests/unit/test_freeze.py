@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -502,3 +503,22 @@ def test_what_the_files_were_after_the_snapshot_is_looked_at_after_it(tmp_path: 
 
     found = hold(FakeInstance(), Writing(), FakeWatchdog(), tmp_path)
     assert found.before[0].size_bytes == 0 and found.after[0].size_bytes > 0 and not found.held
+
+
+def test_the_limit_of_a_snapshot_counts_from_when_the_freeze_was_asked_for(tmp_path: Path) -> None:
+    """A freeze that took long leaves less for the snapshot: the engine's own limits count so, too."""
+
+    class Slow(FakeInstance):
+        def freeze(self, *words: object) -> FreezeAnswer:
+            answer = super().freeze(*words)  # type: ignore[arg-type]
+            return replace(answer, called_s=time.monotonic() - 20.0)
+
+    left: list[float] = []
+
+    class Asking(FakeProvider):
+        def capture(self, source: Source, deadline: Deadline) -> Snapshot:
+            left.append(deadline.left_s)
+            return super().capture(source, deadline)
+
+    hold(Slow(), Asking(), FakeWatchdog(), tmp_path, limit_s=60.0)
+    assert 35.0 < left[0] <= 40.0

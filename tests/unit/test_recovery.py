@@ -747,3 +747,24 @@ def test_limits_are_judged_by_what_was_measured(scene: Scene, tmp_path: Path) ->
 
 def test_journals_that_are_gone_are_in_the_evidence(scene: Scene, tmp_path: Path) -> None:
     assert "gone" == evidence(scene, tmp_path, ROLLFORWARD, journals_gone="gone").journals_gone
+
+
+def test_whether_the_snapshot_still_changes_is_looked_at_before_anything_is_done_with_it(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And anew: what it was just after the thaw is the other half of the comparison."""
+    now = ("as it is now",)
+    monkeypatch.setattr(recovery, "image_status", lambda _: scene.does("status") or now)
+    found = evidence(scene, tmp_path, ROLLFORWARD)
+    assert now == found.watched_now != found.watched
+    assert 1 == scene.said.count("status") and scene.said.index("status") < scene.said.index("take")
+
+
+def test_journals_of_an_image_are_read_in_it_before_a_start_changes_them(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The marker, too: the copied set is another thing."""
+    with_journals(scene, tmp_path, monkeypatch)
+    evidence(scene, tmp_path, BOOT)
+    assert scene.asked["journals"][0] == scene.asked["marker"][0] != whole(BOOT).journals.folder  # type: ignore[union-attr]
+    assert max(scene.said.index("journals"), scene.said.index("marker")) < scene.said.index("boot")
